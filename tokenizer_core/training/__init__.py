@@ -1,0 +1,1 @@
+"""Training: `tokendial train ...`. Rooms of the core never import this package."""

@@ -1,0 +1,82 @@
+"""Photographs as one uint8 tensor in the device's memory: decoded once, drawn at random from then on."""
+
+import io
+import re
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from tokenizer_core.photo import open_photo
+from tokenizer_core.photoset import photo_files
+
+TWO_CROPS_FROM = 280 / 256  # a photo this much longer than wide gives both of its ends
+
+
+class PhotoPool:
+    """Square crops of all photographs, drawn with a weight a source and a coin for the mirror image.
+
+    Args:
+        paths: folders, zips or tars; `texture.zip:3` draws each of its crops three times as often.
+        size: side of the crops in pixels.
+        device: where the tensor lives.
+        limit: photographs a source, for dry runs.
+        workers: processes that decode.
+    """
+
+    def __init__(
+        self, paths: Sequence[str], size: int, device: torch.device, limit: int | None = None, workers: int = 8
+    ) -> None:
+        crops, weights = [], []
+        for path in paths:
+            match = re.fullmatch(r"(.+?)(?::([0-9.]+))?", path)
+            assert match is not None, "every text matches"
+            crops.append(load_crops(match[1], size, limit, workers))
+            weights.append(np.full(len(crops[-1]), float(match[2] or 1)))
+        self.crops: UInt8[Tensor, "M H W 3"] = torch.from_numpy(np.concatenate(crops)).to(device)
+        self.weights = torch.from_numpy(np.concatenate(weights)).float().to(device)
+        self.device = device
+
+    def __len__(self) -> int:
+        """Number of crops."""
+        return len(self.crops)
+
+    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
+        """A batch of crops in [-1, 1], half of them mirrored, channels last."""
+        index = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        pixels = to_pixels(self.crops[index])
+        mirrored = torch.rand(count, 1, 1, 1, device=self.device, generator=generator) < 0.5
+        return torch.where(mirrored, pixels.flip(3), pixels).contiguous(memory_format=torch.channels_last)
+
+
+def to_pixels(crops: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
+    """8-bit crops -> pixels in [-1, 1], channels last in memory."""
+    return crops.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def load_crops(path: str | Path, size: int, limit: int | None, workers: int, two: bool = True) -> UInt8[np.ndarray, "M H W 3"]:
+    """Decode every photograph under `path` into one crop, or two (both ends) where it is long enough."""
+    files = [(data, size, two) for _, data in photo_files(path, limit)]
+    if workers <= 1:
+        return np.concatenate([_crops_of(file) for file in files])
+    with ProcessPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(_crops_of, files, chunksize=32)))
+
+
+def _crops_of(file: tuple[bytes, int, bool]) -> UInt8[np.ndarray, "m H W 3"]:
+    data, size, two = file
+    photo = open_photo(io.BytesIO(data))
+    scale = size / min(photo.size)
+    if scale != 1:
+        wide, high = (max(size, round(side * scale)) for side in photo.size)
+        photo = photo.resize((wide, high), 1)  # 1 is Lanczos
+    pixels = np.asarray(photo)
+    high, wide = pixels.shape[:2]
+    if two and max(high, wide) >= size * TWO_CROPS_FROM:
+        return np.stack([pixels[:size, :size], pixels[high - size :, wide - size :]])
+    top, left = (high - size) // 2, (wide - size) // 2
+    return pixels[None, top : top + size, left : left + size]

@@ -1,0 +1,78 @@
+"""Losses on pictures: features at several scales, local spectra, and a patch discriminator that learns.
+
+What was tried and rejected is in the training log: spectral norm with R1 over summed logits never moved, and
+GroupNorm in the discriminator hides amplitude.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Pyramid(Protocol):
+    """A frozen classifier that gives its feature maps, coarse ones last."""
+
+    def pyramid(self, pixels: Float[Tensor, "B 3 H W"]) -> Sequence[Tensor]:
+        """Feature maps at strides 2, 4, 8, 16 and 32."""
+        ...
+
+
+def feature_loss(
+    classifier: Pyramid, pixels: Float[Tensor, "B 3 H W"], target: Float[Tensor, "B 3 H W"]
+) -> Float[Tensor, ""]:
+    """Squared difference of feature maps relative to the target's own power, averaged over scales (arXiv 1603.08155)."""
+    total = pixels.new_zeros((), dtype=torch.float32)
+    with torch.no_grad():
+        wanted = [f.float() for f in classifier.pyramid(target)]
+    for got, want in zip(classifier.pyramid(pixels), wanted, strict=True):
+        scale = want.pow(2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-4
+        total = total + ((got.float() - want) / scale).pow(2).mean()
+    return total / len(wanted)
+
+
+def local_spectrum_loss(
+    pixels: Float[Tensor, "B 3 H W"], target: Float[Tensor, "B 3 H W"], window: int = 32
+) -> Float[Tensor, ""]:
+    """L1 between the mean log power spectra of Hann windows: how much of each frequency, wherever it is."""
+    hann = torch.hann_window(window, periodic=False, device=pixels.device)
+
+    def spectra(x: Tensor) -> Tensor:
+        tiles = x.float().mean(1).unfold(1, window, window // 2).unfold(2, window, window // 2)  # (B, rows, cols, w, w)
+        tiles = (tiles - tiles.mean((-1, -2), keepdim=True)) * hann * hann[:, None]
+        return (torch.fft.rfft2(tiles).abs().pow(2) + 1e-3).log().mean((1, 2))
+
+    return (spectra(pixels) - spectra(target)).abs().mean()
+
+
+def patch_discriminator(widths: Sequence[int] = (64, 128, 256, 384)) -> nn.Sequential:
+    """Convolutions without any normalisation (arXiv 1611.07004, minus its norms): logits for overlapping patches."""
+    layers: list[nn.Module] = []
+    before = 3
+    for width, stride in zip(widths, (2, 2, 2, 1), strict=True):
+        layers += [nn.Conv2d(before, width, 4 if stride == 2 else 3, stride, 1), nn.LeakyReLU(0.2)]
+        before = width
+    return nn.Sequential(*layers, nn.Conv2d(before, 1, 3, 1, 1))
+
+
+def hinge_loss(real_logits: Float[Tensor, "..."], made_logits: Float[Tensor, "..."]) -> Float[Tensor, ""]:
+    """What the discriminator minimises (arXiv 1705.02894)."""
+    return F.relu(1 - real_logits.float()).mean() + F.relu(1 + made_logits.float()).mean()
+
+
+def gradient_penalty(discriminator: nn.Module, real: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:
+    """R1 (arXiv 1801.04406) on the mean logit of each picture."""
+    real = real.detach().requires_grad_()
+    logits = discriminator(real).float().mean((1, 2, 3))
+    (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+    return 0.5 * gradient.float().pow(2).sum((1, 2, 3)).mean()
+
+
+def adaptive_weight(reconstruction: Float[Tensor, ""], adversarial: Float[Tensor, ""], last: Tensor) -> Float[Tensor, ""]:
+    """Ratio of the two losses' gradient norms at the last layer, at most 20 (arXiv 2012.09841, equation 7)."""
+    (a,) = torch.autograd.grad(reconstruction, last, retain_graph=True)
+    (b,) = torch.autograd.grad(adversarial, last, retain_graph=True)
+    return (a.norm() / (b.norm() + 1e-6)).clamp(0, 20).detach()
