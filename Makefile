@@ -1,0 +1,56 @@
+# Two commands: `make demo` serves the page, `make test` checks everything. Each makes .venv from Python's
+# own venv and pip with the versions of requirements.lock. Nothing but Python >= 3.10 and make is needed.
+#
+#   make demo ARGS="--port 8000"     options of `tokendial demo`
+#   make demo TORCH=cpu              Linux without an NVIDIA GPU: PyTorch's much smaller CPU build
+#   make demo PYTHON=python3.12      another Python than the first one found
+
+VENV   ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+TORCH  ?=
+ARGS   ?=
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
+
+.PHONY: help demo test check format clean
+help:
+	@echo "make demo    serve the page         make check   ruff and pyright"
+	@echo "make test    check, then the tests  make format  let ruff rewrite what it can"
+	@echo "make clean   remove $(VENV)"
+
+demo: $(VENV)/ready-demo
+	$(BIN)/tokendial demo $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/ready-venv: requirements.lock
+	@test -n "$(PYTHON)" || { echo "tokendial needs Python 3.10 or newer, and none was found."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --quiet pip setuptools
+ifeq ($(TORCH),cpu)
+	$(PIP) --no-deps --index-url https://download.pytorch.org/whl/cpu torch
+endif
+	@touch $@
+
+# The package is installed in place, so that checkpoints/ is found beside it.
+$(VENV)/ready-demo: $(VENV)/ready-venv pyproject.toml
+	$(PIP) --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready-venv pyproject.toml
+	$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@ $(VENV)/ready-demo
