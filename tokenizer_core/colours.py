@@ -1,13 +1,23 @@
-"""Colour modes: whatever Pillow decodes (CMYK, Lab, 16 bit, palettes, alpha, floats) as 8-bit RGB in sRGB.
+"""Colours: any Pillow mode (CMYK, Lab, 16 bit, palettes, alpha, floats) as 8-bit RGB in sRGB; luma of pixels.
 
 Deep modes are scaled to 8 bit, never clipped; a colour profile is applied where it is sound and ignored where
-it is not; what is transparent shows white. Neighbour: `photo`.
+it is not; what is transparent shows white. Neighbours: `photo`; `spectrum` and `metrics`, which look at luma.
 """
 
 import io
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image, ImageCms
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def luma(pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B H W"]:
+    """Brightness in [0, 1] of pixels in [-1, 1], in float32."""
+    red, green, blue = (pixels.float() / 2 + 0.5).unbind(1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
 def to_rgb(photo: Image.Image) -> Image.Image:

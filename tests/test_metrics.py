@@ -1,0 +1,64 @@
+"""PSNR and SSIM against their definitions and against scikit-image."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tokenizer_core.metrics import psnr, psnr_batch, round_to_8_bit, ssim, ssim_batch
+from tokenizer_core.photo import Picture
+
+
+def make_picture(seed: int, size: int = 64) -> Picture:
+    """Smooth colours with a little noise."""
+    generator = np.random.default_rng(seed)
+    ramp = np.linspace(40, 200, size)
+    array = ramp[:, None, None] * 0.6 + ramp[None, :, None] * 0.4 + generator.normal(0, 12, (size, size, 3))
+    return Picture(array.round().clip(0, 255).astype(np.uint8))
+
+
+def test_known_noise_has_a_known_psnr() -> None:
+    array = make_picture(0).array.clip(20, 235)
+    signs = np.random.default_rng(1).choice([-10, 10], array.shape)
+    noisy = Picture((array.astype(int) + signs).astype(np.uint8))
+    assert psnr(noisy, Picture(array)) == pytest.approx(20 * math.log10(255 / 10), abs=1e-3)
+
+
+def test_black_against_white_is_zero_db() -> None:
+    black, white = (Picture(np.full((16, 16, 3), level, np.uint8)) for level in (0, 255))
+    assert psnr(black, white) == pytest.approx(0, abs=1e-5)
+    assert ssim(black, white) == pytest.approx(0.0001, abs=1e-4)
+
+
+def test_equal_pictures() -> None:
+    picture = make_picture(2)
+    assert psnr(picture, picture) == math.inf
+    assert ssim(picture, picture) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ssim_equals_scikit_image(seed: int) -> None:
+    measure = pytest.importorskip("skimage.metrics")
+    pictures = [make_picture(seed), make_picture(seed + 10)]
+    grey = [picture.array.astype(np.float64) / 255 @ np.array([0.299, 0.587, 0.114]) for picture in pictures]
+    expected = measure.structural_similarity(
+        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0)
+    assert ssim(*pictures) == pytest.approx(expected, abs=2e-5)
+    assert psnr(*pictures) == pytest.approx(
+        measure.peak_signal_noise_ratio(pictures[0].array, pictures[1].array), abs=1e-3)
+
+
+def test_batches_are_their_pictures() -> None:
+    pictures = [make_picture(seed) for seed in range(4)]
+    pixels = torch.cat([picture.to_pixels() for picture in pictures])
+    first, last = pixels[:2], pixels[2:]
+    for batched, single in ((psnr_batch, psnr), (ssim_batch, ssim)):
+        singles = [single(*pictures[::2]), single(*pictures[1::2])]
+        np.testing.assert_allclose(batched(first, last), singles, rtol=1e-5)
+
+
+def test_rounding_is_what_a_picture_holds() -> None:
+    pixels = torch.linspace(-1.3, 1.3, 3 * 8 * 8).view(1, 3, 8, 8)
+    held = Picture.from_pixels(pixels[0]).to_pixels()
+    torch.testing.assert_close(round_to_8_bit(pixels), held, atol=1e-6, rtol=0)
