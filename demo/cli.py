@@ -1,0 +1,70 @@
+"""The command `tokendial`: the core's verbs, and `demo` and `publish`.
+
+What a user got wrong ends in one sentence on stderr and exit code 2.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import tokenizer_core as tc
+from tokenizer_core.cli import add_verbs
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All verbs and options; `tests/test_cli.py` holds the list."""
+    parser = argparse.ArgumentParser(prog="tokendial", description="Ordered image tokens with a live dial.")
+    subparsers = parser.add_subparsers(metavar="VERB", required=True)
+
+    demo = subparsers.add_parser("demo", help="serve the page", description="Serve the page.")
+    demo.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1; 0.0.0.0 for every address")
+    demo.add_argument("--port", type=int, help="default: the first free one from 7860")
+    demo.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
+    demo.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+    demo.set_defaults(run=_demo)
+
+    add_verbs(subparsers)
+
+    what = "put the page on a Hugging Face Space"
+    publish = subparsers.add_parser("publish", help=what, description=what[0].upper() + what[1:] + ".")
+    publish.add_argument("space", metavar="OWNER/NAME")
+    publish.add_argument("--private", action="store_true", help="only for its owner's eyes")
+    publish.add_argument("--dry-run", action="store_true", help="list the files and send nothing")
+    publish.set_defaults(run=_publish)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after `tokendial`; None takes the process's own.
+
+    Returns:
+        0, or 2 when the user can mend it: then a sentence is on stderr. (argparse exits by itself.)
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except tc.TokenizerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from demo.app import launch
+
+    try:
+        app, local, public = launch(args.host, args.port, args.share, args.device, prevent_thread_lock=True)
+    except OSError:
+        raise tc.TokenizerError(f"Port {args.port or 7860} on {args.host} cannot be used.") from None
+    print(f"tokendial is at {public or local} (Ctrl-C ends it)", flush=True)
+    app.blocks.block_thread()
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from demo.publish import publish
+
+    print(publish(args.space, private=args.private, dry_run=args.dry_run))

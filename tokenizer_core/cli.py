@@ -1,0 +1,219 @@
+"""The core's verbs for the command line: models, encode, decode, evaluate, bench, train.
+
+`add_verbs` builds them; whoever owns the command (`demo.cli`) adds its own and calls `args.run(args)`.
+Nothing heavy is imported until a verb runs, so that `--help` is quick; the training code only for `train`.
+Neighbours: every verb calls the public list; `photoset` reads the folders and archives that `evaluate` takes.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tokenizer_core as tc
+
+if TYPE_CHECKING:
+    from tokenizer_core.tokens import Encoding
+
+FORMAT = "tokendial-tokens-1"
+DEFAULT_LENGTHS = (1, 4, 16, 64, 256)
+MAX_TOKENS_FILE = 1 << 20  # bytes; a full code is a few thousand
+
+
+def add_verbs(subparsers: Any) -> None:
+    """Add the core's verbs; each sets `run`, a function of the parsed arguments.
+
+    Args:
+        subparsers: what `ArgumentParser.add_subparsers` returned.
+    """
+    _verb(subparsers, "models", _models, "list the models")
+
+    encode = _verb(subparsers, "encode", _encode, "turn a photo into a file of tokens")
+    encode.add_argument("photo", metavar="PHOTO")
+    encode.add_argument("-o", "--output", required=True, metavar="TOKENS", help="a .safetensors file")
+    _add_model(encode)
+
+    decode = _verb(subparsers, "decode", _decode, "turn the first tokens of a file into a picture")
+    decode.add_argument("tokens", metavar="TOKENS", help="a file that `encode` wrote")
+    decode.add_argument("-o", "--output", required=True, metavar="PICTURE", help="a .png, .webp or .jpg file")
+    decode.add_argument("--length", type=int, help="how many tokens, from the first on (default: all)")
+    decode.add_argument("--steps", type=int, help="1 is the mean; more is a sample (default: the model's)")
+    decode.add_argument("--guidance-scale", type=float, help="1 is off (default: the model's)")
+    _add_seed(decode)
+    _add_device(decode)
+
+    evaluate = _verb(subparsers, "evaluate", _evaluate, "measure a model on photos")
+    evaluate.add_argument("photos", metavar="PHOTOS", help="a folder, a zip or a tar")
+    evaluate.add_argument(
+        "--lengths", type=_numbers, help="default: 1,4,16,64,256, or those that the model has"
+    )
+    evaluate.add_argument("--steps", type=_numbers, default=(1, 8), help="default: 1,8")
+    evaluate.add_argument("--limit", type=int, help="only the first so many photos, by name")
+    _add_seed(evaluate)
+    _add_model(evaluate)
+    _add_json(evaluate)
+
+    bench = _verb(subparsers, "bench", _bench, "time the encoder and the decoder on this machine")
+    _add_model(bench)
+    _add_json(bench)
+
+    # every word after `train`, dashes or not, goes on to the training code's own parser
+    train = _verb(subparsers, "train", _train, "train a model", add_help=False, prefix_chars="\0")
+    train.add_argument("rest", nargs="*")
+
+
+def save_tokens(encoding: "Encoding", path: str | Path) -> int:
+    """Write an encoding's packed bytes as a safetensors file.
+
+    Args:
+        encoding: any encoding; K tokens stay K tokens.
+        path: where to; an existing file is replaced.
+
+    Returns:
+        The number of bytes that the tokens themselves take.
+
+    Raises:
+        TokenizerError: the file cannot be written.
+    """
+    import numpy as np
+    from safetensors.numpy import save
+
+    packed = encoding.to_bytes()
+    about = {"format": FORMAT, "model": encoding.model, "checkpoint_id": encoding.checkpoint_id}
+    _write(path, lambda p: p.write_bytes(save({"tokens": np.frombuffer(packed, np.uint8)}, about)))
+    return len(packed)
+
+
+def load_tokens(path: str | Path) -> "Encoding":
+    """Read a file that `save_tokens` wrote; nothing in it is executed.
+
+    Args:
+        path: a safetensors file of at most 1 MiB.
+
+    Returns:
+        The encoding. Whether the model at hand made it is for `decode` to say.
+
+    Raises:
+        TokenizerError: there is no such file, or it is damaged, or it is something else.
+    """
+    import numpy as np
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise tc.TokenizerError(f"There is no file named {path.name}.")
+    if path.stat().st_size > MAX_TOKENS_FILE:
+        raise tc.TokenizerError(f"{path.name} is too large to be a file of tokens.")
+    try:
+        with safe_open(path, framework="np") as file:
+            if (file.metadata() or {}).get("format") != FORMAT:
+                raise tc.TokenizerError(f"{path.name} is not a file of tokens.")
+            packed = np.asarray(file.get_tensor("tokens"))
+    except (SafetensorError, OSError):
+        raise tc.TokenizerError(f"{path.name} is damaged, or is not a file of tokens.") from None
+    return tc.Encoding.from_bytes(packed.tobytes())
+
+
+def _models(args: argparse.Namespace) -> None:
+    head = ("name", "MB", "tokens", "bytes a token", "ordered", "id", "licence", "title")
+    rows = [
+        (m.name, f"{m.size_bytes / 1e6:.1f}", f"{m.lengths[-1]} {m.tokens}", str(m.bytes_per_token),
+         "yes" if m.ordered else "no", m.checkpoint_id or "not here", m.licence, m.title)
+        for m in tc.catalog()
+    ]  # fmt: skip
+    _print_table(head, rows)
+
+
+def _encode(args: argparse.Namespace) -> None:
+    encoding = tc.load(args.model, args.device).encode(args.photo)
+    count = save_tokens(encoding, args.output)
+    print(f"{args.output}: {len(encoding.tokens)} tokens of {encoding.model}, {count} bytes")
+
+
+def _decode(args: argparse.Namespace) -> None:
+    encoding = load_tokens(args.tokens)
+    tokenizer = tc.load(encoding.model, args.device)
+    length = len(encoding.tokens) if args.length is None else args.length
+    picture = tokenizer.decode(
+        encoding, length, steps=args.steps, guidance_scale=args.guidance_scale, seed=args.seed
+    )
+    _write(args.output, lambda path: picture.to_pil().save(path))
+    print(f"{args.output}: {length} of {len(encoding.tokens)} tokens, seed {args.seed}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from tokenizer_core.photoset import iter_photos
+
+    tokenizer = tc.load(args.model, args.device)
+    photos = (photo for _, photo in iter_photos(args.photos, args.limit))
+    lengths = args.lengths or [n for n in DEFAULT_LENGTHS if n in tokenizer.info.lengths]
+    report = tc.evaluate(tokenizer, photos, lengths, args.steps, seed=args.seed, limit=args.limit)
+    print(report)
+    _write_json(args.json, report.rows)
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from tokenizer_core.bench import bench
+
+    report = bench(tc.load(args.model, args.device))
+    print(report)
+    _write_json(args.json, report.rows)
+
+
+def _train(args: argparse.Namespace) -> int | None:
+    from tokenizer_core.training.cli import add_training_verbs
+
+    parser = argparse.ArgumentParser(prog="tokendial train", description="Train a model.")
+    add_training_verbs(parser.add_subparsers(metavar="WHAT", required=True))
+    chosen = parser.parse_args(args.rest)
+    return chosen.run(chosen)
+
+
+def _verb(subparsers: Any, name: str, run: Callable, what: str, **options: Any) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", **options)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="prefix-flow-256", help="default: prefix-flow-256")
+    _add_device(parser)
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("expected whole numbers, with commas between them") from None
+
+
+def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _write(path: str | Path, write: Callable[[Path], Any]) -> None:
+    try:
+        write(Path(path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "unknown kind of file"
+        raise tc.TokenizerError(f"{Path(path).name} could not be written: {reason}.") from None
+
+
+def _write_json(path: str | None, value: Any) -> None:
+    if path is not None:
+        _write(path, lambda p: p.write_text(json.dumps(value, indent=2) + "\n", "utf-8"))
