@@ -1,0 +1,78 @@
+"""What every test gets: a home of its own, no network but loopback, no global randomness."""
+
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Before anything that reads them is imported.
+OLD_HOME, HOME = Path.home(), Path(tempfile.mkdtemp(prefix="tokendial-home-"))
+BROWSERS = next(
+    (p for p in (OLD_HOME / ".cache/ms-playwright", OLD_HOME / "Library/Caches/ms-playwright") if p.is_dir()),
+    None,
+)
+os.environ |= {
+    "HOME": str(HOME),
+    "USERPROFILE": str(HOME),
+    "XDG_CACHE_HOME": str(HOME),
+    "XDG_CONFIG_HOME": str(HOME),
+}
+os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+os.environ |= {"MPLBACKEND": "agg", "GRADIO_TEMP_DIR": str(HOME / "gradio")}
+if BROWSERS:
+    os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(BROWSERS))
+for name in ("HF_TOKEN", "HF_HOME", "TOKENDIAL_CHECKPOINTS"):
+    os.environ.pop(name, None)
+
+hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("house")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_loopback() -> Iterator[None]:
+    """Connections and look-ups of other hosts fail at once."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def checked_connect(self: socket.socket, address: object) -> None:
+        if self.family != getattr(socket, "AF_UNIX", None):
+            _check(address[0] if isinstance(address, tuple) else address)
+        return connect(self, address)
+
+    def checked_look_up(host: object, *args: object, **options: object) -> list:
+        _check(host)
+        return look_up(host, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", checked_connect)
+        patch.setattr(socket, "getaddrinfo", checked_look_up)
+        yield
+
+
+@pytest.fixture
+def generator():
+    """A fresh `torch.Generator`, seeded the same for every test."""
+    import torch
+
+    return torch.Generator().manual_seed(0)
+
+
+def _check(host: object) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return
+    try:
+        local = ipaddress.ip_address(str(name)).is_loopback or str(name) in ("0.0.0.0", "::")
+    except ValueError:
+        local = False
+    if not local:
+        raise OSError(f"Tests have no network: {name}")
