@@ -2,11 +2,11 @@
 
 `add_verbs` builds them; whoever owns the command (`demo.cli`) adds its own and calls `args.run(args)`.
 Nothing heavy is imported until a verb runs, so that `--help` is quick; the training code only for `train`.
-Neighbours: every verb calls the public list; `photoset` reads the folders and archives that `evaluate` takes.
+Neighbours: every verb calls the public list; `bench` and the training code are reached from here alone.
 """
 
 import argparse
-import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,22 +143,21 @@ def _decode(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from tokenizer_core.photoset import iter_photos
-
     tokenizer = tc.load(args.model, args.device)
-    photos = (photo for _, photo in iter_photos(args.photos, args.limit))
     lengths = args.lengths or [n for n in DEFAULT_LENGTHS if n in tokenizer.info.lengths]
-    report = tc.evaluate(tokenizer, photos, lengths, args.steps, seed=args.seed, limit=args.limit)
-    print(report)
-    _write_json(args.json, report.rows)
+    report = tc.evaluate(
+        tokenizer, args.photos, lengths, args.steps, seed=args.seed, limit=args.limit, progress=_progress()
+    )
+    print(report.table())
+    _write_json(args.json, report)
 
 
 def _bench(args: argparse.Namespace) -> None:
     from tokenizer_core.bench import bench
 
     report = bench(tc.load(args.model, args.device))
-    print(report)
-    _write_json(args.json, report.rows)
+    print(report.table())
+    _write_json(args.json, report)
 
 
 def _train(args: argparse.Namespace) -> int | None:
@@ -214,6 +213,13 @@ def _write(path: str | Path, write: Callable[[Path], Any]) -> None:
         raise tc.TokenizerError(f"{Path(path).name} could not be written: {reason}.") from None
 
 
-def _write_json(path: str | None, value: Any) -> None:
+def _write_json(path: str | None, report: Any) -> None:
     if path is not None:
-        _write(path, lambda p: p.write_text(json.dumps(value, indent=2) + "\n", "utf-8"))
+        _write(path, lambda p: p.write_text(report.to_json() + "\n", "utf-8"))
+
+
+def _progress() -> Callable[[int], None] | None:
+    """A line that counts photos, for people only."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda done: print(f"\r{done} photos", end="\r", file=sys.stderr, flush=True)
