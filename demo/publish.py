@@ -53,9 +53,7 @@ def publish(space: str, token: str | None = None, private: bool = False, dry_run
 
 
 def _upload(space: str, token: str | None, private: bool, files: list[Path]) -> None:
-    import httpx
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+    from huggingface_hub import HfApi, errors
 
     hub = HfApi(token=token)
     names = [p.as_posix() for p in files]
@@ -65,13 +63,13 @@ def _upload(space: str, token: str | None, private: bool, files: list[Path]) -> 
             repo_id=space, repo_type="space", folder_path=ROOT, allow_patterns=names,
             delete_patterns=[f"{folder}/*" for folder in FOLDERS], commit_message="Publish tokendial",
         )  # fmt: skip
-    except LocalTokenNotFoundError:
+    except errors.LocalTokenNotFoundError:
         raise tc.TokenizerError(
             "There is no Hugging Face token: run `hf auth login` or set HF_TOKEN."
         ) from None
-    except (HfHubHTTPError, HFValidationError) as error:
+    except (errors.HfHubHTTPError, errors.HFValidationError) as error:
         raise tc.TokenizerError(f"Hugging Face refused: {str(error).strip().splitlines()[0]}") from None
-    except httpx.HTTPError:
+    except (errors.HTTPError, OSError):  # pyright: ignore[reportPrivateImportUsage]  (httpx or httpx2, by version)
         raise tc.TokenizerError("Hugging Face cannot be reached from here.") from None
 
 

@@ -1,0 +1,186 @@
+"""The command line: its option list, its files, and that mistakes end in a sentence."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from stand_in import StandIn
+
+import tokenizer_core as tc
+from demo.cli import build_parser, main
+from tokenizer_core.cli import FORMAT, load_tokens, save_tokens
+
+# The whole surface. A change here is a change for users: say so in CHANGELOG.md.
+OPTIONS = {
+    "demo": "--host --port --share --device",
+    "models": "",
+    "encode": "PHOTO -o --output --model --device",
+    "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device",
+    "evaluate": "PHOTOS --lengths --steps --limit --seed --model --device --json",
+    "bench": "--model --device --json",
+    "train": "rest",
+    "publish": "OWNER/NAME --private --dry-run",
+}
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """`tc.load` gives this tokenizer, whatever it is asked for."""
+    tokenizer = StandIn()
+    monkeypatch.setattr(tc, "load", lambda name="", device="": tokenizer)
+    return tokenizer
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(path)
+    return path
+
+
+def test_the_option_list_is_frozen():
+    verbs = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+    found = {
+        name: " ".join(
+            part
+            for action in parser._actions
+            if not isinstance(action, argparse._HelpAction)
+            for part in (action.option_strings or [str(action.metavar or action.dest)])
+        )
+        for name, parser in verbs.items()
+    }
+    assert found == OPTIONS
+
+
+def test_encode_and_decode(stand_in, photo, tmp_path, capsys):
+    tokens, picture = tmp_path / "tokens.safetensors", tmp_path / "out.png"
+    assert main(["encode", str(photo), "-o", str(tokens)]) == 0
+    assert "256 tokens" in capsys.readouterr().out
+    assert (
+        main(["decode", str(tokens), "--length", "32", "--steps", "4", "--seed", "7", "-o", str(picture)])
+        == 0
+    )
+    expected = stand_in.decode(load_tokens(tokens), 32, steps=4, seed=7)
+    assert np.array_equal(np.asarray(Image.open(picture)), expected.array)
+    assert main(["decode", str(tokens), "-o", str(picture)]) == 0
+    expected = stand_in.decode(load_tokens(tokens))
+    assert np.array_equal(np.asarray(Image.open(picture)), expected.array)
+
+
+def test_a_tokens_file_holds_the_packed_bytes_and_says_whose_they_are(stand_in, photo, tmp_path):
+    from safetensors import safe_open
+
+    encoding, path = stand_in.encode(photo), tmp_path / "tokens.safetensors"
+    assert save_tokens(encoding.prefix(5), path) == len(encoding.prefix(5).to_bytes())
+    with safe_open(path, framework="np") as file:
+        about = {"format": FORMAT, "model": encoding.model, "checkpoint_id": encoding.checkpoint_id}
+        assert file.metadata() == about
+        assert file.get_tensor("tokens").tobytes() == encoding.prefix(5).to_bytes()
+    assert load_tokens(path).to_bytes() == encoding.prefix(5).to_bytes()
+
+
+def test_a_bad_tokens_file_is_a_sentence(stand_in, photo, tmp_path, capsys):
+    from safetensors.numpy import save
+
+    path = tmp_path / "tokens.safetensors"
+    save_tokens(stand_in.encode(photo), path)
+    good = path.read_bytes()
+    flipped = good[:-40] + bytes([good[-40] ^ 1]) + good[-39:]
+    other = save({"tokens": np.zeros(3, np.uint8)}, {"format": "something else"})
+    lacking = save({"numbers": np.zeros(3, np.uint8)}, {"format": FORMAT})
+    wrong = save({"tokens": np.zeros((2, 3), np.float32)}, {"format": FORMAT})
+    cases = [b"", b"PK\x03\x04", good[: len(good) // 2], flipped, other, lacking, wrong, bytes(2 << 20)]
+    for case in cases:
+        path.write_bytes(case)
+        _expect_sentence(["decode", str(path), "-o", str(tmp_path / "out.png")], capsys, tmp_path)
+    path.unlink()
+    _expect_sentence(["decode", str(path), "-o", str(tmp_path / "out.png")], capsys, tmp_path)
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_what_cannot_be_written_is_a_sentence(stand_in, photo, tmp_path, capsys):
+    tokens = tmp_path / "tokens.safetensors"
+    _expect_sentence(
+        ["encode", str(photo), "-o", str(tmp_path / "no" / "such.safetensors")], capsys, tmp_path
+    )
+    assert main(["encode", str(photo), "-o", str(tokens)]) == 0
+    for name in ("no/such.png", "out.thing", "out"):
+        _expect_sentence(["decode", str(tokens), "-o", str(tmp_path / name)], capsys, tmp_path)
+
+
+def test_models_lists_the_catalog(capsys):
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [info.name for info in tc.catalog()]
+
+
+def test_evaluate_prints_a_table_and_writes_json(stand_in, photo, tmp_path, capsys):
+    report = tmp_path / "out.json"
+    command = ["evaluate", str(photo.parent), "--lengths", "1,16", "--steps", "1,2", "--limit", "1"]
+    assert main([*command, "--json", str(report)]) == 0
+    assert "seed 0" in capsys.readouterr().out
+    rows = json.loads(report.read_text())["rows"]
+    assert [(row["steps"], row["length"]) for row in rows] == [(1, 1), (1, 16), (2, 1), (2, 16)]
+    for row in rows:
+        assert {"length", "steps", "guidance_scale", "psnr", "ssim", "spectrum_error"} <= set(row)
+        assert set(row["spectrum_error"]) == {"low", "middle", "high"}
+    _expect_sentence(["evaluate", str(tmp_path / "nowhere"), "--limit", "1"], capsys, tmp_path)
+    _expect_sentence(["evaluate", str(photo.parent), "--lengths", "257"], capsys, tmp_path)
+
+
+def test_words_that_are_no_numbers_are_refused(capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(["evaluate", "photos", "--lengths", "one,two"])
+    assert refused.value.code == 2
+    assert "whole numbers" in capsys.readouterr().err
+
+
+def test_train_hands_its_words_on(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["train", "--help"])
+    assert left.value.code == 0
+    assert all(verb in capsys.readouterr().out for verb in ("autoencoder", "prefix-flow", "polish", "pca"))
+    with pytest.raises(SystemExit) as left:
+        main(["train", "pca", "--help"])
+    assert left.value.code == 0
+    assert "tokendial train pca" in capsys.readouterr().out
+
+
+def test_publish_lists_what_a_space_gets_and_sends_nothing(capsys):
+    assert main(["publish", "someone/tokendial", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {"app.py", "README.md", "requirements.txt", "demo/app.py", "tokenizer_core/cli.py"} <= set(lines)
+    assert not [line for line in lines if "training" in line or "pycache" in line or line.startswith("tests")]
+    assert lines[-1].endswith("nothing was sent.")
+
+
+def test_publish_uploads_with_the_hub_s_own_upload(monkeypatch, capsys):
+    import huggingface_hub
+
+    calls = []
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *a, **o: calls.append((a[1:], o)))
+    monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", lambda *a, **o: calls.append((a[1:], o)))
+    assert main(["publish", "someone/tokendial", "--private"]) == 0
+    (made, how), (_, upload) = calls
+    assert made == ("someone/tokendial",)
+    assert how == {"repo_type": "space", "space_sdk": "gradio", "private": True, "exist_ok": True}
+    assert upload["repo_type"] == "space"
+    assert "app.py" in upload["allow_patterns"]
+    assert "https://huggingface.co/spaces/someone/tokendial" in capsys.readouterr().out
+
+
+def test_publish_without_token_name_or_network_is_a_sentence(capsys, tmp_path):
+    _expect_sentence(["publish", "tokendial", "--dry-run"], capsys, tmp_path)
+    _expect_sentence(["publish", "someone/tokendial"], capsys, tmp_path)
+
+
+def _expect_sentence(argv, capsys, folder):
+    assert main(argv) == 2
+    sentence = capsys.readouterr().err
+    assert sentence[0].isupper() or sentence.split()[0].endswith((".safetensors", ".png", ".thing", "out"))
+    assert sentence.endswith(".\n")
+    assert sentence.count("\n") == 1
+    assert "Traceback" not in sentence
+    assert str(folder) not in sentence
