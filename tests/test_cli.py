@@ -65,7 +65,7 @@ def test_encode_and_decode(stand_in, photo, tmp_path, capsys):
     expected = stand_in.decode(load_tokens(tokens), 32, steps=4, seed=7)
     assert np.array_equal(np.asarray(Image.open(picture)), expected.array)
     assert main(["decode", str(tokens), "-o", str(picture)]) == 0
-    expected = stand_in.decode(load_tokens(tokens))
+    expected = stand_in.decode(load_tokens(tokens), 256)
     assert np.array_equal(np.asarray(Image.open(picture)), expected.array)
 
 
@@ -141,7 +141,8 @@ def test_train_hands_its_words_on(capsys):
     with pytest.raises(SystemExit) as left:
         main(["train", "--help"])
     assert left.value.code == 0
-    assert all(verb in capsys.readouterr().out for verb in ("autoencoder", "prefix-flow", "polish", "pca"))
+    listed = capsys.readouterr().out
+    assert all(verb in listed for verb in ("autoencoder", "prefix-flow", "polish", "pca"))
     with pytest.raises(SystemExit) as left:
         main(["train", "pca", "--help"])
     assert left.value.code == 0

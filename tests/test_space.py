@@ -106,7 +106,7 @@ def show_an_example(address: str) -> None:
         return
     from playwright.sync_api import sync_playwright
 
-    painted = """() => [...document.querySelectorAll('#dial canvas')].some(canvas => {
+    painted = """() => [...document.querySelectorAll('#dial canvas.pic')].some(canvas => {
         if (!canvas.width || !canvas.height) return false;
         const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
         return new Set(data).size > 32;
