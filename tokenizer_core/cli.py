@@ -164,7 +164,7 @@ def _train(args: argparse.Namespace) -> int | None:
     from tokenizer_core.training.cli import add_training_verbs
 
     parser = argparse.ArgumentParser(prog="tokendial train", description="Train a model.")
-    add_training_verbs(parser.add_subparsers(metavar="WHAT", required=True))
+    add_training_verbs(parser.add_subparsers(dest="what", required=True))
     chosen = parser.parse_args(args.rest)
     return chosen.run(chosen)
 
