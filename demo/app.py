@@ -1,0 +1,175 @@
+"""Layout and wiring of the page; what happens is in handlers.py, what moves is in page/."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the import: no call to another host
+
+import gradio as gr
+
+import tokenizer_core as tc
+from demo import handlers
+from demo.examples import EXAMPLES
+from demo.studio import Studio
+
+HERE = Path(__file__).parent
+TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").split("\n---\n")
+TICKET = "dial.ticket()"  # in the page: a new run, and what the browser holds
+WHOLE = (0.5, 0.5, 1)  # the largest square in the middle
+
+
+def read(*names: str) -> str:
+    """Files of page/, one after the other."""
+    return "\n".join((HERE / "page" / name).read_text("utf-8") for name in names)
+
+
+def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto") -> gr.Blocks:
+    """The page.
+
+    Args:
+        load: gives a tokenizer for a model's name and a device, as `tc.load` does.
+        models: what `tc.catalog()` says; the first is shown first.
+        device: where generative models run: "auto", "cpu", "cuda".
+
+    Returns:
+        The Blocks; its weights start to load at once, in the background.
+    """
+    studio = Studio(load, models, device)
+
+    def leave(request: gr.Request) -> None:
+        handlers.leave(studio, request.session_hash)
+
+    with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
+        gr.Markdown(TITLE, elem_id="title")
+        with gr.Row(elem_id="choose"):
+            strip = gr.Gallery(
+                [(str(e.photo), e.title) for e in EXAMPLES], columns=6, rows=1, object_fit="cover",
+                allow_preview=False, show_label=False, container=False, interactive=False, buttons=[],
+                elem_id="examples",
+            )  # fmt: skip
+            types = ["image", ".heic", ".heif"]
+            photo = gr.UploadButton("Upload a photo", file_types=types, variant="primary", elem_id="upload")
+            mode = gr.Radio(
+                ["sample", "mean"], value="sample", label="What the picture is", show_label=False,
+                container=False, elem_id="mode",
+            )  # fmt: skip
+        dial = gr.HTML(
+            html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
+            js_on_load=read("film.js", "views.js", "rail.js"), server_functions=[ask_frames(studio)],
+            elem_id="dial",
+        )  # fmt: skip
+        form = settings(studio)
+        camera = gr.Image(sources=["webcam"], type="filepath", label="Webcam", height=280, render=False)
+        with gr.Accordion("Take a picture with the webcam", open=False):
+            camera.render()
+        gr.Markdown(ABOUT + credits())
+        mode.change(None, mode, js="(m) => { dial.mode(m); }")
+        wire(studio, dial, form, photo, camera, strip)
+        page.unload(leave)
+    studio.warm_up()
+    return page
+
+
+def ask_frames(studio: Studio) -> Callable[[dict], list | dict]:
+    """The function that the page calls as `server.frames`."""
+
+    def frames(ask: dict) -> list | dict:
+        return handlers.frames(studio, ask)
+
+    return frames
+
+
+def settings(studio: Studio) -> list[gr.components.Component]:
+    """The form: model, steps, seed, and the crop's x, y and zoom; and buttons that ask the server nothing."""
+    default = studio.default
+    with gr.Accordion("Seed, steps, model, crop, download", open=False):
+        with gr.Row():
+            titles = [(info.title, name) for name, info in studio.infos.items()]
+            model = gr.Dropdown(titles, value=default.name, label="Model")
+            steps = gr.Slider(2, 50, default.default_steps, step=1, label="Steps of a sample")
+            seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
+            dice = gr.Button("Another seed")
+        with gr.Row():
+            x = gr.Slider(0, 1, 0.5, step=0.01, label="Crop: left to right")
+            y = gr.Slider(0, 1, 0.5, step=0.01, label="Crop: top to bottom")
+            zoom = gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom")
+        with gr.Row():
+            gr.Button("Save this picture").click(None, js="() => { dial.picture(); }")
+            gr.Button("Save the tokens").click(None, js="() => { dial.tokens(); }")
+    dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
+    return [model, steps, seed, x, y, zoom]
+
+
+def wire(studio: Studio, dial: gr.HTML, form: list, photo: Any, camera: Any, strip: gr.Gallery) -> None:
+    """Events to handlers. Each starts a new run: several may be on their way, and the older ones stop."""
+    ticket = gr.JSON(visible=False)
+    options: dict[str, Any] = {
+        "trigger_mode": "multiple", "concurrency_limit": 12, "concurrency_id": "film",
+        "show_progress": "hidden", "api_visibility": "private",
+    }  # fmt: skip
+
+    def on_photo(path, ticket, model, steps, seed, request: gr.Request) -> Iterator[dict]:
+        yield from handlers.upload(studio, request.session_hash, ticket, (model, steps, seed, *WHOLE), path)
+
+    def on_example(ticket, model, steps, seed, event: gr.SelectData, request: gr.Request) -> Iterator[dict]:
+        name = EXAMPLES[int(event.index) % len(EXAMPLES)].name  # pyright: ignore[reportArgumentType]
+        yield from handlers.example(studio, request.session_hash, ticket, (model, steps, seed, *WHOLE), name)
+
+    def on_wake(model, steps, seed, event: gr.EventData, request: gr.Request) -> Iterator[dict]:
+        names = [e.name for e in EXAMPLES]
+        name = event.photo if event.photo in names else names[0]
+        yield from handlers.example(
+            studio, request.session_hash, event.ticket, (model, steps, seed, *WHOLE), name
+        )
+
+    def on_form(ticket, model, steps, seed, x, y, zoom, request: gr.Request) -> Iterator[dict]:
+        yield from handlers.again(studio, request.session_hash, ticket, (model, steps, seed, x, y, zoom))
+
+    dial.wake(on_wake, form[:3], dial, **options)
+    for source, event in ((photo, photo.upload), (camera, camera.input)):
+        inputs = [source, ticket, *form[:3]]
+        event(on_photo, inputs, dial, js=f"(p, t, ...form) => [p, {TICKET}, ...form]", **options)
+        event(None, None, form[3:], js="() => [0.5, 0.5, 1]")
+    strip.select(on_example, [ticket, *form[:3]], dial, js=f"(t, ...form) => [{TICKET}, ...form]", **options)
+    changes = [c.change for c in form[:3]] + [c.release for c in form[3:]]
+    gr.on(changes, on_form, [ticket, *form], dial, js=f"(t, ...form) => [{TICKET}, ...form]", **options)
+
+
+def credits() -> str:
+    """Who made the examples."""
+    links = [f"[source]({e.source})" if "://" in e.source else e.source for e in EXAMPLES]
+    rows = [f"{e.title}: {e.credit} ({link})" for e, link in zip(EXAMPLES, links, strict=True)]
+    return "\n\n**The examples.** " + "; ".join(rows) + "."
+
+
+def launch(
+    host: str = "127.0.0.1", port: int | None = None, share: bool = False, device: str = "auto", **options
+) -> Any:
+    """Serve the page with the bundled models until the process ends.
+
+    Args:
+        host: address to listen on; "0.0.0.0" for all.
+        port: its port; None takes the first free one from 7860.
+        share: whether to open Gradio's public tunnel. Never without being asked.
+        device: "auto", "cpu", "cuda".
+        options: passed on to `gr.Blocks.launch`.
+    """
+    page = build(tc.load, tc.catalog(), device)
+    return serve(page, server_name=host, server_port=port, share=share, **options)
+
+
+def serve(page: gr.Blocks, **options) -> Any:
+    """Launch a built page with its theme, limits and styles."""
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(
+        color_accent="*primary_600", button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        checkbox_background_color_selected="*primary_700",
+        checkbox_background_color_selected_dark="*primary_600",
+    )  # fmt: skip
+    limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
+    return page.launch(theme=theme, css=read("page.css"), **limits, **options)

@@ -1,0 +1,28 @@
+"""Make the examples' caches with the bundled model: `python -m demo.build_examples`."""
+
+from pathlib import Path
+
+import tokenizer_core as tc
+from demo import examples
+from demo.film import MEAN, Film, Take, ladder
+from demo.handlers import recorded
+from demo.studio import Studio
+
+
+def build(studio: Studio, folder: Path = examples.FOLDER) -> None:
+    """Encode each example once, decode the ladder as means and as samples, and write `<name>.npz`."""
+    info = studio.default
+    sample = Take("sample", info.default_steps, 0)
+    first = ladder(info.lengths)
+    for about in examples.EXAMPLES:
+        film = Film(tc.open_photo(about.photo), info)
+        for _ in recorded(studio, film, [(MEAN, first), (sample, first)], lambda: True):
+            pass
+        film.linear = studio.baseline_psnr(film)
+        data = examples.pack(film, sample)
+        (folder / f"{about.name}.npz").write_bytes(data)
+        print(f"{about.name}: {len(data) / 1000:.0f} kB")  # noqa: T201
+
+
+if __name__ == "__main__":
+    build(Studio(tc.load, tc.catalog()))

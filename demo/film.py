@@ -1,0 +1,204 @@
+"""A film: one photo, its encoding, and a picture for each length that was decoded so far.
+
+The browser holds a copy of the film and draws from it, so a drag asks the server nothing. A film has
+*reels*, one for each take: the mean (one step) and a sample for each pair of steps and seed. Frames are
+kept as WebP with their spectrum and scores, never as arrays: 514 of them are about 5 MB.
+"""
+
+import base64
+import io
+import itertools
+import math
+import secrets
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+import tokenizer_core as tc
+
+LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+class Take(NamedTuple):
+    """How a reel was decoded; `mode` is "mean" or "sample"."""
+
+    mode: str
+    steps: int
+    seed: int
+
+
+MEAN = Take("mean", 1, 0)
+Plan = list[tuple[Take, list[int]]]
+
+
+def ladder(lengths: Sequence[int]) -> list[int]:
+    """The allowed lengths that come first, coarse to fine; the longest is always one of them."""
+    return [k for k in lengths if k in LADDER or k == lengths[-1]]
+
+
+def rest_of_ladder(lengths: Sequence[int]) -> list[int]:
+    """The other allowed lengths, always one from the widest gap, in octaves.
+
+    So the error of showing the nearest frame falls evenly while frames arrive.
+    """
+    have, order, left = ladder(lengths), [], set(lengths) - set(ladder(lengths))
+    while left:
+        gaps = [(math.log2((b + 1) / (a + 1)), a, b) for a, b in itertools.pairwise(have)]
+        _, a, b = max(g for g in gaps if any(k in left for k in range(g[1] + 1, g[2])))
+        middle = math.sqrt((a + 1) * (b + 1)) - 1
+        order.append(min((k for k in left if a < k < b), key=lambda k: abs(k - middle)))
+        left.remove(order[-1])
+        have = sorted([*have, order[-1]])
+    return order
+
+
+class Frame(NamedTuple):
+    """One picture as the browser gets it: WebP, log power of rings 1..127 as 0..255, dB, 0..1."""
+
+    webp: bytes
+    levels: bytes
+    psnr: float
+    ssim: float
+
+
+def webp(picture: Image.Image, quality: int = 80) -> bytes:
+    """A picture as WebP bytes."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
+
+
+def b64(data: bytes) -> str:
+    """Bytes as text for JSON."""
+    return base64.b64encode(data).decode()
+
+
+def pack_frame(mode: str, k: int, frame: Frame) -> list:
+    """A frame as JSON: [mode, length, WebP, spectrum, PSNR or null where the pictures are equal, SSIM]."""
+    psnr = round(frame.psnr, 2) if math.isfinite(frame.psnr) else None
+    return [mode, k, b64(frame.webp), b64(frame.levels), psnr, round(frame.ssim, 3)]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Which square of the photo: its centre (0..1 of width and height) and zoom (1 = the largest)."""
+
+    x: float = 0.5
+    y: float = 0.5
+    zoom: float = 1.0
+
+
+@dataclass
+class Film:
+    """A photo, its encoding (once there) and its reels."""
+
+    photo: Image.Image
+    info: tc.ModelInfo
+    crop: Crop = Crop()
+    credit: str = ""
+    example: str = ""
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    encoding: Any = None  # a tc.Encoding
+    attention: tuple[bytes, list[float]] | None = None  # (K x 16 x 16) uint8, and the raw mass of each token
+    linear: list[float] | None = None  # PSNR of the linear baseline at 0, 1, 2, ... tokens
+    reels: OrderedDict[Take, dict[int, Frame]] = field(default_factory=OrderedDict)
+
+    def __post_init__(self):
+        self.original = tc.square_crop(self.photo, center=(self.crop.x, self.crop.y), zoom=self.crop.zoom)
+        self.photo.thumbnail((1024, 1024))  # kept for another crop or another model
+        power = np.log10(np.maximum(tc.power_spectrum(self.original).power, 1e-12))
+        self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4  # log10 power at the plot's ends
+
+    def levels(self, picture: tc.Picture) -> bytes:
+        """Log power of each ring, 0..255 between the ends of this film's plot."""
+        low, high = self.scale
+        power = np.log10(np.maximum(tc.power_spectrum(picture).power, 1e-12))
+        return np.clip((power - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
+
+    def reel(self, take: Take) -> dict[int, Frame]:
+        """The frames of a take; besides the mean, the newest four takes are kept."""
+        if take not in self.reels:
+            self.reels[take] = {}
+            for old in [t for t in self.reels if t != MEAN][:-4]:
+                del self.reels[old]
+        return self.reels[take]
+
+    def add(self, take: Take, k: int, array: np.ndarray) -> Frame:
+        """Score a decoded picture, (S, S, 3) uint8, and keep it."""
+        picture = tc.Picture(array)
+        frame = Frame(
+            webp(picture.to_pil()),
+            self.levels(picture),
+            tc.psnr(picture, self.original),
+            tc.ssim(picture, self.original),
+        )
+        self.reel(take)[k] = frame
+        return frame
+
+    def plan(self, sample: Take, all_samples: bool) -> Plan:
+        """What to decode, in order.
+
+        Samples cost `steps` times as much, so without `all_samples` (on a CPU) they come last, for the ladder.
+        """
+        first, rest = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
+        if not self.info.generative:
+            return [(MEAN, first), (MEAN, rest)]
+        if all_samples:
+            return [(MEAN, first), (sample, first), (sample, rest), (MEAN, rest)]
+        return [(MEAN, first), (MEAN, rest), (sample, first)]
+
+    def missing(self, plan: Plan) -> Plan:
+        """The part of a plan that has no frames yet."""
+        left = [(take, [k for k in lengths if k not in self.reel(take)]) for take, lengths in plan]
+        return [(take, lengths) for take, lengths in left if lengths]
+
+    def start(self) -> dict:
+        """What the browser needs before the first frame."""
+        low, high = self.scale
+        return {
+            "token": self.token,
+            "lengths": list(self.info.lengths),
+            "generative": self.info.generative,
+            "bytes": self.info.bytes_per_token,
+            "decades": high - low,
+            "original": b64(webp(self.original.to_pil(), 90)),
+            "reference": b64(self.levels(self.original)),
+            "credit": self.credit,
+            "example": self.example,
+        }
+
+
+class Films:
+    """The films of all visitors, by a token nobody can guess; the least recently used goes first."""
+
+    def __init__(self, limit: int = 32):
+        self.limit, self.films = limit, OrderedDict[str, Film]()
+
+    def add(self, film: Film) -> Film:
+        """Keep a film."""
+        self.films[film.token] = film
+        while len(self.films) > self.limit:
+            self.films.popitem(last=False)
+        return film
+
+    def get(self, token: object) -> Film | None:
+        """The film of a token, or None."""
+        film = self.films.get(token) if isinstance(token, str) else None
+        if film:
+            self.films.move_to_end(film.token)
+        return film
+
+
+def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
+    """A plan in pieces of a few lengths, so that others get the processor in between."""
+    for take, lengths in plan:
+        yield from ([(take, lengths[i : i + size])] for i in range(0, len(lengths), size))
+
+
+def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:
+    """A plan less what the browser has."""
+    return [(take, [k for k in lengths if (take, k) not in sent]) for take, lengths in plan]

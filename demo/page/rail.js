@@ -1,0 +1,71 @@
+// The rail: a logarithmic scale for the finger over a native range for keyboard and screen reader.
+let marks = [];
+const place = (length) => octave(length) / octave(film ? film.top : 256);          // length -> 0..1
+const fromX = (x) => { const box = at.rail.getBoundingClientRect(), p = Math.min(1, Math.max(0, (x - box.left) / box.width)); return Math.round(2 ** (p * octave(film.top)) - 1); };
+function scale() {                                                                  // marks 0, 1, 2, 4, ... and the longest
+  const top = film ? film.top : 256, all = [0];
+  for (let m = 1; m < top; m *= 2) all.push(m);
+  $('.marks').replaceChildren(...(marks = [...all, top].map((m) => { const s = document.createElement('span'); s.textContent = m; s.style.left = place(m) * 100 + '%'; return s; })));
+  at.range.max = top;
+  set(k, 'keep');
+}
+function set(next, how) {
+  const allowed = film ? film.lengths : null;
+  next = Math.min(film ? film.top : 256, Math.max(0, next | 0));
+  if (allowed && !allowed.includes(next)) next = allowed.reduce((a, b) => (Math.abs(b - next) < Math.abs(a - next) ? b : a));
+  if (next === k && how !== 'keep') return;
+  k = next;
+  if (how !== 'drag') speak();        // under a finger nobody listens; touching the range costs layout
+  ask();
+}
+function speak() { at.range.value = k; at.range.setAttribute('aria-valuetext', k === 1 ? '1 token' : k + ' tokens'); }
+let settle = 0;
+function settled() {                  // only when the visitor stops
+  clearTimeout(settle);
+  settle = setTimeout(() => {
+    const url = new URL(location.href);
+    url.hash = 'k=' + k;
+    if (film && film.example) url.searchParams.set('photo', film.example); else url.searchParams.delete('photo');
+    history.replaceState(null, '', url);
+    rest();
+  }, 250);
+}
+at.rail.addEventListener('pointerdown', (e) => {
+  if (!film || e.button) return;
+  at.rail.setPointerCapture(e.pointerId); at.range.focus({ preventScroll: true }); set(fromX(e.clientX), 'drag'); e.preventDefault();
+});
+at.rail.addEventListener('pointermove', (e) => { if (at.rail.hasPointerCapture(e.pointerId)) { clearTimeout(settle); set(fromX(e.clientX), 'drag'); } });
+for (const t of ['pointerup', 'pointercancel']) at.rail.addEventListener(t, () => { speak(); settled(); });
+at.range.addEventListener('input', () => { const v = +at.range.value; at.range.value = k; set(v); settled(); });
+at.range.addEventListener('keydown', (e) => {                                       // page keys walk the ladder
+  const next = { PageUp: LADDER.find((c) => c > k) ?? film?.top, PageDown: LADDER.findLast((c) => c < k) ?? 0 }[e.key];
+  if (next !== undefined) { e.preventDefault(); set(next); settled(); }
+});
+
+// ---- a photo that is pasted or dropped goes through the upload button's own input
+function give(file) {
+  const input = document.querySelector('#choose input[type=file]');
+  if (!file || !input) return;
+  const list = new DataTransfer();
+  list.items.add(file); input.files = list.files;
+  input.dispatchEvent(new Event('change', { bubbles: true }));
+}
+document.addEventListener('paste', (e) => give([...e.clipboardData.files][0]));
+document.addEventListener('dragover', (e) => e.preventDefault());
+document.addEventListener('drop', (e) => { e.preventDefault(); give([...e.dataTransfer.files][0]); });
+
+// ---- what the rest of the page may call
+const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
+const dial = window.dial = {
+  stats, onpaint: null, set: (n) => { set(n); settled(); },
+  ticket() { run += 1; chain = Promise.resolve(); return { run, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
+  mode(m) { mode = m; last = null; ask(); rest(); },
+  picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
+  tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
+  get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
+  get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },
+};
+const hash = /k=(\d+)/.exec(location.hash);
+if (hash) k = +hash[1];
+scale();
+trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', ticket: dial.ticket() });

@@ -1,0 +1,99 @@
+"""A tokenizer for the page's tests: the contract's interface, a blur instead of networks.
+
+The first k "tokens" are a photo blurred less and less; a *sample* adds seeded grain. It counts its
+encode calls, so that a test can say "once a photo", and can be told to be slow.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+import tokenizer_core as tc
+
+
+def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = True) -> tc.ModelInfo:
+    """What a catalog would say of a stand-in model."""
+    return tc.ModelInfo(
+        name=name,
+        title="Stand-in" if generative else "Stand-in, linear",
+        size_bytes=0,
+        licence="none",
+        lengths=tuple(range(tokens + 1)),
+        tokens="soft",
+        numbers_per_token=16,
+        bytes_per_token=16,
+        ordered=True,
+        generative=generative,
+        has_attention=generative,
+        layers_read=2 if generative else 0,
+        layers_write=0,
+        bundled=True,
+        checkpoint_id="57a2d100ab0e",
+        default_steps=8,
+        default_guidance=2.0,
+    )
+
+
+class StandIn:
+    """Blur as a tokenizer. The tokens are signs (they survive 8-bit packing): the bits of a tiny picture."""
+
+    def __init__(self, about: tc.ModelInfo | None = None, device: str = "cpu", seconds: float = 0.0):
+        self.info, self.device, self.dtype = about or info(), device, "float32"
+        self.seconds, self.encoded, self.decoded = seconds, 0, 0
+        self.count = self.info.lengths[-1]
+        self.side = int((self.count * 16 / 12) ** 0.5)  # side^2 colours of 3 x 4 bits
+
+    def encode(self, photo, center=(0.5, 0.5), zoom=1.0) -> tc.Encoding:
+        """(K, 16) numbers, each -1 or 1."""
+        self.encoded += 1
+        time.sleep(self.seconds)
+        picture = photo
+        if not isinstance(photo, tc.Picture):
+            picture = tc.square_crop(tc.open_photo(photo), 256, center, zoom)
+        small = np.asarray(picture.to_pil().resize((self.side, self.side), Image.Resampling.LANCZOS)) >> 4
+        bits = np.unpackbits(small.reshape(-1, 1), axis=1)[:, 4:].ravel()
+        tokens = np.ones(self.count * 16, np.float32)
+        tokens[: bits.size] = np.where(bits, 1.0, -1.0)
+        return tc.Encoding(
+            tokens.reshape(self.count, 16), np.arange(self.count), self.info.checkpoint_id, self.info.name
+        )
+
+    def photo(self, encoding: tc.Encoding) -> Image.Image:
+        """The tiny picture in the tokens, enlarged."""
+        bits = (encoding.tokens.ravel()[: self.side**2 * 12] > 0).reshape(-1, 4)
+        small = (bits @ np.array([8, 4, 2, 1])).reshape(self.side, self.side, 3) * 17
+        return Image.fromarray(small.astype(np.uint8)).resize((256, 256), Image.Resampling.BICUBIC)
+
+    def decode(self, encoding, length=None, **options) -> tc.Picture:
+        """One length."""
+        return next(self.decode_many(encoding, [length or 0], **options))[1]
+
+    def decode_many(
+        self, encoding, lengths, *, steps=None, guidance_scale=None, seed=0, batch=None
+    ) -> Iterator[tuple[int, tc.Picture]]:
+        """Blur by length; grain unless steps is 1."""
+        if encoding.checkpoint_id != self.info.checkpoint_id:
+            raise tc.TokenizerError("These tokens were made by other weights.")
+        photo = self.photo(encoding)
+        grain = np.random.default_rng(seed).normal(0, 1, (256, 256, 1))
+        for k in lengths:
+            self.decoded += 1
+            time.sleep(self.seconds * (steps or self.info.default_steps))
+            blurred = photo.filter(ImageFilter.GaussianBlur(60.0 / (1 + k) ** 0.8))
+            strength = 0.0 if steps == 1 else 30 / (1 + k) ** 0.4
+            array = np.asarray(blurred, np.float32) * (k > 0) + 110 * (k == 0) + strength * grain
+            yield k, tc.Picture(np.clip(array, 0, 255).round().astype(np.uint8))
+
+    def attention(self, encoding, direction="read", layer=None, length=None, seed=0) -> tc.AttentionMaps:
+        """A blob a token, smaller and smaller."""
+        rng = np.random.default_rng(7)
+        y, x = np.mgrid[0:16, 0:16]
+        count = self.count
+        centre = rng.uniform(0, 15, (count, 2, 1, 1))
+        width = 9 / (1 + np.arange(count)[:, None, None]) ** 0.35
+        raw = np.exp(-((y - centre[:, 0]) ** 2 + (x - centre[:, 1]) ** 2) / (2 * width**2)).astype(np.float32)
+        normalised = raw / raw.max((1, 2), keepdims=True)
+        raw *= rng.uniform(0.2, 0.9, (count, 1, 1)).astype(np.float32) / raw.sum((1, 2), keepdims=True)
+        return tc.AttentionMaps(raw, normalised, direction, layer or 1)
