@@ -132,7 +132,11 @@ class LiteClassifier(nn.Module):
 
     def logits(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1000"]:
         """ImageNet class logits of pixels in [-1, 1], in float32."""
-        return F.linear(self.pooled(pixels).float(), self.head_weight.float(), self.head_bias.float())
+        return self.logits_of(self.pooled(pixels))
+
+    def logits_of(self, pooled: Float[Tensor, "B 1280"]) -> Float[Tensor, "B 1000"]:
+        """ImageNet class logits, in float32, of what `pooled` gave."""
+        return F.linear(pooled.float(), self.head_weight.float(), self.head_bias.float())
 
     def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """The pyramid, so that `torch.compile(judge)` compiles what training calls."""

@@ -1,0 +1,37 @@
+"""A linear tokenizer of four tokens with drawn components, for the tests of what measures tokenizers."""
+
+import torch
+
+from tokenizer_core.catalog import ModelInfo
+from tokenizer_core.linear import LinearTokenizer
+
+TOKENS = 4
+
+
+def make_info() -> ModelInfo:
+    return ModelInfo(
+        name="pca",
+        title="Linear",
+        size_bytes=0,
+        licence="none",
+        lengths=tuple(range(TOKENS + 1)),
+        tokens="soft",
+        numbers_per_token=16,
+        bytes_per_token=16,
+        ordered=True,
+        generative=False,
+        has_attention=False,
+        layers_read=0,
+        layers_write=0,
+        bundled=True,
+        checkpoint_id="abc123abc123",
+        default_steps=1,
+        default_guidance=1.0,
+    )
+
+
+def make_tokenizer() -> LinearTokenizer:
+    coarse = torch.randn((TOKENS * 16, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bicubic").flatten(1)
+    components = torch.linalg.qr(smooth.T).Q.T.contiguous()
+    return LinearTokenizer(make_info(), torch.zeros(12288), components, torch.linspace(9, 3, TOKENS * 16))
