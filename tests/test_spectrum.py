@@ -113,3 +113,4 @@ def test_grid_ratio() -> None:
     assert grid_ratio(axis_power(pixels + cell)) > 4
     assert grid_ratio(axis_power(pixels + cell.T)) > 4
     assert grid_ratio(axis_power(pixels + sine(40))) < 1.8  # a wave, but no multiple of 16
+    assert grid_ratio(axis_power(pixels + sine(48))) > 100  # one multiple alone counts
