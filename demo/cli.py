@@ -4,6 +4,7 @@ What a user got wrong ends in one sentence on stderr and exit code 2.
 """
 
 import argparse
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -57,9 +58,14 @@ def _demo(args: argparse.Namespace) -> None:
     from demo.app import launch
 
     try:
+        socket.getaddrinfo(args.host, None)
+    except OSError:
+        raise tc.TokenizerError(f"This machine has no address named {args.host}.") from None
+    try:
         app, local, public = launch(args.host, args.port, args.share, args.device, prevent_thread_lock=True)
     except OSError:
-        raise tc.TokenizerError(f"Port {args.port or 7860} on {args.host} cannot be used.") from None
+        what = f"Port {args.port}" if args.port else "Every port from 7860 on"
+        raise tc.TokenizerError(f"{what} at {args.host} is taken or not allowed.") from None
     print(f"tokendial is at {public or local} (Ctrl-C ends it)", flush=True)
     app.blocks.block_thread()
 

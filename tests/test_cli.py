@@ -177,6 +177,18 @@ def test_publish_without_token_name_or_network_is_a_sentence(capsys, tmp_path):
     _expect_sentence(["publish", "someone/tokendial"], capsys, tmp_path)
 
 
+def test_an_address_that_cannot_be_served_is_a_sentence(monkeypatch, capsys, tmp_path):
+    import demo.app
+
+    def launch(*args, **options):
+        raise OSError("Cannot find empty port in range: 80-80.")
+
+    monkeypatch.setattr(demo.app, "launch", launch)
+    _expect_sentence(["demo", "--port", "80"], capsys, tmp_path)
+    _expect_sentence(["demo"], capsys, tmp_path)
+    _expect_sentence(["demo", "--host", "nosuch.invalid"], capsys, tmp_path)
+
+
 def _expect_sentence(argv, capsys, folder):
     assert main(argv) == 2
     sentence = capsys.readouterr().err
