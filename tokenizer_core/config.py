@@ -95,6 +95,7 @@ class SamplerConfig:
 class TokenizerConfig:
     """All that is needed to rebuild a flow tokenizer around its weights."""
 
+    kind: str = "prefix-flow"
     name: str = "prefix-flow-256"
     title: str = "Prefix flow, 256 ordered tokens"
     licence: str = "Apache-2.0"

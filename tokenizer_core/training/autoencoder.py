@@ -146,6 +146,8 @@ class _Trainer:
                 rest = {k: v for k, v in self.network.state_dict().items() if not k.startswith("decoder.")}
                 save_weights(self.path, rest | {f"decoder.{k}": v for k, v in sharpener.averages.values.items()})
         sharpener.averages.copy_to_module()
+        if place.rank == 0:
+            save_weights(o.out / "discriminator.safetensors", sharpener.discriminator.state_dict())
         self.log.write(stage="sharpen", photos_seen=schedule.step * o.batch * place.world, minutes=schedule.elapsed / 60)
 
     def _losses(self, pixels: Tensor, strength: Tensor) -> tuple[Tensor, Tensor, Tensor]:

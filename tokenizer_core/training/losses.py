@@ -5,7 +5,7 @@ GroupNorm in the discriminator hides amplitude.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class Pyramid(Protocol):
     """A frozen classifier that gives its feature maps, coarse ones last."""
 

@@ -51,7 +51,7 @@ class DecoderSharpener:
         self.balance = torch.tensor(0.1, device=place.device)
         self.decode = torch.compile(decoder) if fused else decoder
         self.features = torch.compile(self._features) if fused else self._features
-        self.judge = torch.compile(self.discriminator) if fused else self.discriminator
+        self.judge = self.discriminator
 
     def _features(self, made: Tensor, target: Tensor) -> Tensor:
         return feature_loss(self.classifier, made, target)

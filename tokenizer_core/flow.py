@@ -1,0 +1,57 @@
+"""Rectified flow (arXiv 2209.03003): all of its maths, on plain tensors.
+
+Time runs from t=1 (noise) to t=0 (picture): x_t = (1 - t) x + t noise, velocity v = noise - x = (x_t - x) / t.
+The network predicts x; at t=1 that prediction is the posterior mean given the tokens.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+SMALLEST_WEIGHTED_TIME = 0.1
+
+
+def interpolate(
+    x: Float[Tensor, "B N C"], noise: Float[Tensor, "B N C"], t: Float[Tensor, " B"]
+) -> Float[Tensor, "B N C"]:
+    """x_t on the straight line from the picture (t=0) to the noise (t=1)."""
+    t = t[:, None, None]
+    return (1 - t) * x + t * noise
+
+
+def velocity(x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: Float[Tensor, " B"]) -> Float[Tensor, "B N C"]:
+    """d x_t / d t of the line through `x_t` whose end at t=0 is `x`; t must be above 0."""
+    return (x_t - x) / t[:, None, None]
+
+
+def euler_step(x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: float, t_next: float) -> Float[Tensor, "B N C"]:
+    """Move from t to t_next along the velocity; exactly `x` when t_next is 0."""
+    if t_next == 0:
+        return x
+    return x + (x_t - x) * (t_next / t)
+
+
+def time_grid(steps: int, shift: float = 1.0) -> list[float]:
+    """steps + 1 times from 1 to 0; `shift` s maps an even u to s u / (1 + (s - 1) u) (arXiv 2403.03206, section 5.3.2).
+
+    s > 1 spends more steps near noise, s < 1 near the picture.
+    """
+    even = [1 - i / steps for i in range(steps + 1)]
+    return [shift * u / (1 + (shift - 1) * u) for u in even]
+
+
+def draw_times(
+    count: int, generator: torch.Generator, device: torch.device, location: float = 0.4, share_noise: float = 0.15
+) -> Float[Tensor, " B"]:
+    """Training times: logit-normal around `location` (above 0: nearer noise), and a share of exactly t=1.
+
+    t=1 trains the one-step mean. Source: arXiv 2403.03206, section 3.1.
+    """
+    t = torch.sigmoid(torch.randn(count, generator=generator, device=device) + location)
+    at_noise = torch.rand(count, generator=generator, device=device) < share_noise
+    return torch.where(at_noise, torch.ones_like(t), t)
+
+
+def loss_weight(t: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """Weight of the squared error of the predicted x: 1/t, at most 10; between x- and velocity-matching."""
+    return 1 / t.clamp(min=SMALLEST_WEIGHTED_TIME)

@@ -1,0 +1,62 @@
+"""The models by name: which are here, and loading one."""
+
+from pathlib import Path
+
+import torch
+
+from tokenizer_core import linear, tokenizer
+from tokenizer_core.catalog import ModelInfo
+from tokenizer_core.checkpoints import checkpoints_folder, read_checkpoint, read_identity
+from tokenizer_core.errors import TokenizerError
+from tokenizer_core.tokenizer import Tokenizer
+
+DEFAULT = "prefix-flow-256"
+KINDS = {
+    "prefix-flow": (tokenizer.describe, tokenizer.FlowTokenizer.from_checkpoint),
+    "linear": (linear.describe, linear.LinearTokenizer.from_checkpoint),
+}
+
+
+def catalog() -> list[ModelInfo]:
+    """Every bundled model whose configuration can be read, the default first; no weights are loaded."""
+    found = []
+    for folder in sorted(p for p in checkpoints_folder().glob("*") if (p / "config.json").is_file()):
+        try:
+            config, checkpoint_id, size = read_identity(folder)
+            found.append(KINDS[config["kind"]][0](config, checkpoint_id, size))
+        except (TokenizerError, KeyError):
+            continue  # `load` says what is wrong with it
+    return sorted(found, key=lambda info: info.name != DEFAULT)
+
+
+def load(name: str = DEFAULT, device: str = "auto") -> Tokenizer:
+    """Load a model's weights, verified and strict.
+
+    Args:
+        name: from the catalog.
+        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
+
+    Raises:
+        TokenizerError: no such model or device, or the weights are damaged or incomplete.
+    """
+    folder = checkpoints_folder() / name
+    if Path(name).name != name or not (folder / "config.json").is_file():
+        known = ", ".join(info.name for info in catalog()) or "none"
+        raise TokenizerError(f"There is no model named {name}; here are: {known}.")
+    checkpoint = read_checkpoint(folder)
+    kind = KINDS.get(str(checkpoint.config.get("kind")))
+    if kind is None:
+        raise TokenizerError(f"The checkpoint {name} is of a kind that this program does not know.")
+    return kind[1](checkpoint, _device(device))
+
+
+def _device(asked: str) -> str:
+    if asked == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(asked)
+    except RuntimeError:
+        raise TokenizerError(f"{asked} is not the name of a device; try auto, cpu or cuda.") from None
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise TokenizerError(f"The device {asked} is not there.")
+    return f"cuda:{device.index or 0}" if device.type == "cuda" else str(device)

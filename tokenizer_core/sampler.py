@@ -1,0 +1,61 @@
+"""From noise to a latent along the rectified flow: one step is the mean, several are a sample.
+
+A sampler is a free function over the decoder; it draws nothing. Guidance is against the empty prefix
+(classifier-free guidance, arXiv 2207.12598): x = x_empty + scale (x_tokens - x_empty).
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tokenizer_core.decoder import FlowDecoder, TokenContext
+from tokenizer_core.flow import euler_step, time_grid
+
+
+def draw_noise(seed: int, num_patches: int, latent_channels: int) -> Float[Tensor, "1 N C"]:
+    """Standard normal noise of a seed, drawn on the CPU so that it is the same on every device."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return torch.randn(1, num_patches, latent_channels, generator=generator)
+
+
+def sample(
+    decoder: FlowDecoder,
+    context: TokenContext,
+    noise: Float[Tensor, "B N C"],
+    keep_mask: Bool[Tensor, "B K"] | None = None,
+    *,
+    steps: int,
+    guidance_scale: float = 1.0,
+    time_shift: float = 1.0,
+) -> Float[Tensor, "B N C"]:
+    """Euler's method from t=1 to t=0.
+
+    Args:
+        decoder: the network.
+        context: keys and values of the tokens, batch B.
+        noise: x_t at t=1.
+        keep_mask: which tokens each item of the batch sees; None is all.
+        steps: forward passes (twice as many with guidance); 1 gives the posterior mean and ignores guidance.
+        guidance_scale: 1 is off.
+        time_shift: see `flow.time_grid`.
+
+    Returns:
+        The clean latent, standardised units.
+    """
+    times = time_grid(steps, time_shift)
+    x_t = noise
+    for t, t_next in zip(times, times[1:], strict=False):
+        x = _predict(decoder, context, x_t, t, keep_mask, 1.0 if steps == 1 else guidance_scale)
+        x_t = euler_step(x, x_t, t, t_next)
+    return x_t
+
+
+def _predict(
+    decoder: FlowDecoder, context: TokenContext, x_t: Tensor, t: float, keep_mask: Tensor | None, guidance_scale: float
+) -> Tensor:
+    time = torch.full((len(x_t),), t, device=x_t.device)
+    with_tokens = decoder(x_t, time, context, keep_mask)
+    if guidance_scale == 1:
+        return with_tokens
+    without = decoder(x_t, time, context.first(0))
+    return without + guidance_scale * (with_tokens - without)
