@@ -4,6 +4,8 @@ Time runs from t=1 (noise) to t=0 (picture): x_t = (1 - t) x + t noise, velocity
 The network predicts x; at t=1 that prediction is the posterior mean given the tokens.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -19,16 +21,34 @@ def interpolate(
     return (1 - t) * x + t * noise
 
 
-def velocity(x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: Float[Tensor, " B"]) -> Float[Tensor, "B N C"]:
+def velocity(
+    x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: Float[Tensor, " B"]
+) -> Float[Tensor, "B N C"]:
     """d x_t / d t of the line through `x_t` whose end at t=0 is `x`; t must be above 0."""
     return (x_t - x) / t[:, None, None]
 
 
-def euler_step(x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: float, t_next: float) -> Float[Tensor, "B N C"]:
+def euler_step(
+    x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: float, t_next: float
+) -> Float[Tensor, "B N C"]:
     """Move from t to t_next along the velocity; exactly `x` when t_next is 0."""
     if t_next == 0:
         return x
     return x + (x_t - x) * (t_next / t)
+
+
+def second_order(
+    x: Float[Tensor, "B N C"], x_before: Float[Tensor, "B N C"], t_before: float, t: float, t_next: float
+) -> Float[Tensor, "B N C"]:
+    """The prediction to step with, extrapolated from the last two (DPM-Solver++ 2M, arXiv 2211.01095, algorithm 2).
+
+    Predictions are taken as linear in half the log signal-to-noise ratio, log((1 - t) / t). After t_before = 1, where
+    that ratio is 0, and in a step to t_next = 0 the prediction is `x` itself.
+    """
+    if t_before == 1 or t_next == 0:
+        return x
+    before, now, after = (math.log((1 - u) / u) for u in (t_before, t, t_next))
+    return x + (x - x_before) * (after - now) / (2 * (now - before))
 
 
 def time_grid(steps: int, shift: float = 1.0) -> list[float]:
@@ -41,7 +61,11 @@ def time_grid(steps: int, shift: float = 1.0) -> list[float]:
 
 
 def draw_times(
-    count: int, generator: torch.Generator, device: torch.device, location: float = 0.4, share_noise: float = 0.15
+    count: int,
+    generator: torch.Generator,
+    device: torch.device,
+    location: float = 0.4,
+    share_noise: float = 0.15,
 ) -> Float[Tensor, " B"]:
     """Training times: logit-normal around `location` (above 0: nearer noise), and a share of exactly t=1.
 

