@@ -1,7 +1,7 @@
 """A checkpoint is a folder: config.json, *.safetensors, SHA256SUMS. Read whole and checked, or not at all.
 
-The id of a checkpoint is the first 12 digits of the SHA-256 of its SHA256SUMS, so it changes with any byte of the
-weights or the configuration. Nothing is ever unpickled.
+The id of a checkpoint is the first 12 digits of the SHA-256 of its SHA256SUMS, so it changes with any byte of
+the weights or the configuration. Nothing is ever unpickled.
 """
 
 import hashlib
@@ -134,5 +134,7 @@ def _verified(folder: Path, name: str, sums: dict[str, str]) -> bytes:
         raise TokenizerError(f"The file {name} of {folder.name} is missing.")
     data = (folder / name).read_bytes()
     if _sha256(data) != sums[name]:
-        raise TokenizerError(f"The file {name} of {folder.name} is damaged: its checksum is not the one in {SUMS}.")
+        raise TokenizerError(
+            f"The file {name} of {folder.name} is damaged: its checksum is not the one in {SUMS}."
+        )
     return data

@@ -37,7 +37,10 @@ class AutoencoderConfig:
             f"channels, encoder_blocks and decoder_blocks must have one entry a level, not {levels}, "
             f"{len(self.encoder_blocks)} and {len(self.decoder_blocks)}.",
         )
-        _require(self.image_size % self.patch_size == 0, f"image_size {self.image_size} must divide by {self.patch_size}.")
+        _require(
+            self.image_size % self.patch_size == 0,
+            f"image_size {self.image_size} must divide by {self.patch_size}.",
+        )
 
     @property
     def patch_size(self) -> int:
@@ -61,7 +64,10 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
-        _require(self.width % 64 == 0 or self.width in (16, 32), f"encoder width {self.width} must be a multiple of 64.")
+        _require(
+            self.width % 64 == 0 or self.width in (16, 32),
+            f"encoder width {self.width} must be a multiple of 64.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +80,10 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
-        _require(self.width % 64 == 0 or self.width in (16, 32), f"decoder width {self.width} must be a multiple of 64.")
+        _require(
+            self.width % 64 == 0 or self.width in (16, 32),
+            f"decoder width {self.width} must be a multiple of 64.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +118,8 @@ class TokenizerConfig:
         """Only this version of the format is known."""
         _require(
             self.format_version == FORMAT_VERSION,
-            f"This checkpoint has format version {self.format_version}; this program reads version {FORMAT_VERSION}.",
+            f"This checkpoint has format version {self.format_version}; "
+            f"this program reads version {FORMAT_VERSION}.",
         )
 
     def to_json(self) -> str:
@@ -151,7 +161,10 @@ def tiny_config(image_size: int = 32) -> TokenizerConfig:
         name="tiny",
         title="Tiny random model",
         autoencoder=AutoencoderConfig(
-            channels=(16, 16, 16, 16), encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1), image_size=image_size
+            channels=(16, 16, 16, 16),
+            encoder_blocks=(1, 1, 1, 1),
+            decoder_blocks=(1, 1, 1, 1),
+            image_size=image_size,
         ),
         encoder=EncoderConfig(width=32, depth=2, num_tokens=8, token_width=16),
         decoder=DecoderConfig(width=32, depth=2, token_depth=1),

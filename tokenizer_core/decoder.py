@@ -1,8 +1,8 @@
 """Noisy latent + time + tokens -> predicted latent: the rectified-flow transformer.
 
 Tokens enter as keys and values only. They pass through a short causal stream of their own that sees neither
-patches nor time, so their keys and values are computed once a photo and serve every step, prefix and seed. The
-first k tokens are the first k keys; nothing stands for the rest, and the empty prefix is no key at all.
+patches nor time, so their keys and values are computed once a photo and serve every step, prefix and seed.
+The first k tokens are the first k keys; nothing stands for the rest, and the empty prefix is no key at all.
 Time modulates all blocks through one shared projection plus a bias a block (adaLN-single, arXiv 2310.00426).
 """
 
@@ -41,12 +41,15 @@ class TokenContext:
 
     def first(self, length: int) -> "TokenContext":
         """The first `length` tokens."""
-        return TokenContext(tuple(k[:, :, :length] for k in self.keys), tuple(v[:, :, :length] for v in self.values))
+        return TokenContext(
+            tuple(k[:, :, :length] for k in self.keys), tuple(v[:, :, :length] for v in self.values)
+        )
 
     def expand(self, batch: int) -> "TokenContext":
         """The same tokens for a whole batch, without a copy."""
         return TokenContext(
-            tuple(k.expand(batch, -1, -1, -1) for k in self.keys), tuple(v.expand(batch, -1, -1, -1) for v in self.values)
+            tuple(k.expand(batch, -1, -1, -1) for k in self.keys),
+            tuple(v.expand(batch, -1, -1, -1) for v in self.values),
         )
 
 
@@ -63,7 +66,9 @@ class DecoderBlock(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.mlp.out.weight)
 
-    def heads(self, x: Float[Tensor, "B N W"], modulation: Float[Tensor, "B 6 W"]) -> tuple[Tensor, Tensor, Tensor]:
+    def heads(
+        self, x: Float[Tensor, "B N W"], modulation: Float[Tensor, "B 6 W"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of the patches, each (B, h, N, d)."""
         scale, shift = (modulation + self.modulation_bias)[:, None, :2].unbind(2)
         q, k, v = self.qkv(rms_norm(x) * (1 + scale) + shift).chunk(3, -1)
@@ -77,7 +82,7 @@ class DecoderBlock(nn.Module):
         token_values: Float[Tensor, "B h K d"],
         mask: Bool[Tensor, "B 1 1 M"] | None,
     ) -> Float[Tensor, "B N W"]:
-        """arXiv 2212.09748, figure 3, with keys and values from outside."""
+        """Attention and MLP, each gated (arXiv 2212.09748, figure 3); keys and values come from outside."""
         _, _, gate1, scale2, shift2, gate2 = (modulation + self.modulation_bias)[:, None].unbind(2)
         q, k, v = self.heads(x, modulation)
         k, v = torch.cat([k, token_keys.to(k.dtype)], 2), torch.cat([v, token_values.to(v.dtype)], 2)
@@ -88,7 +93,9 @@ class DecoderBlock(nn.Module):
 class FlowDecoder(nn.Module):
     """Predicts the clean latent (B, N, C) from x_t, t and the tokens' keys and values."""
 
-    def __init__(self, config: DecoderConfig, latent_channels: int, num_patches: int, num_tokens: int, token_width: int) -> None:
+    def __init__(
+        self, config: DecoderConfig, latent_channels: int, num_patches: int, num_tokens: int, token_width: int
+    ) -> None:
         super().__init__()
         self.config = config
         width = config.width
@@ -104,7 +111,7 @@ class FlowDecoder(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Zero output, gates open: the first prediction is the mean latent, and every block can learn at once."""
+        """Zero output, gates open: the first prediction is the mean latent; every block can learn at once."""
         last: nn.Linear = self.time[2]  # type: ignore[assignment]
         width = self.config.width
         for parameter in (last.weight, last.bias, self.to_latent.weight, self.to_latent.bias):
@@ -113,15 +120,21 @@ class FlowDecoder(nn.Module):
             last.bias[2 * width : 3 * width] = 1
             last.bias[5 * width :] = 1
 
-    def context(self, tokens: Float[Tensor, "B K D"], positions: Int[Tensor, " K"] | None = None) -> TokenContext:
+    def context(
+        self, tokens: Float[Tensor, "B K D"], positions: Int[Tensor, " K"] | None = None
+    ) -> TokenContext:
         """Keys and values of tokens; `positions` says which slot each holds (0..K-1 by default)."""
-        places = self.token_positions[: tokens.shape[1]] if positions is None else self.token_positions[positions]
+        places = (
+            self.token_positions[: tokens.shape[1]] if positions is None else self.token_positions[positions]
+        )
         stream = self.from_token(tokens.to(self.from_token.weight.dtype)) + places
         for block in self.token_blocks:
             stream = block(stream)
         stream = rms_norm(stream)
         pairs = [block.token_keys_values(stream).chunk(2, -1) for block in self.blocks]  # type: ignore[operator]
-        return TokenContext(tuple(normalised_heads(k) for k, _ in pairs), tuple(split_heads(v) for _, v in pairs))
+        return TokenContext(
+            tuple(normalised_heads(k) for k, _ in pairs), tuple(split_heads(v) for _, v in pairs)
+        )
 
     def forward(
         self,

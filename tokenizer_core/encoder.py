@@ -1,8 +1,8 @@
 """Latent -> 256 ordered tokens: register tokens that read the latent, causal among themselves.
 
-Patches attend to patches only; register i attends to all patches and to registers 0..i. So the first k tokens
-are the same however many follow (Semanticist, arXiv 2503.08685, section 4.1). Each token is normalised to root
-mean square 1.
+Patches attend to patches only; register i attends to all patches and to registers 0..i. So the first k
+tokens are the same however many follow (Semanticist, arXiv 2503.08685, section 4.1). Each token is normalised
+to root mean square 1.
 """
 
 import torch
@@ -26,7 +26,9 @@ class TokenEncoder(nn.Module):
         self.norm_out = nn.RMSNorm(config.width)
         self.to_token = nn.Linear(config.width, config.token_width)
 
-    def forward(self, latent: Float[Tensor, "B N C"], num_tokens: int | None = None) -> Float[Tensor, "B K D"]:
+    def forward(
+        self, latent: Float[Tensor, "B N C"], num_tokens: int | None = None
+    ) -> Float[Tensor, "B K D"]:
         """The first `num_tokens` tokens (all by default), float32, root mean square 1 each."""
         x = self._start(latent, num_tokens)
         for block in self.blocks:

@@ -1,7 +1,8 @@
 """Rectified flow (arXiv 2209.03003): all of its maths, on plain tensors.
 
-Time runs from t=1 (noise) to t=0 (picture): x_t = (1 - t) x + t noise, velocity v = noise - x = (x_t - x) / t.
-The network predicts x; at t=1 that prediction is the posterior mean given the tokens.
+Time runs from t=1 (noise) to t=0 (picture): x_t = (1 - t) x + t noise, with the velocity
+v = noise - x = (x_t - x) / t. The network predicts x; at t=1 that prediction is the posterior mean given the
+tokens.
 """
 
 import math
@@ -24,7 +25,7 @@ def interpolate(
 def velocity(
     x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: Float[Tensor, " B"]
 ) -> Float[Tensor, "B N C"]:
-    """d x_t / d t of the line through `x_t` whose end at t=0 is `x`; t must be above 0."""
+    """The derivative d x_t / d t of the line through `x_t` whose end at t=0 is `x`; t must be above 0."""
     return (x_t - x) / t[:, None, None]
 
 
@@ -40,10 +41,11 @@ def euler_step(
 def second_order(
     x: Float[Tensor, "B N C"], x_before: Float[Tensor, "B N C"], t_before: float, t: float, t_next: float
 ) -> Float[Tensor, "B N C"]:
-    """The prediction to step with, extrapolated from the last two (DPM-Solver++ 2M, arXiv 2211.01095, algorithm 2).
+    """The prediction to step with, extrapolated from the last two.
 
-    Predictions are taken as linear in half the log signal-to-noise ratio, log((1 - t) / t). After t_before = 1, where
-    that ratio is 0, and in a step to t_next = 0 the prediction is `x` itself.
+    Predictions are taken as linear in half the log signal-to-noise ratio, log((1 - t) / t). After
+    t_before = 1, where that ratio is 0, and in a step to t_next = 0 the prediction is `x` itself.
+    Source: DPM-Solver++ 2M, arXiv 2211.01095, algorithm 2.
     """
     if t_before == 1 or t_next == 0:
         return x
@@ -52,9 +54,9 @@ def second_order(
 
 
 def time_grid(steps: int, shift: float = 1.0) -> list[float]:
-    """steps + 1 times from 1 to 0; `shift` s maps an even u to s u / (1 + (s - 1) u) (arXiv 2403.03206, section 5.3.2).
+    """A row of steps + 1 times from 1 to 0; `shift` s maps an even u to s u / (1 + (s - 1) u).
 
-    s > 1 spends more steps near noise, s < 1 near the picture.
+    s > 1 spends more steps near noise, s < 1 near the picture. Source: arXiv 2403.03206, section 5.3.2.
     """
     even = [1 - i / steps for i in range(steps + 1)]
     return [shift * u / (1 + (shift - 1) * u) for u in even]

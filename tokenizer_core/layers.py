@@ -72,7 +72,7 @@ class SwiGLU(nn.Module):
         self.out = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
-        """arXiv 2002.05202, equation 6."""
+        """The product of a SiLU gate and a value (arXiv 2002.05202, equation 6)."""
         gate, value = self.gate_and_value(x).chunk(2, -1)
         return self.out(F.silu(gate) * value)
 

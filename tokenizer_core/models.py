@@ -57,6 +57,8 @@ def _device(asked: str) -> str:
         device = torch.device(asked)
     except RuntimeError:
         raise TokenizerError(f"{asked} is not the name of a device; try auto, cpu or cuda.") from None
-    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+    if device.type == "cuda" and (
+        not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()
+    ):
         raise TokenizerError(f"The device {asked} is not there.")
     return f"cuda:{device.index or 0}" if device.type == "cuda" else str(device)

@@ -51,7 +51,9 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, archive.read(name)
     elif tarfile.is_tarfile(path):
         with tarfile.open(path) as archive:
-            for member in sorted((m for m in archive.getmembers() if m.isfile() and _is_photo(m.name)), key=lambda m: m.name):
+            for member in sorted(
+                (m for m in archive.getmembers() if m.isfile() and _is_photo(m.name)), key=lambda m: m.name
+            ):
                 content = archive.extractfile(member)
                 assert content is not None, "a regular file has content"
                 yield member.name, content.read()

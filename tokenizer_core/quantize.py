@@ -1,7 +1,8 @@
 """Weights in one byte: each matrix and kernel as int8 with one scale for every output channel.
 
-A tensor `name` with two axes or more is stored as `name` (int8) and `name.scale` (float32, one a row of the first
-axis); value = int8 * scale. Vectors stay float32. Scales are chosen so that the largest weight of a row is 127.
+A tensor `name` with two axes or more is stored as `name` (int8) and `name.scale` (float32, one a row of the
+first axis); value = int8 * scale. Vectors stay float32. Scales are chosen so that the largest weight of a row
+is 127.
 """
 
 from collections.abc import Collection

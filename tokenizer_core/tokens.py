@@ -1,8 +1,8 @@
 """An encoded photo: its tokens, where they sit, and the bytes that a file or a link holds.
 
 Packed form, version 1 (little endian): b"TKD1", CRC-32 of the rest, length and text of the model's name, the
-checkpoint's id (6 bytes), K and D, a flag, the K positions if they are not simply 0..K-1, then K x D signed bytes,
-each one sixteenth of a unit. The tokens of one photo with all 256 take 4,096 bytes so.
+checkpoint's id (6 bytes), K and D, a flag, the K positions if they are not simply 0..K-1, then K x D signed
+bytes, each one sixteenth of a unit. The tokens of one photo with all 256 take 4,096 bytes so.
 """
 
 import struct
@@ -26,7 +26,7 @@ class Encoding:
 
     Attributes:
         tokens: (K, D) float32.
-        positions: (K,) int64, which slot of the full code each token sits in, ascending; arange(K) for a prefix.
+        positions: (K,) int64, ascending: the slot of the full code that each token sits in (a prefix: 0..k-1).
         checkpoint_id: of the weights that made them, 12 hexadecimal digits.
         model: the model's name.
     """
@@ -71,7 +71,8 @@ class Encoding:
             raise TokenizerError("Tokens of different models cannot be mixed.")
         first = self.prefix(n)
         tokens, positions = (
-            np.concatenate([getattr(first, name), getattr(other, name)[n:]]) for name in ("tokens", "positions")
+            np.concatenate([getattr(first, name), getattr(other, name)[n:]])
+            for name in ("tokens", "positions")
         )
         return Encoding(tokens, positions, self.checkpoint_id, self.model)
 
