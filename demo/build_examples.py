@@ -9,7 +9,7 @@ from demo.handlers import recorded
 from demo.studio import Studio
 
 
-def build(studio: Studio, folder: Path = examples.FOLDER) -> None:
+def build(studio: Studio, folder: Path = examples.CACHE) -> None:
     """Encode each example once, decode the ladder as means and as samples, and write `<name>.npz`."""
     info = studio.default
     sample = Take("sample", info.default_steps, 0)

@@ -16,6 +16,7 @@ import tokenizer_core as tc
 from demo.film import MEAN, Film, Frame, Take
 
 FOLDER = Path(__file__).parent / "examples"
+CACHE = FOLDER
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class Example:
 EXAMPLES = tuple(Example(**row) for row in json.loads((FOLDER / "examples.json").read_text("utf-8")))
 
 
-def film(name: str, info: tc.ModelInfo, token: str, folder: Path = FOLDER) -> Film:
+def film(name: str, info: tc.ModelInfo, token: str) -> Film:
     """The film of an example: full of frames if the cache is of these weights, else empty."""
     about = next((e for e in EXAMPLES if e.name == name), None)
     if about is None:
         raise tc.TokenizerError("There is no such example on this page.")
     empty = Film(tc.open_photo(about.photo), info, credit=about.credit, example=name, token=token)
-    cache = folder / f"{name}.npz"
+    cache = CACHE / f"{name}.npz"
     return fill(empty, cache.read_bytes()) if cache.exists() else empty
 
 

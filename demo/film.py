@@ -142,7 +142,7 @@ class Film:
     def plan(self, sample: Take, all_samples: bool) -> Plan:
         """What to decode, in order.
 
-        Samples cost `steps` times as much, so without `all_samples` (on a CPU) they come last, for the ladder.
+        Samples cost `steps` times as much: without `all_samples` (on a CPU) they come last, for the ladder.
         """
         first, rest = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
         if not self.info.generative:

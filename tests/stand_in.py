@@ -36,6 +36,11 @@ def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = Tr
     )
 
 
+def models(tokens: int = 256) -> list[tc.ModelInfo]:
+    """A generative model and a linear baseline."""
+    return [info(tokens=tokens), info("pca", 64, generative=False)]
+
+
 class StandIn:
     """Blur as a tokenizer. The tokens are signs (they survive 8-bit packing): the bits of a tiny picture."""
 

@@ -1,0 +1,229 @@
+"""What happens when a visitor does something, without a browser: handlers called as the page calls them."""
+
+import base64
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tokenizer_core as tc
+from demo import examples, handlers
+from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder
+from demo.studio import Studio
+from tests.stand_in import StandIn, models
+
+TOP = 24  # tokens of the stand-in: few, so that a film is short
+SHORT = {k for k in LADDER if k <= TOP}
+FORM = ("prefix-flow-256", 8, 0, 0.5, 0.5, 1)
+
+
+@pytest.fixture
+def studio():
+    made, small = {}, models(TOP)
+
+    def load(name, device):
+        made[name] = StandIn(next(info for info in small if info.name == name))
+        return made[name]
+
+    studio = Studio(load, small)
+    studio.warm_up()
+    studio.made = made
+    return studio
+
+
+def photo(path, colour=(200, 60, 40), size=(320, 256)):
+    gradient = np.linspace(0, 1, size[0])[None, :, None] * np.asarray(colour)
+    Image.fromarray(np.broadcast_to(gradient, (size[1], size[0], 3)).astype(np.uint8)).save(path)
+    return str(path)
+
+
+def collect(messages):
+    """Everything that a run sends, merged."""
+    out = {"frames": {}, "errors": [], "runs": set()}
+    for message in messages:
+        out["runs"].add(message["run"])
+        out["errors"] += [message["error"]] if "error" in message else []
+        for mode, k, webp, *_ in message.get("frames", ()):
+            assert (mode, k) not in out["frames"], "a frame goes once"
+            out["frames"][mode, k] = base64.b64decode(webp)
+        for key in ("start", "tokens", "attention", "linear", "done"):
+            out[key] = message.get(key, out.get(key))
+    return out
+
+
+@pytest.mark.parametrize("top", [256, 64, 10])
+def test_every_length_comes_once_coarse_to_fine(top):
+    lengths = tuple(range(top + 1))
+    order = ladder(lengths) + rest_of_ladder(lengths)
+    assert sorted(order) == list(lengths)
+    assert order[: len(ladder(lengths))] == [k for k in LADDER if k <= top] + (
+        [top] if top not in LADDER else []
+    )
+
+
+def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(studio, tmp_path):
+    found = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    assert found["errors"] == []
+    assert found["done"]
+    assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1))
+    assert {k for m, k in found["frames"] if m == "sample"} == SHORT
+    assert studio.made["prefix-flow-256"].encoded == 1
+    assert len(base64.b64decode(found["attention"])) == TOP * 16 * 16
+    assert len(found["linear"]) == 65
+    tokens = tc.Encoding.from_bytes(base64.b64decode(found["tokens"]))
+    assert tokens.tokens.shape == (TOP, 16)
+    assert Image.open(io.BytesIO(found["frames"]["mean", TOP])).size == (256, 256)
+
+
+def test_another_seed_reuses_the_encoding_and_the_means(studio, tmp_path):
+    first = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    ticket = {"run": 2, "token": first["start"]["token"], "means": list(range(TOP + 1))}
+    second = collect(handlers.again(studio, "a", ticket, ("prefix-flow-256", 8, 5, 0.5, 0.5, 1)))
+    assert studio.made["prefix-flow-256"].encoded == 1
+    assert second["start"] is None
+    assert {m for m, _ in second["frames"]} == {"sample"}
+    assert second["frames"]["sample", 16] != first["frames"]["sample", 16]
+
+
+def test_another_crop_encodes_again(studio, tmp_path):
+    first = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    ticket = {"run": 2, "token": first["start"]["token"], "means": []}
+    second = collect(handlers.again(studio, "a", ticket, ("prefix-flow-256", 8, 0, 1.0, 0.5, 1)))
+    assert studio.made["prefix-flow-256"].encoded == 2
+    assert second["frames"]["mean", TOP] != first["frames"]["mean", TOP]
+
+
+def test_a_second_upload_stops_the_first(studio, tmp_path):
+    first = handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png"))
+    assert next(m for m in first if "frames" in m)
+    second = handlers.upload(studio, "a", {"run": 2}, FORM, photo(tmp_path / "q.png", (10, 220, 90)))
+    assert next(second)["run"] == 2
+    left = sum(len(m.get("frames", ())) for m in first)
+    assert left <= 4, "the first film ends within a batch"
+    assert collect(second)["done"]
+
+
+def test_two_visitors_never_see_each_others_picture(studio, tmp_path):
+    a = handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png", (250, 0, 0)))
+    b = handlers.upload(studio, "b", {"run": 1}, FORM, photo(tmp_path / "q.png", (0, 0, 250)))
+    seen = {"a": [], "b": []}
+    for one, two in itertools.zip_longest(a, b):
+        seen["a"] += [one] if one else []
+        seen["b"] += [two] if two else []
+    for name, channel in (("a", 0), ("b", 2)):
+        frames = collect(seen[name])["frames"]
+        assert len(frames) > TOP
+        for (_, k), webp in frames.items():
+            mean = np.asarray(Image.open(io.BytesIO(webp))).mean((0, 1))
+            assert k < 3 or mean.argmax() == channel
+
+
+def test_the_sample_where_the_dial_rests_is_the_one_of_the_film(studio, tmp_path):
+    film = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    ask = {"token": film["start"]["token"], "mode": "sample", "steps": 8, "seed": 0, "counts": [13]}
+    ((mode, k, webp, *_),) = handlers.frames(studio, ask)
+    assert (mode, k) == ("sample", 13)
+    ((_, _, again, *_),) = handlers.frames(studio, ask)
+    assert webp == again
+    (row,) = handlers.frames(studio, ask | {"counts": [16]})
+    assert base64.b64decode(row[2]) == film["frames"]["sample", 16]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [None, {}, [], {"token": 3}, {"token": "x", "mode": "mean", "steps": "?", "seed": 0, "counts": [1]},
+     {"token": "x", "mode": "mean", "steps": 8, "seed": 0, "counts": None}],
+)  # fmt: skip
+def test_nonsense_from_the_page_is_harmless(studio, ask):
+    assert handlers.frames(studio, ask) == []
+
+
+def test_a_film_that_is_gone_is_a_sentence(studio):
+    ask = {"token": "gone", "mode": "mean", "steps": 8, "seed": 0, "counts": [1]}
+    assert handlers.frames(studio, ask) == {"error": handlers.GONE}
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (("prefix-flow-256", 8, -1, 0.5, 0.5, 1), "seeds from 0"),
+        (("prefix-flow-256", 99, 0, 0.5, 0.5, 1), "Steps go from 2 to 50"),
+        (("prefix-flow-256", "many", 0, 0.5, 0.5, 1), "not numbers"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_settings_out_of_range_are_a_sentence(studio, form, sentence):
+    found = collect(handlers.example(studio, "a", {"run": 1}, form, examples.EXAMPLES[0].name))
+    assert sentence in found["errors"][0]
+
+
+def hostile():
+    """Name -> file bytes; those that are valid pictures simply work."""
+    noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+
+    def save(array, kind, mode=None, **options):
+        picture = Image.fromarray(array)
+        buffer = io.BytesIO()
+        (picture.convert(mode) if mode else picture).save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    jpeg, png = save(noise, "JPEG"), bytearray(save(noise, "PNG"))
+    png[16:24] = (30000).to_bytes(4, "big") * 2
+    return {
+        "text.jpg": b"this is not a picture\n" * 50,
+        "truncated.jpg": jpeg[: len(jpeg) // 3],
+        "empty.png": b"",
+        "bomb.png": bytes(png),
+        "one.png": save(noise[:1, :1], "PNG"),
+        "cmyk.jpg": save(noise, "JPEG", "CMYK"),
+        "grey16.png": save((noise[..., 0].astype(np.uint16) * 257), "PNG"),
+        "palette.gif": save(noise, "GIF", "P", transparency=3),
+        "animated.webp": save(noise, "WEBP", save_all=True, append_images=[Image.fromarray(noise[::-1])]),
+    }
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", sorted(hostile()))
+def test_hostile_uploads_end_in_a_sentence_or_work(studio, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(hostile()[name])
+    found = collect(itertools.islice(handlers.upload(studio, "a", {"run": 1}, FORM, str(path)), 40))
+    if name in ("text.jpg", "truncated.jpg", "empty.png", "bomb.png"):
+        (sentence,) = found["errors"]
+        assert sentence.endswith((".", "work."))
+        assert str(tmp_path) not in sentence
+        assert "Traceback" not in sentence
+        again = collect(handlers.example(studio, "a", {"run": 2}, FORM, examples.EXAMPLES[0].name))
+        assert again["done"], "the server goes on"
+    else:
+        assert found["errors"] == []
+        assert found["frames"]
+
+
+def test_a_cache_brings_back_what_was_packed(studio, tmp_path):
+    about = models()[0]
+    film = Film(tc.open_photo(photo(tmp_path / "p.png")), about, Crop())
+    sample = Take("sample", 8, 0)
+    for _ in handlers.recorded(studio, film, [(MEAN, [0, 4]), (sample, [4])], lambda: True):
+        pass
+    film.linear = [1.0, 2.0]
+    back = examples.fill(Film(film.photo, about), examples.pack(film, sample))
+    assert back.reels[MEAN] == film.reels[MEAN]
+    assert back.reels[sample].keys() == {4}
+    assert (back.encoding, back.attention[0], back.linear) == (film.encoding, film.attention[0], film.linear)
+
+
+@pytest.mark.slow
+def test_the_examples_are_of_the_bundled_weights():
+    (info,) = [i for i in tc.catalog() if i.name == "prefix-flow-256"]
+    for about in examples.EXAMPLES:
+        cache = examples.CACHE / f"{about.name}.npz"
+        assert cache.stat().st_size <= 1e6, f"{cache.name} is over 1 MB"
+        film = examples.film(about.name, info, "t")
+        sample = Take("sample", info.default_steps, 0)
+        assert set(film.reel(MEAN)) == set(LADDER), f"{cache.name}: run python -m demo.build_examples"
+        assert set(film.reel(sample)) == set(LADDER)
+        assert film.attention
+        assert len(film.linear) == 65
