@@ -1,0 +1,54 @@
+"""A served page with the stand-in models, and a Chromium: loudly skipped without one, and a failure in CI."""
+
+import os
+
+import pytest
+
+from demo import app
+from tests.browser.drag import FLAGS, PROBE, chromium
+from tests.stand_in import StandIn, models
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if chromium() is None:
+        if os.environ.get("CI"):
+            pytest.fail("NO CHROMIUM: the browser tests cannot run")
+        pytest.skip("NO CHROMIUM: THE BROWSER TESTS DID NOT RUN")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        found = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def stand_ins():
+    return {info.name: StandIn(info) for info in models()}
+
+
+@pytest.fixture(scope="session")
+def address(stand_ins):
+    page = app.build(lambda name, device: stand_ins[name], models())
+    _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
+    yield url
+    page.close()
+
+
+@pytest.fixture(params=[(1440, 900), (390, 844)], ids=["1440", "390"])
+def page(request, browser, address):
+    """A visitor: the page open, its first example there; afterwards the console must be empty."""
+    wide, high = request.param
+    page = browser.new_page(viewport={"width": wide, "height": high})
+    page.problems, page.hosts = [], set()
+    page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: page.problems.append(str(e)))
+    page.on("request", lambda r: page.hosts.add(r.url.split("/")[2]) if r.url.startswith("http") else None)
+    page.add_init_script(PROBE)
+    page.goto(address)
+    page.wait_for_function("window.dial && dial.loaded.mean > 20", timeout=60_000)
+    yield page
+    assert page.hosts == {address.split("/")[2]}, "no request to another host"
+    assert page.problems == []
+    page.close()
