@@ -41,7 +41,12 @@ def test_pyramid_has_strides_2_to_32(judge: LiteClassifier) -> None:
     with torch.no_grad():
         maps = judge.pyramid(make_pixels(height=64, width=64))
     assert [tuple(level.shape[1:]) for level in maps] == [
-        (16, 32, 32), (24, 16, 16), (40, 8, 8), (112, 4, 4), (320, 2, 2)]
+        (16, 32, 32),
+        (24, 16, 16),
+        (40, 8, 8),
+        (112, 4, 4),
+        (320, 2, 2),
+    ]
 
 
 def test_gradient_reaches_the_pixels_and_nothing_is_trained(judge: LiteClassifier) -> None:

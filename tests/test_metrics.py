@@ -43,10 +43,12 @@ def test_ssim_equals_scikit_image(seed: int) -> None:
     pictures = [make_picture(seed), make_picture(seed + 10)]
     grey = [picture.array.astype(np.float64) / 255 @ np.array([0.299, 0.587, 0.114]) for picture in pictures]
     expected = measure.structural_similarity(
-        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0)
+        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0
+    )
     assert ssim(*pictures) == pytest.approx(expected, abs=2e-5)
     assert psnr(*pictures) == pytest.approx(
-        measure.peak_signal_noise_ratio(pictures[0].array, pictures[1].array), abs=1e-3)
+        measure.peak_signal_noise_ratio(pictures[0].array, pictures[1].array), abs=1e-3
+    )
 
 
 def test_batches_are_their_pictures() -> None:

@@ -38,6 +38,7 @@ def to_bytes(photo: Image.Image, kind: str, **options: object) -> bytes:
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds next to nothing."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 

@@ -49,8 +49,12 @@ def test_rings_are_the_means_of_their_pixels() -> None:
     assert rings.shape == (15,)
     frequency = np.minimum(np.arange(32), 32 - np.arange(32))
     for ring in range(1, 16):
-        members = [power[i, j] for i in range(32) for j in range(32)
-                   if round(math.hypot(frequency[i], frequency[j])) == ring]
+        members = [
+            power[i, j]
+            for i in range(32)
+            for j in range(32)
+            if round(math.hypot(frequency[i], frequency[j])) == ring
+        ]
         assert rings[ring - 1] == pytest.approx(np.mean(members), rel=1e-4)
 
 

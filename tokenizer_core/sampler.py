@@ -44,7 +44,7 @@ def sample(
     Returns:
         The clean latent, standardised units.
 
-    Source: DPM-Solver++ 2M (arXiv 2211.01095). With 8 steps it keeps more texture than Euler's method with 25.
+    Source: DPM-Solver++ 2M (arXiv 2211.01095); with 8 steps it keeps more texture than Euler with 25.
     """
     times = time_grid(steps, time_shift)
     scale = 1.0 if steps == 1 else guidance_scale

@@ -1,7 +1,8 @@
 """The flow tokenizer: photo -> tokens once, tokens -> pictures for any prefix, seed and number of steps.
 
-`Tokenizer` is the interface that every model keeps. `FlowTokenizer` holds the three networks of a checkpoint on one
-device; what depends on the tokens alone (keys and values of the decoder) is computed once a photo and kept.
+`Tokenizer` is the interface that every model keeps. `FlowTokenizer` holds the three networks of a checkpoint
+on one device; what depends on the tokens alone (keys and values of the decoder) is computed once a photo and
+kept.
 """
 
 import functools
@@ -233,7 +234,7 @@ class FlowTokenizer:
 
         Args:
             encoding: for "read" one that this object encoded lately (the photo's latent is needed).
-            direction: "read" (each token over the patches) or "write" (each position over the tokens, at t=1).
+            direction: "read" (each token over the patches), or "write" (each position over the tokens, t=1).
             layer: counted from 0; None is the middle one.
             length: write: how many tokens; None is all that are held.
             seed: write: of the noise.
@@ -352,11 +353,11 @@ def fastest_dtype(device: str) -> torch.dtype:
         return torch.bfloat16
 
     def seconds(dtype: torch.dtype) -> float:
-        a, b = torch.ones(256, 512, dtype=dtype), torch.ones(512, 1024, dtype=dtype)
+        a, b = torch.ones(512, 1024, dtype=dtype), torch.ones(1024, 1024, dtype=dtype)
         best = float("inf")
         for _ in range(8):
             start = time.perf_counter()
-            a @ b
+            torch.mm(a, b)
             best = min(best, time.perf_counter() - start)
         return best
 

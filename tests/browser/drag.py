@@ -3,7 +3,7 @@
     python tests/browser/drag.py http://127.0.0.1:7860 [--cpu 4] [--attention] [--runs 3]
 
 measures a page that is being served and prints the percentiles. The clock starts when the page's handler of
-the event runs and stops when the main thread has produced the frame (an animation frame, then a message task).
+the event runs and stops when the main thread has produced the frame (an animation frame, then a task).
 """
 
 import argparse

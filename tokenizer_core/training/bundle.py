@@ -1,0 +1,40 @@
+"""`tokendial train bundle`: two training files -> a checkpoint folder that `tokenizer_core.load` reads."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from tokenizer_core.checkpoints import write_checkpoint
+from tokenizer_core.config import SamplerConfig, TokenizerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleRun:
+    """Options: the two files, the folder, and the defaults of `decode`."""
+
+    autoencoder: Path
+    flow: Path
+    out: Path
+    steps: int = 10
+    guidance_scale: float = 1.5
+    time_shift: float = 1.0
+    config: TokenizerConfig = TokenizerConfig()  # noqa: RUF009
+
+
+def run(options: BundleRun) -> Path:
+    """Write one int8 file a network, config.json and SHA256SUMS; what only training needs stays behind."""
+    sampler = SamplerConfig(
+        steps=options.steps, guidance_scale=options.guidance_scale, time_shift=options.time_shift
+    )
+    config = json.loads(replace(options.config, sampler=sampler).to_json())
+    assert config["sampler"] == asdict(sampler), "config.json holds what was asked for"
+    tensors = {f"autoencoder.{k}": v for k, v in load_file(options.autoencoder).items()}
+    tensors |= load_file(options.flow)
+    names = ("autoencoder", "encoder", "decoder")
+    files = {
+        f"{n}.safetensors": {k: v for k, v in tensors.items() if k.startswith(f"{n}.")} for n in names
+    }
+    write_checkpoint(options.out, config, files)
+    return options.out
