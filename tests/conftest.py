@@ -66,6 +66,17 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny networks are slower on several threads, much slower where another program computes."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def _check(host: object) -> None:
     name = host.decode() if isinstance(host, bytes) else host
     if name in (None, "", "localhost"):

@@ -1,0 +1,374 @@
+"""The promises of encoder and decoder on drawn weights, and their layers against plain formulas."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_flow import (
+    CHANNELS,
+    CONFIG,
+    PATCHES,
+    TOKENS,
+    WIDTH,
+    draw_weights,
+    make_decoder,
+    make_encoder,
+    make_networks,
+)
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from tokenizer_core import layers
+from tokenizer_core.autoencoder import latent_to_sequence, sequence_to_latent
+from tokenizer_core.decoder import DecoderBlock, TokenContext
+from tokenizer_core.tokenizer import build_networks
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+close = torch.testing.assert_close
+TIGHT = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.fixture
+def latent(generator):
+    return torch.randn(3, PATCHES, CHANNELS, generator=generator)
+
+
+@pytest.fixture
+def tokens(generator):
+    return torch.randn(3, TOKENS, WIDTH, generator=generator.manual_seed(1))
+
+
+@pytest.fixture
+def times():
+    return torch.tensor([1.0, 0.6, 0.1])
+
+
+def changed(x, start: int):
+    """The same up to `start` along the second axis, something else from there on."""
+    return torch.cat([x[:, :start], 3 - 2 * x[:, start:]], 1)
+
+
+# Layers
+
+
+def naive_heads(x, width: int = 16):
+    """(B, N, D) -> a list of (B, N, 16), one a head."""
+    return x.split(width, -1)
+
+
+def unit(x):
+    return x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+def naive_attention(q, k, v, seen):
+    """Head by head; `seen` (N, M) is True where a query may look."""
+    out = []
+    for one_q, one_k, one_v in zip(*map(naive_heads, (q, k, v)), strict=True):
+        scores = unit(one_q) @ unit(one_k).mT / math.sqrt(16)
+        out.append(scores.masked_fill(~seen, -torch.inf).exp())
+        out[-1] = out[-1] / out[-1].sum(-1, keepdim=True) @ one_v
+    return torch.cat(out, -1)
+
+
+def naive_swiglu(mlp, x):
+    gate, value = (x @ mlp.gate_and_value.weight.T).split(mlp.out.in_features, -1)
+    return (gate * torch.sigmoid(gate) * value) @ mlp.out.weight.T
+
+
+def test_heads_split_and_merge():
+    x = torch.randn(2, 5, 128, generator=torch.Generator().manual_seed(0))
+    assert layers.split_heads(x).shape == (2, 2, 5, 64)
+    assert torch.equal(layers.split_heads(x)[:, 1], x[..., 64:])
+    assert torch.equal(layers.merge_heads(layers.split_heads(x)), x)
+    close(layers.normalised_heads(x).square().mean(-1), torch.ones(2, 2, 5))
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(384, 1024), (512, 1344), (32, 80)])
+def test_the_hidden_width_is_8_thirds(width, hidden):
+    assert layers.SwiGLU(width).out.in_features == hidden
+
+
+def test_swiglu_is_its_formula(generator):
+    mlp = draw_weights(layers.SwiGLU(32))
+    x = torch.randn(2, 5, 32, generator=generator)
+    close(mlp(x), naive_swiglu(mlp, x))
+
+
+@pytest.mark.parametrize("num_open", [0, 3])
+def test_a_causal_block_is_attention_and_mlp_under_its_mask(generator, num_open):
+    block = draw_weights(layers.CausalBlock(32))
+    x = torch.randn(2, 7, 32, generator=generator)
+    seen = torch.tensor([[j <= i or (i < num_open and j < num_open) for j in range(7)] for i in range(7)])
+    q, k, v = (unit(x) * block.norm_attention.weight @ block.qkv.weight.T).split(32, -1)
+    y = x + naive_attention(q, k, v, seen) @ block.out.weight.T
+    y = y + naive_swiglu(block.mlp, unit(y) * block.norm_mlp.weight)
+    close(block(x, num_open), y, **TIGHT)
+
+
+def test_a_decoder_block_is_gated_attention_and_mlp(generator):
+    block = draw_weights(DecoderBlock(32))
+    x, tokens = (torch.randn(2, n, 32, generator=generator) for n in (5, 3))
+    modulation = torch.randn(2, 6, 32, generator=generator)
+    scale1, shift1, gate1, scale2, shift2, gate2 = (modulation + block.modulation_bias)[:, :, None].unbind(1)
+    q, k, v = ((unit(x) * (1 + scale1) + shift1) @ block.qkv.weight.T).split(32, -1)
+    token_k, token_v = (tokens @ block.token_keys_values.weight.T).split(32, -1)
+    seen = torch.ones(5, 8, dtype=torch.bool)
+    mixed = naive_attention(q, torch.cat([k, token_k], 1), torch.cat([v, token_v], 1), seen)
+    y = x + gate1 * (mixed @ block.out.weight.T)
+    y = y + gate2 * naive_swiglu(block.mlp, unit(y) * (1 + scale2) + shift2)
+    keys, values = layers.normalised_heads(token_k), layers.split_heads(token_v)
+    close(block(x, modulation, keys, values, None), y, **TIGHT)
+
+
+def test_sinusoids_have_geometric_periods_and_no_equal_rows():
+    features = layers.sinusoids(torch.tensor([0.0, 0.3, 1.0]), 8)
+    frequency = torch.tensor([1000 ** (-i / 4) for i in range(4)])
+    angle = 2 * math.pi * 0.3 * frequency
+    close(features[1], torch.cat([angle.cos(), angle.sin()]), rtol=1e-4, atol=1e-4)
+    assert features[0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+    grid = layers.sinusoids(torch.linspace(0, 1, 101))
+    assert (torch.cdist(grid, grid) + 9 * torch.eye(101)).min() > 0.1
+
+
+@given(st.integers(1, 6), st.integers(1, 9), st.booleans(), st.integers(0, 99))
+def test_attention_weights_are_those_of_attend(n, m, masked, seed):
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(2, 2, size, 16, generator=generator) for size in (n, m, m))
+    mask = torch.rand(2, 1, n, m, generator=generator) < 0.5 if masked else None
+    if mask is not None:
+        mask[..., 0] = True
+    weights = layers.attention_weights(q, k, mask)
+    close(weights.sum(-1), torch.ones(2, n))
+    assert mask is None or torch.all(weights[~mask[:, 0]] == 0)
+    same_v = v[:, :1].expand(-1, 2, -1, -1)  # with one value for both heads, weights may be averaged first
+    with sdpa_kernel(SDPBackend.MATH):
+        out = layers.attend(q, k, same_v, mask)
+    close(weights @ same_v[:, 0], (out[..., :16] + out[..., 16:]) / 2, **TIGHT)
+
+
+def test_what_a_mask_hides_has_no_weight(generator):
+    q, k = (torch.randn(1, 2, 4, 16, generator=generator) for _ in range(2))
+    weights = layers.attention_weights(q, k, torch.ones(4, 4, dtype=torch.bool).tril())
+    assert torch.equal(weights[0] > 0, torch.ones(4, 4, dtype=torch.bool).tril())
+
+
+def test_latents_are_read_row_by_row():
+    latent = torch.arange(2 * 4 * 9.0).view(2, 4, 3, 3)
+    sequence = latent_to_sequence(latent)
+    assert torch.equal(sequence[1, 5], latent[1, :, 1, 2])
+    assert torch.equal(sequence_to_latent(sequence), latent)
+
+
+# The encoder
+
+
+def test_the_first_tokens_do_not_depend_on_how_many_follow(latent):
+    encoder = make_encoder()
+    everything = encoder(latent)
+    assert everything.shape == (3, TOKENS, WIDTH)
+    for k in range(1, TOKENS):
+        close(encoder(latent, k), everything[:, :k], rtol=0, atol=1e-5)
+
+
+def test_each_register_counts_for_those_after_it(latent):
+    encoder = make_encoder()
+    before = encoder(latent)
+    for i in range(TOKENS):
+        other = make_encoder()
+        with torch.no_grad():
+            other.registers[i] += 1
+        difference = (other(latent) - before).abs().amax((0, 2))
+        assert torch.all(difference[:i] < 1e-6)
+        assert torch.all(difference[i:] > 1e-4)
+
+
+def test_patches_never_look_at_registers(latent):
+    encoder = make_encoder()
+    x = encoder._start(latent, None)
+    other = changed(x, PATCHES)
+    for block in encoder.blocks:
+        x, other = (block(one, num_open=PATCHES) for one in (x, other))
+    close(other[:, :PATCHES], x[:, :PATCHES], rtol=0, atol=0)
+    assert (other[:, PATCHES:] - x[:, PATCHES:]).abs().min() > 0
+
+
+def test_every_token_depends_on_every_patch(latent):
+    encoder = make_encoder()
+    before = encoder(latent)
+    for n in range(PATCHES):
+        other = latent.clone()
+        other[:, n] += 1
+        assert (encoder(other) - before).abs().amax(2).min() > 1e-4
+
+
+def test_tokens_have_root_mean_square_1(latent):
+    close(make_encoder()(latent).square().mean(-1), torch.ones(3, TOKENS))
+
+
+def test_read_maps_are_the_share_of_each_layer_s_attention(latent):
+    encoder = make_encoder()
+    for layer in range(2):
+        raw = encoder.read_attention(latent, layer)
+        assert raw.shape == (3, TOKENS, PATCHES)
+        assert raw.min() >= 0
+        sums = raw.sum(-1)
+        assert sums.max() < 1  # each register looks at itself, too
+        assert sums.min() > 0.1
+    x = encoder.blocks[0](encoder._start(latent, None), PATCHES)
+    q, k, _ = encoder.blocks[1].heads(x)
+    one = torch.stack([(q[0, h, PATCHES + 2] @ k[0, h, : PATCHES + 3].T / 4).softmax(-1) for h in range(2)])
+    close(encoder.read_attention(latent, 1)[0, 2], one.mean(0)[:PATCHES], **TIGHT)
+
+
+# The decoder
+
+
+@pytest.mark.parametrize("k", range(TOKENS))
+def test_tokens_past_k_never_change_what_the_first_k_give(latent, tokens, times, k):
+    decoder = make_decoder()
+    one, other = (decoder.context(some).first(k) for some in (tokens, changed(tokens, k)))
+    close(decoder(latent, times, other), decoder(latent, times, one), rtol=0, atol=1e-6)
+    short = decoder.context(tokens[:, :k]) if k else decoder.context(tokens).first(0)
+    close(decoder(latent, times, short), decoder(latent, times, one), **TIGHT)
+    full = decoder(latent, times, decoder.context(tokens))
+    assert (full - decoder(latent, times, one)).abs().max() > 1e-3
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, TOKENS), min_size=3, max_size=3))
+def test_a_mask_is_a_slice(lengths):
+    generator = torch.Generator().manual_seed(2)
+    latent, tokens = (
+        torch.randn(3, PATCHES, 16, generator=generator),
+        torch.randn(3, 8, 16, generator=generator),
+    )
+    decoder, times = make_decoder(), torch.tensor([1.0, 0.6, 0.1])
+    context = decoder.context(tokens)
+    masked = decoder(latent, times, context, torch.arange(TOKENS) < torch.tensor(lengths)[:, None])
+    for i, length in enumerate(lengths):
+        sliced = decoder(latent, times, context.first(length))
+        close(masked[i], sliced[i], **TIGHT)
+
+
+def test_three_at_once_are_three_alone(latent, tokens, times):
+    networks = make_networks()
+    encoder, decoder = networks["encoder"], networks["decoder"]
+    together = decoder(latent, times, decoder.context(tokens))
+    for i in range(3):
+        one = slice(i, i + 1)
+        close(encoder(latent)[one], encoder(latent[one]), **TIGHT)
+        close(together[one], decoder(latent[one], times[one], decoder.context(tokens[one])), **TIGHT)
+
+
+def test_the_empty_prefix_is_no_key_at_all(latent, tokens, times):
+    decoder = make_decoder()
+    empty = decoder.context(tokens).first(0)
+    assert empty.length == 0
+    assert all(part.shape[2] == 0 for part in (*empty.keys, *empty.values))
+    close(decoder(latent, times, empty), decoder(latent, times, decoder.context(7 - tokens).first(0)))
+    nothing_kept = torch.zeros(3, TOKENS, dtype=torch.bool)
+    close(
+        decoder(latent, times, decoder.context(tokens), nothing_kept), decoder(latent, times, empty), **TIGHT
+    )
+
+
+def test_keys_and_values_of_a_token_depend_on_it_and_those_before(tokens):
+    decoder = make_decoder()
+    before = decoder.context(tokens)
+    for i in range(TOKENS):
+        other = tokens.clone()
+        other[:, i] += 1
+        after = decoder.context(other)
+        for old, new in zip(before.keys + before.values, after.keys + after.values, strict=True):
+            difference = (old - new).abs().amax((0, 1, 3))
+            assert i == 0 or difference[:i].max() < 1e-6
+            assert difference[i:].min() > 1e-4
+
+
+def test_positions_say_which_slot_a_token_holds(tokens):
+    decoder = make_decoder()
+    plain = decoder.context(tokens)
+    named = decoder.context(tokens, torch.arange(TOKENS))
+    elsewhere = decoder.context(tokens[:, :3], torch.tensor([0, 4, 5]))
+    close(named.keys[1], plain.keys[1])
+    close(elsewhere.keys[1][:, :, 0], plain.keys[1][:, :, 0])
+    assert (elsewhere.keys[1][:, :, 1:] - plain.keys[1][:, :, 1:3]).abs().max() > 1e-3
+
+
+def test_a_context_is_shared_by_a_batch_without_a_copy(tokens):
+    context = make_decoder().context(tokens[:1])
+    many = context.expand(5)
+    assert all(part.shape[0] == 5 for part in many.keys + many.values)
+    assert many.keys[0].data_ptr() == context.keys[0].data_ptr()
+    assert isinstance(many, TokenContext)
+    assert many.length == TOKENS
+
+
+def test_time_counts(latent, tokens):
+    decoder = make_decoder()
+    context = decoder.context(tokens)
+    answers = [decoder(latent, torch.full((3,), t), context) for t in (1.0, 0.99, 0.5)]
+    assert (answers[0] - answers[1]).abs().max() > 1e-4
+    assert (answers[0] - answers[2]).abs().max() > 1e-3
+
+
+def test_the_stream_after_a_block_is_handed_out(latent, tokens, times):
+    decoder = make_decoder()
+    context = decoder.context(tokens)
+    prediction, start = decoder.predict(latent, times, context)
+    x, modulation = decoder._start(latent, times)
+    close(start, x)
+    for i in range(2):
+        x = decoder.blocks[i](x, modulation, context.keys[i], context.values[i], None)
+        close(decoder.predict(latent, times, context, hidden_after=i + 1)[1], x)
+    scale, shift = decoder.modulation_out
+    close(prediction, decoder.to_latent(unit(x) * (1 + scale) + shift), **TIGHT)
+    close(decoder(latent, times, context), prediction)
+
+
+def test_write_maps_are_the_share_of_each_position_s_attention(latent, tokens, times):
+    decoder = make_decoder()
+    context = decoder.context(tokens)
+    for layer in range(2):
+        raw = decoder.write_attention(latent, times, context, layer)
+        assert raw.shape == (3, PATCHES, TOKENS)
+        assert raw.min() >= 0
+        assert 0.1 < raw.sum(-1).min() < raw.sum(-1).max() < 1
+    assert decoder.write_attention(latent, times, context.first(0), 1).shape == (3, PATCHES, 0)
+    x, modulation = decoder._start(latent, times)
+    x = decoder.blocks[0](x, modulation, context.keys[0], context.values[0], None)
+    q, k, _ = decoder.blocks[1].heads(x, modulation)
+    k = torch.cat([k, context.keys[1]], 2)
+    one = torch.stack([(q[0, h, 4] @ k[0, h].T / 4).softmax(-1) for h in range(2)]).mean(0)
+    close(decoder.write_attention(latent, times, context, 1)[0, 4], one[PATCHES:], **TIGHT)
+
+
+def test_a_fresh_decoder_predicts_the_mean_latent_with_open_gates(latent, tokens, times):
+    decoder = build_networks(CONFIG)["decoder"]
+    assert torch.equal(decoder(latent, times, decoder.context(tokens)), torch.zeros_like(latent))
+    _, modulation = decoder._start(latent, times)
+    expected = torch.tensor([0.0, 0, 1, 0, 0, 1])[None, :, None].expand_as(modulation)
+    assert torch.equal(modulation, expected)
+
+
+# The autoencoder
+
+
+def test_pixels_become_a_latent_sixteen_times_smaller_and_come_back(generator):
+    autoencoder = make_networks()["autoencoder"]
+    pixels = torch.rand(2, 3, 48, 48, generator=generator) * 2 - 1
+    latent = autoencoder.encode(pixels)
+    assert latent.shape == (2, CHANNELS, 3, 3)
+    assert autoencoder(pixels).shape == pixels.shape
+    close(autoencoder(pixels), autoencoder.decode(latent))
+    close(autoencoder.encode(pixels[1:]), latent[1:], **TIGHT)
+
+
+def test_the_latent_is_standardised_by_running_statistics(generator):
+    autoencoder = make_networks()["autoencoder"]
+    pixels = torch.rand(1, 3, 48, 48, generator=generator) * 2 - 1
+    before = autoencoder.encode(pixels)
+    with torch.no_grad():
+        autoencoder.standardise.running_mean += 2 * autoencoder.standardise.running_var.sqrt()
+    close(autoencoder.encode(pixels), before - 2, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,197 @@
+"""Encodings: exact prefixes, and bytes that either come back as they were or say that they are damaged."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenizer_core.errors import TokenizerError
+from tokenizer_core.tokens import MAGIC, Encoding
+
+IDENTITY = "0123456789ab"
+DAMAGED = "These tokens are damaged or incomplete."
+
+
+def make(count: int = 8, width: int = 16, seed: int = 0, identity: str = IDENTITY, model: str = "tiny"):
+    """Numbers on the grid of sixteenths that the bytes hold."""
+    grid = np.random.default_rng(seed).integers(-127, 128, (count, width))
+    return Encoding(grid.astype(np.float32) / 16, np.arange(count), identity, model)
+
+
+def same(a: Encoding, b: Encoding) -> bool:
+    return (
+        np.array_equal(a.tokens, b.tokens)
+        and np.array_equal(a.positions, b.positions)
+        and (a.checkpoint_id, a.model) == (b.checkpoint_id, b.model)
+        and a.tokens.dtype == b.tokens.dtype == np.float32
+        and a.positions.dtype == b.positions.dtype == np.int64
+    )
+
+
+def pack(body: bytes) -> bytes:
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def test_a_prefix_is_the_first_tokens():
+    encoding = make()
+    short = encoding.prefix(3)
+    assert len(short) == 3
+    assert np.array_equal(short.tokens, encoding.tokens[:3])
+    assert short.positions.tolist() == [0, 1, 2]
+    assert (short.checkpoint_id, short.model) == (IDENTITY, "tiny")
+    assert same(encoding.prefix(8), encoding)
+    assert encoding.prefix(0).tokens.shape == (0, 16)
+
+
+@given(st.integers(0, 8), st.integers(0, 8))
+def test_a_prefix_of_a_prefix_is_the_shorter_one(a, b):
+    encoding = make()
+    if b <= a:
+        assert same(encoding.prefix(a).prefix(b), encoding.prefix(min(a, b)))
+    else:
+        with pytest.raises(TokenizerError):
+            encoding.prefix(a).prefix(b)
+
+
+@pytest.mark.parametrize("k", [-1, 9])
+def test_no_prefix_beyond_the_ends(k):
+    with pytest.raises(TokenizerError, match=f"^A prefix of {k} is not possible: this code holds 8 tokens.$"):
+        make().prefix(k)
+
+
+def test_selected_tokens_stay_in_their_slots():
+    encoding = make()
+    keep = np.array([True, False, False, True, False, False, True, False])
+    some = encoding.select(keep)
+    assert some.positions.tolist() == [0, 3, 6]
+    assert np.array_equal(some.tokens, encoding.tokens[[0, 3, 6]])
+    assert some.prefix(2).positions.tolist() == [0, 3]
+    with pytest.raises(TokenizerError, match=r"^The mask must have 8 entries, not 3\.$"):
+        encoding.select(np.array([True, False, True]))
+
+
+def test_a_mix_is_the_head_of_one_and_the_tail_of_another():
+    a, b = make(seed=1), make(seed=2)
+    mixed = a.mix(b, 3)
+    assert np.array_equal(mixed.tokens[:3], a.tokens[:3])
+    assert np.array_equal(mixed.tokens[3:], b.tokens[3:])
+    assert mixed.positions.tolist() == list(range(8))
+    assert same(a.mix(b, 0), b)
+    assert same(a.mix(b, 8), a)
+
+
+@pytest.mark.parametrize("other", [{"identity": "ba9876543210"}, {"model": "another"}])
+def test_codes_of_different_weights_do_not_mix(other):
+    with pytest.raises(TokenizerError, match=r"^Tokens of different models cannot be mixed\.$"):
+        make().mix(make(**other), 3)
+
+
+@given(st.integers(0, 12), st.integers(1, 20), st.integers(0, 9), st.data())
+def test_bytes_come_back_exactly_on_the_grid(count, width, seed, data):
+    encoding = make(count, width, seed)
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)), bool)
+    for one in (encoding, encoding.select(keep)):
+        assert same(Encoding.from_bytes(one.to_bytes()), one)
+
+
+def test_off_the_grid_the_nearest_sixteenth_comes_back():
+    numbers = np.random.default_rng(0).normal(size=(64, 16)).astype(np.float32)
+    encoding = Encoding(numbers, np.arange(64), IDENTITY, "tiny")
+    back = Encoding.from_bytes(encoding.to_bytes())
+    assert np.abs(back.tokens - numbers).max() <= 1 / 32
+    assert back.to_bytes() == encoding.to_bytes()
+
+
+def test_what_does_not_fit_a_byte_is_clipped():
+    wild = Encoding(np.array([[1e6, -1e6, 7.9375]], np.float32), np.arange(1), IDENTITY, "tiny")
+    assert Encoding.from_bytes(wild.to_bytes()).tokens.tolist() == [[7.9375, -7.9375, 7.9375]]
+
+
+def test_the_format_is_written_down():
+    body = b"\x04tiny" + bytes.fromhex(IDENTITY) + b"\x02\x00\x03\x00\x01" + bytes([16, 0, 240, 1, 2, 3])
+    tokens = np.array([[1, 0, -1], [1 / 16, 2 / 16, 3 / 16]], np.float32)
+    assert Encoding(tokens, np.arange(2), IDENTITY, "tiny").to_bytes() == pack(body)
+    body = b"\x04tiny" + bytes.fromhex(IDENTITY) + b"\x01\x00\x01\x00\x00\x05\x01" + bytes([16])
+    lone = Encoding(np.ones((1, 1), np.float32), np.array([261]), IDENTITY, "tiny")
+    assert lone.to_bytes() == pack(body)
+
+
+def test_256_tokens_take_4096_bytes_and_a_short_head():
+    assert len(make(256).to_bytes()) == 4096 + 8 + 5 + 6 + 5
+
+
+@pytest.mark.parametrize("of", ["prefix", "selection"])
+def test_cut_short_is_damaged(of):
+    encoding = make(3, 4)
+    data = (encoding if of == "prefix" else encoding.select(np.array([True, False, True]))).to_bytes()
+    for end in range(len(data)):
+        with pytest.raises(TokenizerError, match="another version" if end == 3 else f"^{DAMAGED}$"):
+            Encoding.from_bytes(data[:end])
+
+
+def test_one_flipped_bit_is_noticed():
+    data = make(3, 4).to_bytes()
+    for at in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[at] ^= 1 << bit
+            with pytest.raises(TokenizerError) as error:
+                Encoding.from_bytes(bytes(flipped))
+            other = "These tokens were written by another version of this program."
+            assert str(error.value) == (other if at == 3 else DAMAGED)
+
+
+def test_too_long_is_damaged():
+    data = make(3, 4).to_bytes()
+    with pytest.raises(TokenizerError, match=DAMAGED):
+        Encoding.from_bytes(data + b"\x00")
+    with pytest.raises(TokenizerError, match=DAMAGED):
+        Encoding.from_bytes(pack(data[8:] + b"\x00"))
+
+
+@given(st.binary(max_size=64))
+def test_any_other_bytes_are_damaged(data):
+    with pytest.raises(TokenizerError):
+        Encoding.from_bytes(data)
+
+
+@given(st.binary(max_size=64))
+def test_a_right_checksum_around_anything_is_tokens_or_damaged(body):
+    try:
+        encoding = Encoding.from_bytes(pack(body))
+    except TokenizerError:
+        pass
+    else:
+        assert np.all(np.diff(encoding.positions) > 0)
+        assert len(encoding) <= 64
+
+
+def head(count: int, width: int, plain: int) -> bytes:
+    return b"\x04tiny" + bytes.fromhex(IDENTITY) + struct.pack("<HHB", count, width, plain)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        head(4097, 1, 1) + bytes(4097),
+        head(1, 1025, 1) + bytes(1025),
+        head(3, 0, 1),
+        head(1, 1, 2) + bytes(3),
+        head(2, 1, 0) + b"\x05\x00\x05\x00" + bytes(2),
+        head(2, 1, 0) + b"\x05\x00\x04\x00" + bytes(2),
+        b"\x02\xff\xff" + head(1, 1, 1)[5:] + bytes(1),
+        b"\xff" + head(1, 1, 1)[1:] + bytes(1),
+    ],
+    ids=["count", "width", "no width", "flag", "twice", "descending", "no text", "long name"],
+)
+def test_a_right_checksum_does_not_excuse_wrong_sizes(body):
+    with pytest.raises(TokenizerError, match=f"^{DAMAGED}$"):
+        Encoding.from_bytes(pack(body))
+
+
+def test_the_largest_sizes_are_allowed():
+    assert len(Encoding.from_bytes(pack(head(4096, 1, 1) + bytes(4096)))) == 4096
+    assert Encoding.from_bytes(pack(head(1, 1024, 1) + bytes(1024))).tokens.shape == (1, 1024)
