@@ -155,9 +155,7 @@ def test_the_id_is_that_of_the_contents(folder, tmp_path):
     assert int(first, 16) > 0
     assert write_checkpoint(tmp_path / "again", CONFIG_DICT, make_files(state)) == first
     other = CONFIG_DICT | {"sampler": CONFIG_DICT["sampler"] | {"steps": 5}}
-    assert (
-        write_checkpoint(tmp_path / "steps", CONFIG_DICT | {"sampler": sampler}, make_files(state)) != first
-    )
+    assert write_checkpoint(tmp_path / "steps", other, make_files(state)) != first
     state["decoder.to_latent.bias"] = state["decoder.to_latent.bias"] + 1e-3
     assert write_checkpoint(tmp_path / "bias", CONFIG_DICT, make_files(state)) != first
 
