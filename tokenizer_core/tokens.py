@@ -26,7 +26,7 @@ class Encoding:
 
     Attributes:
         tokens: (K, D) float32.
-        positions: (K,) int64, ascending: the slot of the full code that each token sits in (a prefix: 0..k-1).
+        positions: (K,) int64, ascending: the slot of the full code each token sits in (a prefix: 0..k-1).
         checkpoint_id: of the weights that made them, 12 hexadecimal digits.
         model: the model's name.
     """
