@@ -29,27 +29,21 @@ class PhotoPool:
     """
 
     def __init__(
-        self, paths: Sequence[str], size: int, device: torch.device, limit: int | None = None, workers: int = 8
+        self, paths: Sequence[str], device: torch.device, size: int, limit: int | None, workers: int
     ) -> None:
         crops, weights = [], []
         for path in paths:
-            match = re.fullmatch(r"(.+?)(?::([0-9.]+))?", path)
-            assert match is not None, "every text matches"
-            crops.append(load_crops(match[1], size, limit, workers))
-            weights.append(np.full(len(crops[-1]), float(match[2] or 1)))
+            ((source, weight),) = re.findall(r"^(.+?)(?::([0-9.]+))?$", path)
+            crops.append(load_crops(source, size, limit, workers))
+            weights.append(np.full(len(crops[-1]), float(weight or 1), np.float32))
         self.crops: UInt8[Tensor, "M H W 3"] = torch.from_numpy(np.concatenate(crops)).to(device)
-        self.weights = torch.from_numpy(np.concatenate(weights)).float().to(device)
-        self.device = device
-
-    def __len__(self) -> int:
-        """Number of crops."""
-        return len(self.crops)
+        self.weights = torch.from_numpy(np.concatenate(weights)).to(device)
 
     def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
         """A batch of crops in [-1, 1], half of them mirrored, channels last."""
         index = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         pixels = to_pixels(self.crops[index])
-        mirrored = torch.rand(count, 1, 1, 1, device=self.device, generator=generator) < 0.5
+        mirrored = torch.rand(count, 1, 1, 1, device=generator.device, generator=generator) < 0.5
         return torch.where(mirrored, pixels.flip(3), pixels).contiguous(memory_format=torch.channels_last)
 
 
@@ -58,7 +52,9 @@ def to_pixels(crops: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     return crops.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def load_crops(path: str | Path, size: int, limit: int | None, workers: int, two: bool = True) -> UInt8[np.ndarray, "M H W 3"]:
+def load_crops(
+    path: str | Path, size: int, limit: int | None, workers: int, two: bool = True
+) -> UInt8[np.ndarray, "M H W 3"]:
     """Decode every photograph under `path` into one crop, or two (both ends) where it is long enough."""
     files = [(data, size, two) for _, data in photo_files(path, limit)]
     if workers <= 1:
@@ -70,13 +66,15 @@ def load_crops(path: str | Path, size: int, limit: int | None, workers: int, two
 def _crops_of(file: tuple[bytes, int, bool]) -> UInt8[np.ndarray, "m H W 3"]:
     data, size, two = file
     photo = open_photo(io.BytesIO(data))
-    scale = size / min(photo.size)
-    if scale != 1:
-        wide, high = (max(size, round(side * scale)) for side in photo.size)
-        photo = photo.resize((wide, high), 1)  # 1 is Lanczos
-    pixels = np.asarray(photo)
-    high, wide = pixels.shape[:2]
+    wide, high = (max(size, round(side * size / min(photo.size))) for side in photo.size)
+    pixels = np.asarray(photo.resize((wide, high), 1))  # 1 is Lanczos; a copy if it has this size
     if two and max(high, wide) >= size * TWO_CROPS_FROM:
         return np.stack([pixels[:size, :size], pixels[high - size :, wide - size :]])
     top, left = (high - size) // 2, (wide - size) // 2
     return pixels[None, top : top + size, left : left + size]
+
+
+def draw_noise(shape: Sequence[int], strength: float, generator: torch.Generator) -> Float[Tensor, "B C h w"]:
+    """Gaussian noise whose standard deviation is drawn from 0..strength for each item."""
+    drawn = strength * torch.rand(shape[0], 1, 1, 1, device=generator.device, generator=generator)
+    return drawn * torch.randn(*shape, device=generator.device, generator=generator)

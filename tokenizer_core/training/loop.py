@@ -1,166 +1,200 @@
-"""What every run needs: devices, the clock that is its schedule, averaged weights, a log, snapshots.
+"""The loop of every run: a clock that is its schedule, averaged weights, progress lines, snapshots.
 
-A run is given minutes, not steps: its learning rate, and whatever else changes over time, follows the share of
-the minutes that has passed. With torchrun each process takes one GPU and gradients are averaged over processes.
+A run is given minutes, not steps: its learning rate, and whatever else changes over time, follows the share
+of the minutes that has passed. Snapshots hold averaged weights; another run goes on from one with `start`.
 """
 
-import json
-import os
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
-import torch.distributed as dist
-from jaxtyping import Float
-from PIL import Image
 from torch import Tensor, nn
 
+from tokenizer_core.classifier import LiteClassifier
+from tokenizer_core.config import TokenizerConfig
+from tokenizer_core.training.data import PhotoPool, load_crops, to_pixels
+from tokenizer_core.training.place import M, Place, RunLog, picture_grid
+from tokenizer_core.training.weights import load_weights, save_weights
 
-@dataclass(frozen=True)
-class Place:
-    """Where this process computes, and which of how many it is."""
+SNAPSHOT_SECONDS, LOG_SECONDS = 110, 10
+DECAY_FROM = 0.6  # share of the minutes with the full learning rate
 
-    device: torch.device
-    rank: int
-    world: int
+Values = dict[str, Tensor]
+Step = Callable[[], Values]  # draws a batch; "loss" is what descends, all of it is logged
+Steppers = Sequence[tuple[torch.optim.Optimizer, float]]  # optimisers, each with its base rate
+O = TypeVar("O", bound="RunOptions")  # noqa: E741
 
-    @classmethod
-    def find(cls) -> "Place":
-        """One GPU a process under torchrun; else the first GPU, else the CPU."""
-        rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-        if torch.cuda.is_available():
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-            torch.backends.cudnn.benchmark = True
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-            torch.cuda.set_device(device)
-        else:
-            device = torch.device("cpu")
-        if world > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        return cls(device, rank, world)
 
-    def autocast(self) -> AbstractContextManager:
-        """bfloat16 on a GPU, float32 elsewhere."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of every run: `batch` counts crops a process, `limit` photographs a source; `start` resumes."""
 
-    def generator(self, seed: int) -> torch.Generator:
-        """A generator of this process: same seed and rank, same draws."""
-        return torch.Generator(self.device).manual_seed(seed * 1000 + self.rank)
-
-    def share_weights(self, module: nn.Module) -> None:
-        """Every process starts from rank 0's weights."""
-        if self.world > 1:
-            for value in module.state_dict().values():
-                dist.broadcast(value, 0)
-
-    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Data parallelism: every process ends with the mean of all processes' gradients."""
-        if self.world == 1:
-            return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch._utils._flatten_dense_tensors(gradients)
-        dist.all_reduce(flat)
-        flat /= self.world
-        for gradient, mean in zip(gradients, torch._utils._unflatten_dense_tensors(flat, gradients), strict=True):
-            gradient.copy_(mean)
-
-    def agree(self, value: float) -> float:
-        """Rank 0's value, on every process, so that all stop at the same step."""
-        if self.world == 1:
-            return value
-        box = torch.tensor([value], device=self.device, dtype=torch.float64)
-        dist.broadcast(box, 0)
-        return box.item()
+    photos: tuple[str, ...]
+    out: Path
+    minutes: float
+    max_steps: int | None = None
+    start: Path | None = None
+    batch: int = 64
+    seed: int = 0
+    limit: int | None = None
+    workers: int = 8
+    config: TokenizerConfig = field(default_factory=TokenizerConfig)
 
 
 class Schedule:
-    """Share of the run's minutes that has passed; the clock starts after `warm_steps` (compilation)."""
+    """Share of the run's minutes (or of `max_steps`, where given) that has passed, by rank 0's clock.
 
-    def __init__(self, place: Place, minutes: float, max_steps: int | None = None, warm_steps: int = 10) -> None:
-        self.place, self.seconds, self.max_steps, self.warm_steps = place, minutes * 60, max_steps, warm_steps
-        self.step, self.share, self.start = 0, 0.0, time.monotonic()
+    The clock starts after ten steps (compilation); the learning rate is full after `warm_up` steps.
+    """
 
-    def __iter__(self) -> "Schedule":
-        """Count steps from 0."""
-        return self
+    def __init__(
+        self, place: Place, minutes: float, max_steps: int | None = None, warm_up: int = 200
+    ) -> None:
+        self.place, self.seconds, self.max_steps = place, minutes * 60, max_steps
+        self.warm_up, self.step, self.share, self.start = warm_up, 0, 0.0, time.monotonic()
 
-    def __next__(self) -> int:
-        """The number of the next step, until minutes or steps are used up."""
-        if self.step <= self.warm_steps:
-            self.start = time.monotonic()
-        if self.max_steps is not None:
-            self.share = self.step / self.max_steps
-        elif self.step % 10 == 0:
-            self.share = self.place.agree((time.monotonic() - self.start) / self.seconds)
-        if self.share >= 1:
-            raise StopIteration
-        self.step += 1
-        return self.step - 1
+    def __iter__(self) -> Iterator[int]:
+        """Count steps from 0, until minutes or steps are used up."""
+        while True:
+            if self.step <= 10:
+                self.start = time.monotonic()
+            if self.max_steps is not None:
+                self.share = self.step / self.max_steps
+            elif self.step % 10 == 0:
+                self.share = self.place.agree(self.elapsed / self.seconds)
+            if self.share >= 1:
+                return
+            self.step += 1
+            yield self.step - 1
 
-    def rate(self, decay_from: float, floor: float = 0.01, warm_up: int = 200) -> float:
-        """Factor of the learning rate: linear warm-up, flat, linear decay from `decay_from` to `floor`."""
-        falling = 1.0 if self.share < decay_from else max(floor, (1 - self.share) / (1 - decay_from))
-        return min(1.0, self.step / warm_up) * falling
+    @property
+    def rate(self) -> float:
+        """Factor of the learning rate: linear warm-up, flat, linear decay to a hundredth."""
+        return min(1.0, self.step / self.warm_up) * min(1.0, max(0.01, (1 - self.share) / (1 - DECAY_FROM)))
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the warm steps."""
+        """Seconds on the clock."""
         return time.monotonic() - self.start
 
 
 class AveragedWeights:
-    """Exponential moving average of a module's floating-point parameters and buffers."""
+    """Exponential moving average of a module's parameters and buffers, moved every five steps."""
 
-    def __init__(self, module: nn.Module, decay: float, every: int = 5) -> None:
-        self.module, self.decay, self.every = module, decay, every
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module, self.decay = module, decay
         self.values = {k: v.detach().clone().float() for k, v in module.state_dict().items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Move towards the current weights; short memory at first."""
-        if step % self.every:
-            return
-        decay = min(self.decay, (1 + step) / (20 + step)) ** self.every
-        now = self.module.state_dict()
-        torch._foreach_lerp_(list(self.values.values()), [now[k].float() for k in self.values], 1 - decay)
+        decay = min(self.decay, (1 + step) / (20 + step)) ** 5
+        for name, value in self.module.state_dict().items() if step % 5 == 0 else ():
+            self.values[name].lerp_(value.float(), 1 - decay)
 
-    def copy_to_module(self) -> None:
-        """Replace the module's weights by the averages."""
-        now = self.module.state_dict()
-        self.module.load_state_dict({k: v.to(now[k].dtype) for k, v in self.values.items()})
-
-
-class RunLog:
-    """A progress line on the terminal and one JSON line in `log.jsonl`, from rank 0 only."""
-
-    def __init__(self, folder: Path, place: Place, name: str, configuration: dict[str, Any]) -> None:
-        self.folder, self.active = folder, place.rank == 0
-        if self.active:
-            folder.mkdir(parents=True, exist_ok=True)
-        self.write(run=name, world=place.world, device=str(place.device), **configuration)
-
-    def write(self, **values: Any) -> None:
-        """Print and append; numbers are rounded to four digits."""
-        if not self.active:
-            return
-        short = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in values.items()}
-        print(" ".join(f"{k}={v}" for k, v in short.items()), flush=True)  # noqa: T201
-        with (self.folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(short, default=str) + "\n")
+    @contextmanager
+    def in_module(self) -> Iterator[None]:
+        """The module has the averages, and is in evaluation mode, inside a `with`."""
+        own, training = deepcopy(self.module.state_dict()), self.module.training
+        self.module.eval().load_state_dict(self.values)
+        yield
+        self.module.train(training).load_state_dict(own)
 
 
-def picture_grid(path: Path, rows: Sequence[Float[Tensor, "B 3 H W"]], columns: int = 10) -> None:
-    """Write rows of pictures in [-1, 1] as one PNG, at most `columns` wide."""
-    sheet = torch.cat([torch.cat(list(row[:columns].float().cpu()), 2) for row in rows], 1)
-    pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(path)
+class Run(Generic[O]):
+    """Place, log, photographs and classifier of one run, and the loop; each run says what a snapshot is."""
+
+    def __init__(self, name: str, options: O) -> None:
+        self.options, self.place, config = options, Place.find(), options.config.autoencoder
+        self.log = RunLog(options.out, self.place)
+        torch.default_generator.manual_seed(options.seed)
+        self.source = (config.image_size, options.limit, options.workers)
+        self.pool = PhotoPool(options.photos, self.place.device, *self.source)
+        self.classifier = self.place.put(LiteClassifier(0))
+        self.log.write(run=name, world=self.place.world, crops=len(self.pool.crops), **asdict(options))
+
+    def held_out(self, path: str) -> Tensor:
+        """Middle crops (B, 3, H, W) of the validation photographs, on the CPU."""
+        return to_pixels(torch.from_numpy(load_crops(path, *self.source, two=False)))
+
+    def ready(self, module: M, weights: Path | None, *allow_missing: str) -> M:
+        """The module on the device, with the weights of a file if there is one."""
+        if weights is not None:
+            load_weights(weights, module, allow_missing)
+        return self.place.put(module)
+
+    def snapshot(self) -> Path:
+        """Write weights and a sheet of pictures into the run's folder."""
+        raise NotImplementedError
+
+    def save(self, name: str, module: nn.Module) -> Path:
+        """Write `module` into the run's folder (rank 0), and say where."""
+        if self.place.rank == 0:
+            save_weights(self.options.out / name, module.state_dict())
+        return self.options.out / name
+
+    @torch.no_grad()
+    def judge(
+        self, name: str, given: Tensor, wanted: Tensor, makers: dict[str, Callable[[Tensor], Tensor]]
+    ) -> None:
+        """Log the PSNR of what each maker makes of `given`, and write a sheet: the wanted ones, then each."""
+        rows, scores = [wanted.cpu()], {}
+        for kind, make in makers.items() if self.place.rank == 0 else ():
+            with self.place.autocast():
+                made = [make(part.to(self.place.device)).float().cpu() for part in given.split(50)]
+            rows.append(torch.cat(made).clamp(-1, 1))
+            error = (rows[-1] - rows[0]).pow(2).mean((1, 2, 3))
+            scores[kind] = round((10 * torch.log10(4 / error)).mean().item(), 2)
+        self.log.write(psnr=scores, pictures=len(wanted))
+        picture_grid(self.options.out / name, rows)
+
+    def fit(
+        self,
+        averages: AveragedWeights,
+        schedule: Schedule,
+        steppers: Steppers,
+        losses: Step,
+        after: Step = dict,
+    ) -> None:
+        """Train the module of `averages`, which ends with its averages and in evaluation mode.
+
+        Args:
+            averages: of the module.
+            schedule: when to stop, and the learning rate.
+            steppers: optimisers of the module's parameters, and their rates.
+            losses: draws a batch; "loss" of what it returns descends, all of it is logged.
+            after: called after each step, for a discriminator's own.
+        """
+        module, logged, saved = averages.module, 0.0, 0.0
+        for step in schedule:
+            values = losses()
+            module.zero_grad()
+            values["loss"].backward()
+            self.place.average_gradients(module.parameters())
+            values["norm"] = nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            for optimiser, rate in steppers:
+                set_rate(optimiser, rate * schedule.rate)
+                optimiser.step()
+            averages.update(step)
+            values |= after()
+            if step == 0 or schedule.elapsed - logged > LOG_SECONDS:
+                logged = schedule.elapsed
+                numbers = {name: value.item() for name, value in values.items()}
+                photos = (step + 1) * self.options.batch * self.place.world
+                self.log.write(step=step, share=schedule.share, photos=photos, seconds=logged, **numbers)
+            if schedule.elapsed - saved > SNAPSHOT_SECONDS and self.place.rank == 0:
+                with averages.in_module():
+                    self.snapshot()
+                saved = schedule.elapsed
+        module.eval().load_state_dict(averages.values)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, base: float, factor: float) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Learning rate of every group."""
     for group in optimiser.param_groups:
-        group["lr"] = base * factor
+        group["lr"] = rate

@@ -5,34 +5,27 @@ GroupNorm in the discriminator hides amplitude.
 """
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-@runtime_checkable
-class Pyramid(Protocol):
-    """A frozen classifier that gives its feature maps, coarse ones last."""
-
-    def pyramid(self, pixels: Float[Tensor, "B 3 H W"]) -> Sequence[Tensor]:
-        """Feature maps at strides 2, 4, 8, 16 and 32."""
-        ...
+from tokenizer_core.classifier import LiteClassifier
 
 
 def feature_loss(
-    classifier: Pyramid, pixels: Float[Tensor, "B 3 H W"], target: Float[Tensor, "B 3 H W"]
+    classifier: LiteClassifier, pixels: Float[Tensor, "B 3 H W"], target: Float[Tensor, "B 3 H W"]
 ) -> Float[Tensor, ""]:
-    """Squared difference of feature maps relative to the target's own power, averaged over scales (arXiv 1603.08155)."""
-    total = pixels.new_zeros((), dtype=torch.float32)
+    """Squared difference of feature maps relative to the target's own power, averaged over scales.
+
+    Source: arXiv 1603.08155.
+    """
     with torch.no_grad():
         wanted = [f.float() for f in classifier.pyramid(target)]
-    for got, want in zip(classifier.pyramid(pixels), wanted, strict=True):
-        scale = want.pow(2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-4
-        total = total + ((got.float() - want) / scale).pow(2).mean()
-    return total / len(wanted)
+    scales = [f.pow(2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-4 for f in wanted]
+    triples = zip(classifier.pyramid(pixels), wanted, scales, strict=True)
+    return torch.stack([((got.float() - f) / scale).pow(2).mean() for got, f, scale in triples]).mean()
 
 
 def local_spectrum_loss(
@@ -42,7 +35,9 @@ def local_spectrum_loss(
     hann = torch.hann_window(window, periodic=False, device=pixels.device)
 
     def spectra(x: Tensor) -> Tensor:
-        tiles = x.float().mean(1).unfold(1, window, window // 2).unfold(2, window, window // 2)  # (B, rows, cols, w, w)
+        tiles = x.float().mean(1)
+        for dimension in (1, 2):
+            tiles = tiles.unfold(dimension, window, window // 2)  # at last (B, rows, columns, w, w)
         tiles = (tiles - tiles.mean((-1, -2), keepdim=True)) * hann * hann[:, None]
         return (torch.fft.rfft2(tiles).abs().pow(2) + 1e-3).log().mean((1, 2))
 
@@ -50,13 +45,14 @@ def local_spectrum_loss(
 
 
 def patch_discriminator(widths: Sequence[int] = (64, 128, 256, 384)) -> nn.Sequential:
-    """Convolutions without any normalisation (arXiv 1611.07004, minus its norms): logits for overlapping patches."""
+    """Convolutions without any normalisation: logits for overlapping patches.
+
+    Source: arXiv 1611.07004, minus its norms.
+    """
     layers: list[nn.Module] = []
-    before = 3
-    for width, stride in zip(widths, (2, 2, 2, 1), strict=True):
+    for before, width, stride in zip((3, *widths), widths, (2, 2, 2, 1), strict=False):
         layers += [nn.Conv2d(before, width, 4 if stride == 2 else 3, stride, 1), nn.LeakyReLU(0.2)]
-        before = width
-    return nn.Sequential(*layers, nn.Conv2d(before, 1, 3, 1, 1))
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, 1, 1))
 
 
 def hinge_loss(real_logits: Float[Tensor, "..."], made_logits: Float[Tensor, "..."]) -> Float[Tensor, ""]:
@@ -72,8 +68,12 @@ def gradient_penalty(discriminator: nn.Module, real: Float[Tensor, "B 3 H W"]) -
     return 0.5 * gradient.float().pow(2).sum((1, 2, 3)).mean()
 
 
-def adaptive_weight(reconstruction: Float[Tensor, ""], adversarial: Float[Tensor, ""], last: Tensor) -> Float[Tensor, ""]:
-    """Ratio of the two losses' gradient norms at the last layer, at most 20 (arXiv 2012.09841, equation 7)."""
-    (a,) = torch.autograd.grad(reconstruction, last, retain_graph=True)
-    (b,) = torch.autograd.grad(adversarial, last, retain_graph=True)
-    return (a.norm() / (b.norm() + 1e-6)).clamp(0, 20).detach()
+def adaptive_weight(
+    reconstruction: Float[Tensor, ""], adversarial: Float[Tensor, ""], last: Tensor
+) -> Float[Tensor, ""]:
+    """Ratio of the two losses' gradient norms at the last layer, at most 20.
+
+    Source: arXiv 2012.09841, equation 7.
+    """
+    a, b = (torch.autograd.grad(x, last, retain_graph=True)[0].norm() for x in (reconstruction, adversarial))
+    return (a / (b + 1e-6)).clamp(0, 20).detach()

@@ -63,17 +63,16 @@ def fit_pca(chunks: Iterable[Float[Tensor, "B 3 S S"]], count: int = 1024, seed:
     Raises:
         TokenizerError: fewer photographs than components.
     """
-    total, gram, photos, shape = 0.0, 0.0, 0, torch.Size()
+    total, gram, photos, shape = torch.zeros(()), torch.zeros(()), 0, torch.Size()
     for chunk in chunks:
         rows, shape = chunk.float().flatten(1), chunk.shape[1:]
         total = total + rows.sum(0)
-        gram = torch.addmm(gram, rows.T, rows) if isinstance(gram, Tensor) else rows.T @ rows
+        gram = torch.addmm(gram, rows.T, rows)
         photos += len(rows)
     if photos * 2 < count:
-        needed = count // 2
-        raise TokenizerError(f"{count} components need at least {needed} photographs; there are {photos}.")
-    assert isinstance(gram, Tensor)
-    assert isinstance(total, Tensor)
+        raise TokenizerError(
+            f"{count} components need at least {count // 2} photographs; there are {photos}."
+        )
 
     def mirror(rows: Tensor) -> Tensor:
         return rows.view(-1, *shape).flip(-1).flatten(1)
@@ -106,14 +105,8 @@ def small_pictures(paths: Sequence[str], limit: int | None = None) -> Iterator[F
 def run(options: PcaRun) -> Path:
     """Fit and write the checkpoint; returns its folder."""
     found = fit_pca(small_pictures(options.photos, options.limit), options.num_tokens * WIDTH, options.seed)
-    config = {
-        "format_version": 1,
-        "kind": "linear",
-        "name": "pca",
-        "num_tokens": options.num_tokens,
-        "photos": found.photos,
-        "seed": options.seed,
-    }
+    config = {"format_version": 1, "kind": "linear", "name": "pca", "num_tokens": options.num_tokens}
+    config |= {"photos": found.photos, "seed": options.seed}
     tensors = {"mean": found.mean, "components": found.components, "deviations": found.deviations}
     write_checkpoint(options.out, config, {"model.safetensors": tensors})
     return options.out

@@ -1,125 +1,105 @@
-"""One step of the latent decoder against a discriminator: used by `train autoencoder` and `train polish`.
+"""The latent decoder against a discriminator: what `train autoencoder` and `train polish` share.
 
-Three kinds of latents can share a batch. *True* ones (of photographs) are pulled to their photograph and judged
-by the discriminator. *Mean* ones (one-step means of the flow decoder) are pulled to their photograph alone, so
-that an uncertain latent gives a calm picture. *Sampled* ones are held near what they decoded to before, and
-judged by the discriminator.
+Three kinds of latents can share a batch. "true" ones (of photographs) are pulled to their photograph and
+judged by the discriminator. "mean" ones (one-step means of the flow decoder) are pulled to their photograph
+alone, so that an uncertain latent gives a calm picture. "held" ones (samples of the flow decoder) stay near
+what they decoded to before, and are judged by the discriminator.
 """
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from tokenizer_core.training.loop import AveragedWeights, Place, Schedule, set_rate
-from tokenizer_core.training.losses import (
-    Pyramid,
-    adaptive_weight,
-    feature_loss,
-    gradient_penalty,
-    hinge_loss,
-    local_spectrum_loss,
-    patch_discriminator,
-)
+from tokenizer_core.autoencoder import LatentDecoder
+from tokenizer_core.training import losses
+from tokenizer_core.training.loop import AveragedWeights, Run, Schedule, Values, set_rate
 
 PENALTY_EVERY, PENALTY_WEIGHT = 16, 2.0
-SPECTRUM_WEIGHT = 0.05
+SPECTRUM_WEIGHT, FEATURE_WEIGHT = 0.05, 0.3
+
+Pairs = tuple[Tensor, Tensor]  # latents (B, C, h, w) and what each should decode to (B, 3, H, W)
 
 
 class DecoderSharpener:
-    """Optimisers, discriminator and averages around a decoder that is in training."""
+    """A decoder in training, its discriminator, and an optimiser for each.
+
+    Args:
+        run: whose loop it uses.
+        decoder: the only part of the autoencoder that changes.
+        minutes: length of the training.
+        weight: of the adversarial loss; 0 is without discriminator.
+        rate: learning rate of both.
+    """
 
     def __init__(
-        self,
-        decoder: nn.Module,
-        classifier: Pyramid,
-        place: Place,
-        adversarial_weight: float,
-        rate: float = 3e-4,
-        feature_weight: float = 0.3,
+        self, run: Run, decoder: LatentDecoder, minutes: float, weight: float, rate: float = 3e-4
     ) -> None:
-        self.decoder, self.classifier, self.place = decoder.requires_grad_(True), classifier, place
-        self.weight, self.rate, self.feature_weight = adversarial_weight, rate, feature_weight
-        self.discriminator = patch_discriminator().to(place.device).to(memory_format=torch.channels_last)
-        place.share_weights(self.discriminator)
-        fused = place.device.type == "cuda"
-        self.optimiser = torch.optim.AdamW(decoder.parameters(), rate, betas=(0.5, 0.95), weight_decay=0.01, fused=fused)
-        self.critic = torch.optim.AdamW(
-            self.discriminator.parameters(), rate, betas=(0.5, 0.95), weight_decay=0.01, fused=fused
+        self.run, self.place, self.decoder = run, run.place, decoder.requires_grad_(True)
+        self.weight, self.rate = weight, rate
+        self.schedule = Schedule(run.place, minutes, run.options.max_steps, warm_up=100)
+        self.discriminator = run.place.put(losses.patch_discriminator())
+        self.optimiser, self.critic = (
+            torch.optim.AdamW(m.parameters(), rate, (0.5, 0.95), fused=True)
+            for m in (decoder, self.discriminator)
         )
-        self.averages = AveragedWeights(decoder, decay=0.998)
-        self.balance = torch.tensor(0.1, device=place.device)
-        self.decode = torch.compile(decoder) if fused else decoder
-        self.features = torch.compile(self._features) if fused else self._features
-        self.judge = self.discriminator
+        self.balance = torch.tensor(0.1, device=run.place.device)
+        self.decode = run.place.compiled(decoder)
+        self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair))
+        self.judged: Pairs | None = None
 
-    def _features(self, made: Tensor, target: Tensor) -> Tensor:
-        return feature_loss(self.classifier, made, target)
+    def fit(self, draw: Callable[[], dict[str, Pairs]]) -> None:
+        """Train on what `draw` gives (see the top of this file); the decoder ends with averaged weights."""
+        averages, steppers = AveragedWeights(self.decoder, 0.998), [(self.optimiser, self.rate)]
+        self.run.fit(averages, self.schedule, steppers, lambda: self.losses(draw()), self.criticise)
 
-    def step(
-        self,
-        schedule: Schedule,
-        latent: Float[Tensor, "B C h w"],
-        target: Float[Tensor, "B 3 H W"],
-        num_means: int = 0,
-        num_samples: int = 0,
-    ) -> dict[str, Tensor]:
-        """Update decoder and discriminator once; the batch is true latents, then means, then samples.
-
-        Args:
-            schedule: gives the learning rate.
-            latent: true, mean and sampled latents in this order.
-            target: the photographs; for sampled latents what they decoded to before the run.
-            num_means: how many of the batch are means.
-            num_samples: how many, at the end, are samples.
-        """
-        factor = schedule.rate(decay_from=0.6, floor=0.02, warm_up=100)
-        set_rate(self.optimiser, self.rate, factor)
-        set_rate(self.critic, self.rate, max(factor, 0.25))
-        true = len(latent) - num_means - num_samples
+    def losses(self, pairs: dict[str, Pairs]) -> Values:
+        """What the decoder minimises."""
+        latents, targets = zip(*pairs.values(), strict=True)
+        loss = torch.zeros((), device=self.place.device)
         with self.place.autocast():
-            made = self.decode(latent)
-            reconstruction = self._reconstruction(made[:true], target[:true])
-            if num_means:
-                mean_part = slice(true, true + num_means)
-                reconstruction = reconstruction + _distance(made[mean_part], target[mean_part])
-            if num_samples:
-                reconstruction = reconstruction + 0.5 * _distance(made[-num_samples:], target[-num_samples:])
-            sharp = torch.cat([made[:true], made[len(made) - num_samples :]])
-            self.discriminator.requires_grad_(False)
-            adversarial = -self.judge(sharp).float().mean()
-        if schedule.step % 10 == 1:
-            last = self.decoder.out.weight
-            self.balance.lerp_(adaptive_weight(reconstruction, adversarial, last), 0.2)  # type: ignore[arg-type]
-        weight = self.weight * min(1.0, schedule.step / 300) * self.balance
-        self.optimiser.zero_grad(set_to_none=True)
-        (reconstruction + weight * adversarial).backward()
-        self.place.average_gradients(self.decoder.parameters())
-        nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
-        self.optimiser.step()
-        self.averages.update(schedule.step)
-        real, fake = self._criticise(schedule.step, target[:true], sharp.detach())
-        return {"reconstruction": reconstruction.detach(), "balance": self.balance, "real": real, "made": fake}
+            parts = self.decode(torch.cat(latents)).split([len(latent) for latent in latents])
+            for kind, made, target in zip(pairs, parts, targets, strict=True):
+                loss = loss + (0.5 if kind == "held" else 1.0) * _distance(made, target)
+                if kind == "true":
+                    loss = loss + FEATURE_WEIGHT * self.features(made, target)
+                    loss = loss + SPECTRUM_WEIGHT * losses.local_spectrum_loss(made, target)
+        if not self.weight:
+            return {"loss": loss}
+        sharp = torch.cat([made for kind, made in zip(pairs, parts, strict=True) if kind != "mean"])
+        self.judged = (pairs["true"][1], sharp.detach())
+        values = {"reconstruction": loss.detach(), "balance": self.balance}
+        return values | {"loss": loss + self._adversarial(sharp, loss)}
 
-    def _reconstruction(self, made: Tensor, target: Tensor) -> Tensor:
-        loss = _distance(made, target) + self.feature_weight * self.features(made, target)
-        return loss + SPECTRUM_WEIGHT * local_spectrum_loss(made, target)
-
-    def _criticise(self, step: int, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        self.discriminator.requires_grad_(True)
+    def _adversarial(self, sharp: Tensor, reconstruction: Tensor) -> Tensor:
+        step, last = self.schedule.step, self.decoder.out.weight
+        self.discriminator.requires_grad_(False)
         with self.place.autocast():
-            real_logits, made_logits = self.judge(real), self.judge(made)
-            loss = hinge_loss(real_logits, made_logits)
-            if step % PENALTY_EVERY == 0:
-                loss = loss + PENALTY_EVERY * PENALTY_WEIGHT * gradient_penalty(self.discriminator, real)
-        self.critic.zero_grad(set_to_none=True)
+            adversarial = -self.discriminator(sharp).float().mean()
+        if step % 10 == 1:
+            self.balance.lerp_(losses.adaptive_weight(reconstruction, adversarial, last), 0.2)
+        return self.weight * min(1.0, step / 300) * self.balance * adversarial
+
+    def criticise(self) -> Values:
+        """One step of the discriminator on the last batch; its mean logits."""
+        if self.judged is None:
+            return {}
+        real, made = self.judged
+        self.discriminator.requires_grad_(True).zero_grad()
+        with self.place.autocast():
+            real_logits, made_logits = self.discriminator(real), self.discriminator(made)
+            loss = losses.hinge_loss(real_logits, made_logits)
+            if self.schedule.step % PENALTY_EVERY == 0:
+                penalty = losses.gradient_penalty(self.discriminator, real)
+                loss = loss + PENALTY_EVERY * PENALTY_WEIGHT * penalty
         loss.backward()
         self.place.average_gradients(self.discriminator.parameters())
+        set_rate(self.critic, self.rate * max(self.schedule.rate, 0.25))
         self.critic.step()
-        return real_logits.detach().float().mean(), made_logits.detach().float().mean()
+        return {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
 
 
 def _distance(made: Tensor, target: Tensor) -> Tensor:
     """L1 plus squared error, in units of half the range."""
-    difference = made.float() - target.float()
-    return difference.abs().mean() + 2 * F.mse_loss(made.float(), target.float())
+    return F.l1_loss(made.float(), target.float()) + 2 * F.mse_loss(made.float(), target.float())

