@@ -19,11 +19,11 @@ PAGE = sorted(p for p in (ROOT / "demo").rglob("*") if p.suffix in (".py", ".js"
 STEPS = (
     {"errors"},
     {"config", "colours", "quantize"},
-    {"photo", "flow", "layers"},
+    {"photo", "flow", "layers", "weights", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
     {"sampler", "attention", "catalog", "tally"},
     {"checkpoints"},
-    {"tokenizer", "linear"},
+    {"tokenizer", "linear", "bundle"},
     {"models", "evaluate", "bench"},
     {"cli"},
 )

@@ -24,7 +24,7 @@ from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.loop import AveragedWeights, Schedule
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.prefix_flow import FlowNetworks, draw_lengths
-from tokenizer_core.training.weights import load_weights, save_weights
+from tokenizer_core.weights import load_weights, save_weights
 
 PLACE = Place(torch.device("cpu"), 0, 1)
 CONFIG = tiny_config(image_size=64)

@@ -4,14 +4,18 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.photo import open_photo
 
+TWO_CROPS_FROM = 280 / 256  # a photo this much longer than wide gives both of its ends
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".bmp", ".heic"}
 
 
@@ -61,3 +65,25 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
         yield path.name, path.read_bytes()
     else:
         raise TokenizerError(f"{path.name} is neither a folder nor a zip, a tar or a photograph.")
+
+
+def load_crops(
+    path: str | Path, size: int, limit: int | None, workers: int, two: bool = True
+) -> UInt8[np.ndarray, "M H W 3"]:
+    """Decode every photograph under `path` into one crop, or two (both ends) where it is long enough."""
+    files = [(data, size, two) for _, data in photo_files(path, limit)]
+    if workers <= 1:
+        return np.concatenate([_crops_of(file) for file in files])
+    with ProcessPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(_crops_of, files, chunksize=32)))
+
+
+def _crops_of(file: tuple[bytes, int, bool]) -> UInt8[np.ndarray, "m H W 3"]:
+    data, size, two = file
+    photo = open_photo(io.BytesIO(data))
+    wide, high = (max(size, round(side * size / min(photo.size))) for side in photo.size)
+    pixels = np.asarray(photo.resize((wide, high), 1))  # 1 is Lanczos; a copy if it has this size
+    if two and max(high, wide) >= size * TWO_CROPS_FROM:
+        return np.stack([pixels[:size, :size], pixels[high - size :, wide - size :]])
+    top, left = (high - size) // 2, (wide - size) // 2
+    return pixels[None, top : top + size, left : left + size]

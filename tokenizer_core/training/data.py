@@ -1,20 +1,14 @@
 """Photographs as one uint8 tensor in the device's memory: decoded once, drawn at random from then on."""
 
-import io
 import re
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from tokenizer_core.photo import open_photo
-from tokenizer_core.photoset import photo_files
-
-TWO_CROPS_FROM = 280 / 256  # a photo this much longer than wide gives both of its ends
+from tokenizer_core.photoset import load_crops
 
 
 class PhotoPool:
@@ -50,28 +44,6 @@ class PhotoPool:
 def to_pixels(crops: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     """8-bit crops -> pixels in [-1, 1], channels last in memory."""
     return crops.permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def load_crops(
-    path: str | Path, size: int, limit: int | None, workers: int, two: bool = True
-) -> UInt8[np.ndarray, "M H W 3"]:
-    """Decode every photograph under `path` into one crop, or two (both ends) where it is long enough."""
-    files = [(data, size, two) for _, data in photo_files(path, limit)]
-    if workers <= 1:
-        return np.concatenate([_crops_of(file) for file in files])
-    with ProcessPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(_crops_of, files, chunksize=32)))
-
-
-def _crops_of(file: tuple[bytes, int, bool]) -> UInt8[np.ndarray, "m H W 3"]:
-    data, size, two = file
-    photo = open_photo(io.BytesIO(data))
-    wide, high = (max(size, round(side * size / min(photo.size))) for side in photo.size)
-    pixels = np.asarray(photo.resize((wide, high), 1))  # 1 is Lanczos; a copy if it has this size
-    if two and max(high, wide) >= size * TWO_CROPS_FROM:
-        return np.stack([pixels[:size, :size], pixels[high - size :, wide - size :]])
-    top, left = (high - size) // 2, (wide - size) // 2
-    return pixels[None, top : top + size, left : left + size]
 
 
 def draw_noise(shape: Sequence[int], strength: float, generator: torch.Generator) -> Float[Tensor, "B C h w"]:

@@ -16,7 +16,7 @@ from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import Run, RunOptions
 from tokenizer_core.training.prefix_flow import FlowNetworks, draw_lengths
 from tokenizer_core.training.sharpen import DecoderSharpener, Pairs
-from tokenizer_core.training.weights import load_weights
+from tokenizer_core.weights import load_weights
 
 DRAWN_AT_ONCE = 64
 

@@ -33,8 +33,6 @@ def run(options: BundleRun) -> Path:
     tensors = {f"autoencoder.{k}": v for k, v in load_file(options.autoencoder).items()}
     tensors |= load_file(options.flow)
     names = ("autoencoder", "encoder", "decoder")
-    files = {
-        f"{n}.safetensors": {k: v for k, v in tensors.items() if k.startswith(f"{n}.")} for n in names
-    }
+    files = {f"{n}.safetensors": {k: v for k, v in tensors.items() if k.startswith(f"{n}.")} for n in names}
     write_checkpoint(options.out, config, files)
     return options.out
