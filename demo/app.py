@@ -8,6 +8,8 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the import: no call to another host
 
 import gradio as gr
+from gradio.components import Component
+from gradio.themes import Default
 
 import tokenizer_core as tc
 from demo import handlers
@@ -81,7 +83,7 @@ def ask_frames(studio: Studio) -> Callable[[dict], list | dict]:
     return frames
 
 
-def settings(studio: Studio) -> list[gr.components.Component]:
+def settings(studio: Studio) -> list[Component]:
     """The form: model, steps, seed, and the crop's x, y and zoom; and buttons that ask the server nothing."""
     default = studio.default
     with gr.Accordion("Seed, steps, model, crop, download", open=False):
@@ -162,8 +164,10 @@ def launch(
 
 def serve(page: gr.Blocks, **options) -> Any:
     """Launch a built page with its theme, limits and styles."""
-    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(
+    theme = Default(
+        primary_hue="teal", neutral_hue="slate", font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ).set(
         color_accent="*primary_600", button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -48,6 +49,7 @@ def walk() -> list[list[tuple[int, ...]]]:
     return [[tuple(thing.shape) for thing in hop] for hop in hops]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_each_hop_leaves_what_the_page_says():
     stated = [
         [tuple(int(n) for n in shape.split(",")) for shape in re.findall(r"`\(([\d, ]+)\)`", row[3])]

@@ -31,9 +31,7 @@ class PcaRun:
     limit: int | None = None
 
 
-def small_pictures(
-    paths: Sequence[str], limit: int | None = None
-) -> Iterator[Float[torch.Tensor, "B 3 64 64"]]:
+def small_pictures(paths: Sequence[str], limit: int | None) -> Iterator[Float[torch.Tensor, "B 3 64 64"]]:
     """Middle squares of all photographs, averaged down to 64 x 64, 2048 at a time."""
     photos = chain.from_iterable(iter_photos(path, limit) for path in paths)
     rows = (to_rows(square_crop(photo, SIZE).to_pixels()) for _, photo in photos)
