@@ -1,7 +1,8 @@
 // The rail: a logarithmic scale for the finger over a native range for keyboard and screen reader.
 let marks = [];
 const place = (length) => octave(length) / octave(film ? film.top : 256);          // length -> 0..1
-const fromX = (x) => { const box = at.rail.getBoundingClientRect(), p = Math.min(1, Math.max(0, (x - box.left) / box.width)); return Math.round(2 ** (p * octave(film.top)) - 1); };
+let box = null;                       // where the rail is, measured when it is touched
+const fromX = (x) => { const p = Math.min(1, Math.max(0, (x - box.left) / box.width)); return Math.round(2 ** (p * octave(film.top)) - 1); };
 function scale() {                                                                  // marks 0, 1, 2, 4, ... and the longest
   const top = film ? film.top : 256, all = [0];
   for (let m = 1; m < top; m *= 2) all.push(m);
@@ -32,6 +33,7 @@ function settled() {                  // only when the visitor stops
 }
 at.rail.addEventListener('pointerdown', (e) => {
   if (!film || e.button) return;
+  box = at.rail.getBoundingClientRect();
   at.rail.setPointerCapture(e.pointerId); at.range.focus({ preventScroll: true }); set(fromX(e.clientX), 'drag'); e.preventDefault();
 });
 at.rail.addEventListener('pointermove', (e) => { if (at.rail.hasPointerCapture(e.pointerId)) { clearTimeout(settle); set(fromX(e.clientX), 'drag'); } });

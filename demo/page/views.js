@@ -5,11 +5,16 @@ const at = {};
 for (const name of ['k', 'bytes', 'psnr', 'ssim', 'linear', 'token', 'mass']) at[name] = $('.n-' + name);
 for (const name of ['fill', 'thumb', 'cur', 'ref', 'badge', 'held', 'needle', 'status', 'range', 'rail', 'pick', 'follow', 'stage']) at[name] = $('.' + name);
 at.on = $('.att-on');
-const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
 
 const X = (f) => PAD.l + (Math.log2(f) / 7) * (W - PAD.l - PAD.r);            // 1..128 cycles per picture
-const xs = Array.from({ length: 127 }, (_, i) => X(i + 1).toFixed(1) + ' ');
-const path = (levels) => 'M' + Array.from(levels, (v, i) => xs[i] + (PAD.t + (1 - v / 255) * (H - PAD.t - PAD.b)).toFixed(1)).join('L');
+const rings = [];                                                              // first and last ring of a point: above 32 several share one
+for (let a = 1; a < 128; a += Math.max(1, a >> 4)) rings.push([a, Math.min(127, a + Math.max(1, a >> 4) - 1)]);
+const xs = rings.map(([a, b]) => X((a + b) / 2).toFixed(1) + ' ');
+const path = (levels) => 'M' + rings.map(([a, b], i) => {
+  const mean = levels.subarray(a - 1, b).reduce((x, y) => x + y) / (b - a + 1);
+  return xs[i] + (PAD.t + (1 - mean / 255) * (H - PAD.t - PAD.b)).toFixed(1);
+}).join('L');
 
 function draw() {
   dirty = false;
