@@ -1,6 +1,4 @@
-"""The promises of encoder and decoder on drawn weights, and their layers against plain formulas."""
-
-import math
+"""The promises of encoder and decoder on drawn weights, and how each is put together."""
 
 import pytest
 import torch
@@ -12,16 +10,14 @@ from tiny_flow import (
     PATCHES,
     TOKENS,
     WIDTH,
-    draw_weights,
     make_decoder,
     make_encoder,
     make_networks,
+    unit,
 )
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tokenizer_core import layers
-from tokenizer_core.autoencoder import latent_to_sequence, sequence_to_latent
-from tokenizer_core.decoder import DecoderBlock, TokenContext
+from tokenizer_core.decoder import TokenContext
 from tokenizer_core.tokenizer import build_networks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -49,118 +45,17 @@ def changed(x, start: int):
     return torch.cat([x[:, :start], 3 - 2 * x[:, start:]], 1)
 
 
-# Layers
-
-
-def naive_heads(x, width: int = 16):
-    """(B, N, D) -> a list of (B, N, 16), one a head."""
-    return x.split(width, -1)
-
-
-def unit(x):
-    return x / x.square().mean(-1, keepdim=True).sqrt()
-
-
-def naive_attention(q, k, v, seen):
-    """Head by head; `seen` (N, M) is True where a query may look."""
-    out = []
-    for one_q, one_k, one_v in zip(*map(naive_heads, (q, k, v)), strict=True):
-        scores = unit(one_q) @ unit(one_k).mT / math.sqrt(16)
-        out.append(scores.masked_fill(~seen, -torch.inf).exp())
-        out[-1] = out[-1] / out[-1].sum(-1, keepdim=True) @ one_v
-    return torch.cat(out, -1)
-
-
-def naive_swiglu(mlp, x):
-    gate, value = (x @ mlp.gate_and_value.weight.T).split(mlp.out.in_features, -1)
-    return (gate * torch.sigmoid(gate) * value) @ mlp.out.weight.T
-
-
-def test_heads_split_and_merge():
-    x = torch.randn(2, 5, 128, generator=torch.Generator().manual_seed(0))
-    assert layers.split_heads(x).shape == (2, 2, 5, 64)
-    assert torch.equal(layers.split_heads(x)[:, 1], x[..., 64:])
-    assert torch.equal(layers.merge_heads(layers.split_heads(x)), x)
-    close(layers.normalised_heads(x).square().mean(-1), torch.ones(2, 2, 5))
-
-
-@pytest.mark.parametrize(("width", "hidden"), [(384, 1024), (512, 1344), (32, 80)])
-def test_the_hidden_width_is_8_thirds(width, hidden):
-    assert layers.SwiGLU(width).out.in_features == hidden
-
-
-def test_swiglu_is_its_formula(generator):
-    mlp = draw_weights(layers.SwiGLU(32))
-    x = torch.randn(2, 5, 32, generator=generator)
-    close(mlp(x), naive_swiglu(mlp, x))
-
-
-@pytest.mark.parametrize("num_open", [0, 3])
-def test_a_causal_block_is_attention_and_mlp_under_its_mask(generator, num_open):
-    block = draw_weights(layers.CausalBlock(32))
-    x = torch.randn(2, 7, 32, generator=generator)
-    seen = torch.tensor([[j <= i or (i < num_open and j < num_open) for j in range(7)] for i in range(7)])
-    q, k, v = (unit(x) * block.norm_attention.weight @ block.qkv.weight.T).split(32, -1)
-    y = x + naive_attention(q, k, v, seen) @ block.out.weight.T
-    y = y + naive_swiglu(block.mlp, unit(y) * block.norm_mlp.weight)
-    close(block(x, num_open), y, **TIGHT)
-
-
-def test_a_decoder_block_is_gated_attention_and_mlp(generator):
-    block = draw_weights(DecoderBlock(32))
-    x, tokens = (torch.randn(2, n, 32, generator=generator) for n in (5, 3))
-    modulation = torch.randn(2, 6, 32, generator=generator)
-    scale1, shift1, gate1, scale2, shift2, gate2 = (modulation + block.modulation_bias)[:, :, None].unbind(1)
-    q, k, v = ((unit(x) * (1 + scale1) + shift1) @ block.qkv.weight.T).split(32, -1)
-    token_k, token_v = (tokens @ block.token_keys_values.weight.T).split(32, -1)
-    seen = torch.ones(5, 8, dtype=torch.bool)
-    mixed = naive_attention(q, torch.cat([k, token_k], 1), torch.cat([v, token_v], 1), seen)
-    y = x + gate1 * (mixed @ block.out.weight.T)
-    y = y + gate2 * naive_swiglu(block.mlp, unit(y) * (1 + scale2) + shift2)
-    keys, values = layers.normalised_heads(token_k), layers.split_heads(token_v)
-    close(block(x, modulation, keys, values, None), y, **TIGHT)
-
-
-def test_sinusoids_have_geometric_periods_and_no_equal_rows():
-    features = layers.sinusoids(torch.tensor([0.0, 0.3, 1.0]), 8)
-    frequency = torch.tensor([1000 ** (-i / 4) for i in range(4)])
-    angle = 2 * math.pi * 0.3 * frequency
-    close(features[1], torch.cat([angle.cos(), angle.sin()]), rtol=1e-4, atol=1e-4)
-    assert features[0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
-    grid = layers.sinusoids(torch.linspace(0, 1, 101))
-    assert (torch.cdist(grid, grid) + 9 * torch.eye(101)).min() > 0.1
-
-
-@given(st.integers(1, 6), st.integers(1, 9), st.booleans(), st.integers(0, 99))
-def test_attention_weights_are_those_of_attend(n, m, masked, seed):
-    generator = torch.Generator().manual_seed(seed)
-    q, k, v = (torch.randn(2, 2, size, 16, generator=generator) for size in (n, m, m))
-    mask = torch.rand(2, 1, n, m, generator=generator) < 0.5 if masked else None
-    if mask is not None:
-        mask[..., 0] = True
-    weights = layers.attention_weights(q, k, mask)
-    close(weights.sum(-1), torch.ones(2, n))
-    assert mask is None or torch.all(weights[~mask[:, 0]] == 0)
-    same_v = v[:, :1].expand(-1, 2, -1, -1)  # with one value for both heads, weights may be averaged first
-    with sdpa_kernel(SDPBackend.MATH):
-        out = layers.attend(q, k, same_v, mask)
-    close(weights @ same_v[:, 0], (out[..., :16] + out[..., 16:]) / 2, **TIGHT)
-
-
-def test_what_a_mask_hides_has_no_weight(generator):
-    q, k = (torch.randn(1, 2, 4, 16, generator=generator) for _ in range(2))
-    weights = layers.attention_weights(q, k, torch.ones(4, 4, dtype=torch.bool).tril())
-    assert torch.equal(weights[0] > 0, torch.ones(4, 4, dtype=torch.bool).tril())
-
-
-def test_latents_are_read_row_by_row():
-    latent = torch.arange(2 * 4 * 9.0).view(2, 4, 3, 3)
-    sequence = latent_to_sequence(latent)
-    assert torch.equal(sequence[1, 5], latent[1, :, 1, 2])
-    assert torch.equal(sequence_to_latent(sequence), latent)
-
-
 # The encoder
+
+
+def test_the_encoder_is_its_blocks_between_two_projections(latent):
+    encoder = make_encoder()
+    x = torch.cat(
+        [encoder.from_latent(latent) + encoder.patch_positions, encoder.registers.expand(3, -1, -1)], 1
+    )
+    for block in encoder.blocks:
+        x = block(x, PATCHES)
+    close(encoder(latent), unit(encoder.to_token(unit(x[:, PATCHES:]) * encoder.norm_out.weight)), **TIGHT)
 
 
 def test_the_first_tokens_do_not_depend_on_how_many_follow(latent):
@@ -222,6 +117,23 @@ def test_read_maps_are_the_share_of_each_layer_s_attention(latent):
 
 
 # The decoder
+
+
+def test_a_context_is_a_causal_stream_seen_by_each_block(tokens):
+    decoder = make_decoder()
+    stream = unit(decoder.token_blocks[0](decoder.from_token(tokens) + decoder.token_positions))
+    context = decoder.context(tokens)
+    for block, keys, values in zip(decoder.blocks, context.keys, context.values, strict=True):
+        k, v = block.token_keys_values(stream).split(32, -1)
+        close(keys, layers.normalised_heads(k), **TIGHT)
+        close(values, layers.split_heads(v), **TIGHT)
+
+
+def test_the_decoder_starts_from_patches_in_their_places_and_time(latent, times):
+    decoder = make_decoder()
+    x, modulation = decoder._start(latent, times)
+    close(x, decoder.from_latent(latent) + decoder.patch_positions)
+    close(modulation.flatten(1), decoder.time(layers.sinusoids(times, 256)))
 
 
 @pytest.mark.parametrize("k", range(TOKENS))
@@ -350,25 +262,3 @@ def test_a_fresh_decoder_predicts_the_mean_latent_with_open_gates(latent, tokens
     _, modulation = decoder._start(latent, times)
     expected = torch.tensor([0.0, 0, 1, 0, 0, 1])[None, :, None].expand_as(modulation)
     assert torch.equal(modulation, expected)
-
-
-# The autoencoder
-
-
-def test_pixels_become_a_latent_sixteen_times_smaller_and_come_back(generator):
-    autoencoder = make_networks()["autoencoder"]
-    pixels = torch.rand(2, 3, 48, 48, generator=generator) * 2 - 1
-    latent = autoencoder.encode(pixels)
-    assert latent.shape == (2, CHANNELS, 3, 3)
-    assert autoencoder(pixels).shape == pixels.shape
-    close(autoencoder(pixels), autoencoder.decode(latent))
-    close(autoencoder.encode(pixels[1:]), latent[1:], **TIGHT)
-
-
-def test_the_latent_is_standardised_by_running_statistics(generator):
-    autoencoder = make_networks()["autoencoder"]
-    pixels = torch.rand(1, 3, 48, 48, generator=generator) * 2 - 1
-    before = autoencoder.encode(pixels)
-    with torch.no_grad():
-        autoencoder.standardise.running_mean += 2 * autoencoder.standardise.running_var.sqrt()
-    close(autoencoder.encode(pixels), before - 2, rtol=1e-3, atol=1e-3)

@@ -57,3 +57,8 @@ def make_decoder() -> FlowDecoder:
 
 def make_picture(seed: int = 0) -> Picture:
     return Picture(np.random.default_rng(seed).integers(0, 256, (48, 48, 3), dtype=np.uint8))
+
+
+def unit(x: torch.Tensor) -> torch.Tensor:
+    """Divided by the root mean square of its last axis."""
+    return x / x.square().mean(-1, keepdim=True).sqrt()
