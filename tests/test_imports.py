@@ -18,11 +18,11 @@ PAGE = sorted(p for p in (ROOT / "demo").rglob("*") if p.suffix in (".py", ".js"
 # Arrows go down: a room imports only rooms of lower steps.
 STEPS = (
     {"errors"},
-    {"config", "colours", "quantize"},
+    {"config", "colours", "quantize", "devices"},
     {"photo", "flow", "layers", "weights", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
     {"sampler", "attention", "catalog", "tally"},
-    {"checkpoints"},
+    {"checkpoints", "interface"},
     {"tokenizer", "linear", "bundle"},
     {"models", "evaluate", "bench"},
     {"cli"},

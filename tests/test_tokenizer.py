@@ -8,9 +8,10 @@ import torch
 from tiny_flow import CHANNELS, CONFIG, PATCHES, TOKENS, WIDTH, make_picture, make_tokenizer
 
 from tokenizer_core import tokenizer as room
+from tokenizer_core.devices import fastest_dtype
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.interface import Tokenizer
 from tokenizer_core.sampler import draw_noise
-from tokenizer_core.tokenizer import Tokenizer, fastest_dtype
 from tokenizer_core.tokens import Encoding
 
 pytestmark = pytest.mark.usefixtures("one_thread")

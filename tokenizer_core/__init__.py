@@ -5,11 +5,11 @@ from tokenizer_core.bench import BenchReport, bench
 from tokenizer_core.catalog import ModelInfo
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.evaluate import Report, evaluate
+from tokenizer_core.interface import Tokenizer
 from tokenizer_core.metrics import psnr, ssim
 from tokenizer_core.models import catalog, load
 from tokenizer_core.photo import Picture, open_photo, square_crop
 from tokenizer_core.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
-from tokenizer_core.tokenizer import Tokenizer
 from tokenizer_core.tokens import Encoding
 
 __all__ = [

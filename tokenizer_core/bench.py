@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tokenizer_core.interface import Tokenizer
 from tokenizer_core.photo import Picture
-from tokenizer_core.tokenizer import Tokenizer
 
 LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 RUNS = 20

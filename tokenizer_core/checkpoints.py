@@ -48,7 +48,13 @@ def read_identity(folder: Path) -> tuple[dict[str, Any], str, int]:
     sums = _sums(folder)
     config = _verified(folder, "config.json", sums)
     size = sum((folder / name).stat().st_size for name in sums if (folder / name).is_file())
-    return json.loads(config), _identity(folder), size
+    try:
+        values = json.loads(config)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise TokenizerError(f"config.json of {folder.name} is damaged.")
+    return values, _identity(folder), size
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

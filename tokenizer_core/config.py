@@ -149,7 +149,10 @@ def _build(cls: type, values: Any, where: str) -> Any:
             built[name] = _build(kind, value, f"{where}.{name}")  # type: ignore[arg-type]
         else:
             built[name] = tuple(value) if isinstance(value, list) else value
-    return cls(**built)
+    try:
+        return cls(**built)
+    except TypeError:
+        raise TokenizerError(f"{where} holds a value of the wrong kind.") from None
 
 
 def tiny_config(image_size: int = 32) -> TokenizerConfig:

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from tokenizer_core.classifier import LiteClassifier
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.interface import Tokenizer
 from tokenizer_core.photo import Picture, square_crop
 from tokenizer_core.photoset import iter_photos
 from tokenizer_core.tally import Measures, Tally
-from tokenizer_core.tokenizer import Tokenizer
 
 CROP = "middle square, 256 x 256, Lanczos"
 PHOTOS_AT_A_TIME = 16

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import torch
-
 from tokenizer_core import linear, tokenizer
 from tokenizer_core.catalog import ModelInfo
 from tokenizer_core.checkpoints import checkpoints_folder, read_checkpoint, read_identity
+from tokenizer_core.devices import find_device
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.tokenizer import Tokenizer
+from tokenizer_core.interface import Tokenizer
 
 DEFAULT = "prefix-flow-256"
 KINDS = {
@@ -47,18 +46,4 @@ def load(name: str = DEFAULT, device: str = "auto") -> Tokenizer:
     kind = KINDS.get(str(checkpoint.config.get("kind")))
     if kind is None:
         raise TokenizerError(f"The checkpoint {name} is of a kind that this program does not know.")
-    return kind[1](checkpoint, _device(device))
-
-
-def _device(asked: str) -> str:
-    if asked == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(asked)
-    except RuntimeError:
-        raise TokenizerError(f"{asked} is not the name of a device; try auto, cpu or cuda.") from None
-    if device.type == "cuda" and (
-        not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()
-    ):
-        raise TokenizerError(f"The device {asked} is not there.")
-    return f"cuda:{device.index or 0}" if device.type == "cuda" else str(device)
+    return kind[1](checkpoint, find_device(device))

@@ -1,15 +1,13 @@
 """The flow tokenizer: photo -> tokens once, tokens -> pictures for any prefix, seed and number of steps.
 
-`Tokenizer` is the interface that every model keeps. `FlowTokenizer` holds the three networks of a checkpoint
+`FlowTokenizer` holds the three networks of a checkpoint
 on one device; what depends on the tokens alone (keys and values of the decoder) is computed once a photo and
 kept.
 """
 
-import functools
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from tokenizer_core.catalog import ModelInfo
 from tokenizer_core.checkpoints import Checkpoint, fill
 from tokenizer_core.config import TokenizerConfig
 from tokenizer_core.decoder import FlowDecoder, TokenContext
+from tokenizer_core.devices import fastest_dtype
 from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.photo import PhotoSource, Picture, to_picture
@@ -29,55 +28,6 @@ from tokenizer_core.tokens import Encoding
 
 REMEMBERED = 8  # photos whose keys and values (4 MB each) and latents stay
 LARGEST_STEPS = 1000
-
-
-@runtime_checkable
-class Tokenizer(Protocol):
-    """What every model offers; see `FlowTokenizer` for arguments and errors."""
-
-    info: ModelInfo
-    device: str
-    dtype: str
-
-    def encode(self, photo: Any, center: tuple[float, float] = (0.5, 0.5), zoom: float = 1.0) -> Encoding:
-        """Photo -> tokens."""
-        ...
-
-    def decode(
-        self,
-        encoding: Encoding,
-        length: int | None = None,
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-    ) -> Picture:
-        """The first `length` tokens -> picture."""
-        ...
-
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several prefixes."""
-        ...
-
-    def attention(
-        self,
-        encoding: Encoding,
-        direction: str = "read",
-        layer: int | None = None,
-        length: int | None = None,
-        seed: int = 0,
-    ) -> AttentionMaps:
-        """Attention maps of one layer."""
-        ...
 
 
 class FlowTokenizer:
@@ -344,21 +294,3 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         default_steps=c.sampler.steps,
         default_guidance=c.sampler.guidance_scale,
     )
-
-
-@functools.cache
-def fastest_dtype(device: str) -> torch.dtype:
-    """bfloat16 where a small matrix product is clearly faster in it than in float32, as timed now."""
-    if device != "cpu":
-        return torch.bfloat16
-
-    def seconds(dtype: torch.dtype) -> float:
-        a, b = torch.ones(512, 1024, dtype=dtype), torch.ones(1024, 1024, dtype=dtype)
-        best = float("inf")
-        for _ in range(8):
-            start = time.perf_counter()
-            torch.mm(a, b)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    return torch.bfloat16 if seconds(torch.bfloat16) < 0.7 * seconds(torch.float32) else torch.float32

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from tokenizer_core.tokenizer import fastest_dtype
+from tokenizer_core.devices import fastest_dtype
 
 M = TypeVar("M", bound=nn.Module)
 
