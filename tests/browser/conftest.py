@@ -9,7 +9,7 @@ from tests.browser.drag import FLAGS, PROBE, chromium
 from tests.stand_in import StandIn, models
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own
 def browser():
     if chromium() is None:
         if os.environ.get("CI"):
