@@ -18,12 +18,12 @@ PAGE = sorted(p for p in (ROOT / "demo").rglob("*") if p.suffix in (".py", ".js"
 # Arrows go down: a room imports only rooms of lower steps.
 STEPS = (
     {"errors"},
-    {"config", "colours", "quantize", "devices"},
-    {"photo", "flow", "layers", "weights", "components"},
+    {"config", "colours", "quantize", "devices", "masks"},
+    {"photo", "flow", "layers", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
     {"sampler", "attention", "catalog", "tally"},
     {"checkpoints", "interface"},
-    {"tokenizer", "linear", "bundle"},
+    {"tokenizer", "linear", "bundle", "weights"},
     {"models", "evaluate", "bench"},
     {"cli"},
 )

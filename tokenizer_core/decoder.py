@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 
 from tokenizer_core.config import DecoderConfig
 from tokenizer_core.layers import (
@@ -80,7 +81,7 @@ class DecoderBlock(nn.Module):
         modulation: Float[Tensor, "B 6 W"],
         token_keys: Float[Tensor, "B h K d"],
         token_values: Float[Tensor, "B h K d"],
-        mask: Bool[Tensor, "B 1 1 M"] | None,
+        mask: Bool[Tensor, "B 1 1 M"] | BlockMask | None,
     ) -> Float[Tensor, "B N W"]:
         """Attention and MLP, each gated (arXiv 2212.09748, figure 3); keys and values come from outside."""
         _, _, gate1, scale2, shift2, gate2 = (modulation + self.modulation_bias)[:, None].unbind(2)
@@ -151,12 +152,12 @@ class FlowDecoder(nn.Module):
         noisy: Float[Tensor, "B N C"],
         t: Float[Tensor, " B"],
         context: TokenContext,
-        keep_mask: Bool[Tensor, "B K"] | None = None,
+        keep_mask: Bool[Tensor, "B K"] | BlockMask | None = None,
         hidden_after: int = 0,
     ) -> tuple[Float[Tensor, "B N C"], Float[Tensor, "B N W"]]:
         """The prediction, and the patch stream after block `hidden_after` (what alignment trains)."""
         x, modulation = self._start(noisy, t)
-        mask = self._mask(keep_mask, x.shape[1])
+        mask = keep_mask if isinstance(keep_mask, BlockMask) else self._mask(keep_mask, x.shape[1])
         hidden = x
         for i, block in enumerate(self.blocks):
             x = block(x, modulation, context.keys[i], context.values[i], mask)

@@ -8,9 +8,11 @@ to root mean square 1.
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 
 from tokenizer_core.config import EncoderConfig
-from tokenizer_core.layers import CausalBlock, attention_weights, causal_mask, rms_norm
+from tokenizer_core.layers import CausalBlock, attention_weights, rms_norm
+from tokenizer_core.masks import causal_mask
 
 
 class TokenEncoder(nn.Module):
@@ -27,12 +29,12 @@ class TokenEncoder(nn.Module):
         self.to_token = nn.Linear(config.width, config.token_width)
 
     def forward(
-        self, latent: Float[Tensor, "B N C"], num_tokens: int | None = None
+        self, latent: Float[Tensor, "B N C"], num_tokens: int | None = None, mask: BlockMask | None = None
     ) -> Float[Tensor, "B K D"]:
         """The first `num_tokens` tokens (all by default), float32, root mean square 1 each."""
         x = self._start(latent, num_tokens)
         for block in self.blocks:
-            x = block(x, num_open=self.num_patches)
+            x = block(x, self.num_patches, mask)
         return rms_norm(self.to_token(self.norm_out(x[:, self.num_patches :])).float())
 
     def read_attention(self, latent: Float[Tensor, "B N C"], layer: int) -> Float[Tensor, "B K N"]:

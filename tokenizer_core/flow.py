@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 SMALLEST_WEIGHTED_TIME = 0.1
+SHARE_NOISE = 0.15  # of a training batch, at exactly t=1
 
 
 def interpolate(
@@ -67,15 +68,15 @@ def draw_times(
     generator: torch.Generator,
     device: torch.device,
     location: float = 0.4,
-    share_noise: float = 0.15,
+    share_noise: float = SHARE_NOISE,
 ) -> Float[Tensor, " B"]:
-    """Training times: logit-normal around `location` (above 0: nearer noise), and a share of exactly t=1.
+    """Training times: logit-normal around `location` (above 0: nearer noise); the first share is exactly t=1.
 
     t=1 trains the one-step mean. Source: arXiv 2403.03206, section 3.1.
     """
     t = torch.sigmoid(torch.randn(count, generator=generator, device=device) + location)
-    at_noise = torch.rand(count, generator=generator, device=device) < share_noise
-    return torch.where(at_noise, torch.ones_like(t), t)
+    t[: round(share_noise * count)] = 1
+    return t
 
 
 def loss_weight(t: Float[Tensor, " B"]) -> Float[Tensor, " B"]:

@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
+
+from tokenizer_core.masks import causal_mask
 
 
 def rms_norm(x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
@@ -43,9 +46,14 @@ def attend(
     queries: Float[Tensor, "B h N d"],
     keys: Float[Tensor, "B h M d"],
     values: Float[Tensor, "B h M d"],
-    mask: Bool[Tensor, "..."] | None = None,
+    mask: Bool[Tensor, "..."] | BlockMask | None = None,
 ) -> Float[Tensor, "B N D"]:
-    """Softmax attention, heads merged; True in `mask` lets a query see a key."""
+    """Softmax attention, heads merged; True in `mask` lets a query see a key.
+
+    A BlockMask (training on a GPU) says the same in a form that skips whole blocks of hidden keys.
+    """
+    if isinstance(mask, BlockMask):
+        return merge_heads(flex_attention(queries, keys, values, block_mask=mask))  # type: ignore[arg-type]
     return merge_heads(F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask))
 
 
@@ -97,22 +105,18 @@ class CausalBlock(nn.Module):
         q, k, v = self.qkv(self.norm_attention(x)).chunk(3, -1)
         return normalised_heads(q), normalised_heads(k), split_heads(v)
 
-    def forward(self, x: Float[Tensor, "B N D"], num_open: int = 0) -> Float[Tensor, "B N D"]:
-        """One attention and one MLP, each added to the stream."""
+    def forward(
+        self, x: Float[Tensor, "B N D"], num_open: int = 0, mask: BlockMask | None = None
+    ) -> Float[Tensor, "B N D"]:
+        """One attention and one MLP, each added to the stream; `mask` may be `masks.causal_blocks`."""
         q, k, v = self.heads(x)
-        mask = causal_mask(x.shape[1], num_open, x.device)
-        late = attend(q[:, :, num_open:], k, v, mask)
+        seen = causal_mask(x.shape[1], num_open, x.device) if mask is None else mask
+        late = attend(q[:, :, num_open:], k, v, seen)
         if num_open:
             early = attend(q[:, :, :num_open], k[:, :, :num_open], v[:, :, :num_open])
             late = torch.cat([early, late], 1)
         x = x + self.out(late)
         return x + self.mlp(self.norm_mlp(x))
-
-
-def causal_mask(length: int, num_open: int, device: torch.device) -> Bool[Tensor, "R N"]:
-    """Rows for the positions from `num_open` on: each sees the open ones and everything up to itself."""
-    index = torch.arange(length, device=device)
-    return index[None, :] <= index[num_open:, None]
 
 
 def sinusoids(t: Float[Tensor, " B"], width: int = 256) -> Float[Tensor, "B D"]:

@@ -22,6 +22,7 @@ from tokenizer_core.decoder import FlowDecoder, TokenContext
 from tokenizer_core.devices import fastest_dtype
 from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.masks import prefix_mask
 from tokenizer_core.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.sampler import draw_noise, sample
 from tokenizer_core.tokens import Encoding
@@ -165,7 +166,7 @@ class FlowTokenizer:
         keep_mask = None
         if min(lengths) < longest:
             counts = torch.tensor(lengths, device=self.device)
-            keep_mask = torch.arange(longest, device=self.device) < counts[:, None]
+            keep_mask = prefix_mask(counts, longest)
         noise = self._noise(seed).expand(len(lengths), -1, -1)
         options = {"steps": steps, "guidance_scale": scale, "time_shift": self.config.sampler.time_shift}
         latent = sequence_to_latent(sample(self.decoder, context, noise, keep_mask, **options))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from tokenizer_core.photoset import load_crops
@@ -33,12 +33,19 @@ class PhotoPool:
         self.crops: UInt8[Tensor, "M H W 3"] = torch.from_numpy(np.concatenate(crops)).to(device)
         self.weights = torch.from_numpy(np.concatenate(weights)).to(device)
 
+    def choose(self, count: int, generator: torch.Generator) -> Int[Tensor, " B"]:
+        """Numbers of crops: 0..M-1 as they are, M..2M-1 mirrored."""
+        return torch.multinomial(self.weights.repeat(2), count, replacement=True, generator=generator)
+
+    def at(self, index: Int[Tensor, " B"]) -> Float[Tensor, "B 3 H W"]:
+        """The crops of these numbers in [-1, 1], channels last."""
+        pixels, mirrored = to_pixels(self.crops[index % len(self.crops)]), index >= len(self.crops)
+        pixels = torch.where(mirrored.view(-1, 1, 1, 1), pixels.flip(3), pixels)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
     def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
-        """A batch of crops in [-1, 1], half of them mirrored, channels last."""
-        index = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        pixels = to_pixels(self.crops[index])
-        mirrored = torch.rand(count, 1, 1, 1, device=generator.device, generator=generator) < 0.5
-        return torch.where(mirrored, pixels.flip(3), pixels).contiguous(memory_format=torch.channels_last)
+        """A batch of crops, half of them mirrored."""
+        return self.at(self.choose(count, generator))
 
 
 def to_pixels(crops: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:

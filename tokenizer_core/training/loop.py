@@ -146,7 +146,7 @@ class Run(Generic[O]):
         """Log the PSNR of what each maker makes of `given`, and write a sheet: the wanted ones, then each."""
         rows, scores = [wanted.cpu()], {}
         for kind, make in makers.items() if self.place.rank == 0 else ():
-            with self.place.autocast():
+            with self.place.autocast(), torch.compiler.set_stance("force_eager"):
                 made = [make(part.to(self.place.device)).float().cpu() for part in given.split(50)]
             rows.append(torch.cat(made).clamp(-1, 1))
             error = (rows[-1] - rows[0]).pow(2).mean((1, 2, 3))
@@ -160,7 +160,6 @@ class Run(Generic[O]):
         schedule: Schedule,
         steppers: Steppers,
         losses: Step,
-        after: Step = dict,
     ) -> None:
         """Train the module of `averages`, which ends with its averages and in evaluation mode.
 
@@ -169,7 +168,6 @@ class Run(Generic[O]):
             schedule: when to stop, and the learning rate.
             steppers: optimisers of the module's parameters, and their rates.
             losses: draws a batch; "loss" of what it returns descends, all of it is logged.
-            after: called after each step, for a discriminator's own.
         """
         module, logged, saved = averages.module, 0.0, 0.0
         for step in schedule:
@@ -182,8 +180,7 @@ class Run(Generic[O]):
                 set_rate(optimiser, rate * schedule.rate)
                 optimiser.step()
             averages.update(step)
-            values |= after()
-            if step == 0 or schedule.elapsed - logged > LOG_SECONDS:
+            if step == 0 or schedule.elapsed < logged or schedule.elapsed - logged > LOG_SECONDS:
                 logged = schedule.elapsed
                 numbers = {name: value.item() for name, value in values.items()}
                 photos = (step + 1) * self.options.batch * self.place.world

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +52,12 @@ class Place:
 
     def compiled(self, function: Any) -> Any:
         """The same function, compiled where there is a GPU."""
-        return torch.compile(function) if self.device.type == "cuda" else function
+        return torch.compile(function, dynamic=False) if self.device.type == "cuda" else function
+
+    def compile_blocks(self, *stacks: nn.ModuleList) -> None:
+        """Compile the blocks of each stack in place: alike, they are compiled once, not once a block."""
+        for block in chain(*stacks) if self.device.type == "cuda" else ():
+            block.compile(dynamic=False)
 
     def generator(self, seed: int) -> torch.Generator:
         """A generator of this process: same seed and rank, same draws."""

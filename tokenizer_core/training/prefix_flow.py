@@ -2,28 +2,31 @@
 
 Latents and alignment targets of all crops and their mirror images are computed once and stay on the GPU.
 Loss: squared error of the predicted clean latent, weighted over time (`flow.loss_weight`), plus the cosine
-distance of a middle block to classifier features (REPA, arXiv 2410.06940). Nested dropout draws the prefix
-length; a share of empty prefixes stays for the whole run.
+distance of a middle block to classifier features (REPA, arXiv 2410.06940). The latent is whitened, so that
+error alone spends tokens on detail: a part of the batch is decoded to pixels, where means (t=1) learn the
+photo's PSNR and as many later predictions its features. Nested dropout draws the prefix length; a share of
+empty prefixes stays for the whole run.
 """
 
-import math
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from tokenizer_core.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.decoder import FlowDecoder
 from tokenizer_core.encoder import TokenEncoder
-from tokenizer_core.flow import draw_times, interpolate, loss_weight
+from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight
+from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.sampler import sample
-from tokenizer_core.training.data import to_pixels
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
+from tokenizer_core.training.losses import feature_loss, log_error
 
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
 
@@ -40,6 +43,9 @@ class PrefixFlowRun(RunOptions):
     rate: float = 1e-3
     token_noise: float = 0.1
     alignment_weight: float = 0.5
+    error_weight: float = 0.08
+    feature_weight: float = 0.2
+    decoded: int = 16
     share_uniform: float = 0.5
     share_empty: float = 0.07
 
@@ -69,22 +75,6 @@ class FlowNetworks(nn.Module):
         return sequence_to_latent(sample(self.decoder, context, noise, keep_mask, **asdict(sampler)))
 
 
-def draw_lengths(
-    count: int, num_tokens: int, generator: Generator, share_uniform: float, share_empty: float
-) -> Int[Tensor, " B"]:
-    """Prefix lengths for nested dropout: log-uniform or uniform on 1..num_tokens, and a share of 0."""
-    u, *coins = torch.rand(3, count, generator=generator, device=generator.device)
-    logarithmic = torch.exp(u * math.log(num_tokens + 1)).floor()
-    uniform = (u * num_tokens).floor() + 1
-    k = torch.where(coins[0] < share_uniform, uniform, logarithmic).clamp(1, num_tokens)
-    return torch.where(coins[1] < share_empty, 0, k).long()
-
-
-def prefix_mask(lengths: Int[Tensor, " B"], num_tokens: int) -> Bool[Tensor, "B K"]:
-    """Which tokens each item keeps."""
-    return torch.arange(num_tokens, device=lengths.device) < lengths[:, None]
-
-
 def run(options: PrefixFlowRun) -> Path:
     """Train and return the path of the averaged weights."""
     return _Trainer(options).train()
@@ -93,18 +83,24 @@ def run(options: PrefixFlowRun) -> Path:
 class _Trainer(Run[PrefixFlowRun]):
     def __init__(self, options: PrefixFlowRun) -> None:
         super().__init__("prefix-flow", options)
-        self.frozen = self.ready(Autoencoder(options.config.autoencoder), options.autoencoder).eval()
+        frozen = self.ready(Autoencoder(options.config.autoencoder), options.autoencoder)
+        self.frozen = frozen.eval().requires_grad_(False)
+        self.decode = self.place.compiled(frozen.decode)
         self.photos = self.held_out(options.validation)
         self.latents, self.targets = self._cache()
         self.networks = self.ready(FlowNetworks(options.config), options.start, "alignment.")
+        sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
+        self.causal = causal_blocks(patches + sizes.num_tokens, patches, self.place.device) if gpu else None
+        few = min(options.decoded, round(SHARE_NOISE * options.batch))
+        self.decoded = torch.tensor([*range(few), *range(-few, 0)], device=self.place.device)
 
     @torch.no_grad()
     def _cache(self) -> tuple[Float[Tensor, "M N C"], Float[Tensor, "M N F"]]:
         """Latents and alignment targets of all crops, then of their mirror images, in bfloat16."""
         rows = []
-        for crops in (*self.pool.crops.split(256), *self.pool.crops.flip(2).split(256)):
+        for index in torch.arange(2 * len(self.pool.crops), device=self.place.device).split(256):
+            pixels = self.pool.at(index)
             with self.place.autocast():
-                pixels = to_pixels(crops)
                 maps = self.frozen.encode(pixels), self.classifier.pyramid(pixels)[STRIDE_16]
             rows.append([latent_to_sequence(m).bfloat16() for m in maps])
         latents, raw = (torch.cat(column) for column in zip(*rows, strict=True))
@@ -114,12 +110,19 @@ class _Trainer(Run[PrefixFlowRun]):
     def train(self) -> Path:
         """The loop; ends with averaged weights in the networks."""
         o, generator = self.options, self.place.generator(self.options.seed)
-        averages, parts_of = AveragedWeights(self.networks, 0.9995), self.place.compiled(self._parts)
+        averages, networks = AveragedWeights(self.networks, 0.9995), self.networks
+        self.place.compile_blocks(
+            networks.encoder.blocks, networks.decoder.blocks, networks.decoder.token_blocks
+        )
 
         def losses() -> Values:
+            pixels, *drawn = self._draw(generator)
             with self.place.autocast():
-                parts = parts_of(*self._draw(generator))
-            return parts | {"loss": parts["weighted"] + o.alignment_weight * parts["alignment"]}
+                x, parts = self._parts(*drawn)
+                parts |= self._seen(x[self.decoded], pixels)
+            loss = parts["weighted"] + o.alignment_weight * parts["alignment"]
+            loss = loss + o.error_weight * parts["log_error"] + o.feature_weight * parts["features"]
+            return parts | {"loss": loss}
 
         self.fit(averages, Schedule(self.place, o.minutes, o.max_steps), self._steppers(), losses)
         return self.snapshot(pictures=200)
@@ -133,30 +136,38 @@ class _Trainer(Run[PrefixFlowRun]):
         adam = torch.optim.AdamW(groups[0], o.rate, (0.9, 0.98), weight_decay=0.02, fused=True)
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
-    def _draw(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Latents, targets, noise, times, prefix lengths and token noise of one batch."""
+    def _draw(self, generator: Generator) -> tuple[Any, ...]:
+        """Pixels of what `_seen` decodes; latents, targets, noise, times, token noise, masks."""
         o, sizes = self.options, self.options.config.encoder
-        index = torch.multinomial(self.pool.weights.repeat(2), o.batch, True, generator=generator)
-        latent = self.latents[index].float()
+        index = self.pool.choose(o.batch, generator)
+        latent, pixels = self.latents[index].float(), self.pool.at(index[self.decoded])
         noise = torch.randn(latent.shape, generator=generator, device=self.place.device)
         t = draw_times(o.batch, generator, self.place.device)
         lengths = draw_lengths(o.batch, sizes.num_tokens, generator, o.share_uniform, o.share_empty)
         shape = (o.batch, sizes.num_tokens, sizes.token_width)
         token_noise = torch.randn(shape, generator=generator, device=self.place.device)
-        return latent, self.targets[index], noise, t, lengths, o.token_noise * token_noise
+        mask = prefix_mask(lengths, sizes.num_tokens)
+        if self.causal is not None:
+            mask = prefix_blocks(lengths, latent.shape[1], sizes.num_tokens)
+        return pixels, latent, self.targets[index], noise, t, o.token_noise * token_noise, mask, self.causal
 
-    def _parts(
-        self, latent: Tensor, target: Tensor, noise: Tensor, t: Tensor, lengths: Tensor, token_noise: Tensor
-    ) -> Values:
+    def _parts(self, *drawn: Any) -> tuple[Tensor, Values]:
+        latent, target, noise, t, token_noise, mask, causal = drawn
         networks, noisy = self.networks, interpolate(latent, noise, t)
-        tokens = networks.encoder(latent) + token_noise
-        keep_mask, context = prefix_mask(lengths, tokens.shape[1]), networks.decoder.context(tokens)
-        x, hidden = networks.decoder.predict(noisy, t, context, keep_mask, networks.hidden_after)
+        tokens = networks.encoder(latent, mask=causal) + token_noise
+        context = networks.decoder.context(tokens)
+        x, hidden = networks.decoder.predict(noisy, t, context, mask, networks.hidden_after)
         squared = (x - latent).pow(2).mean((1, 2))
         aligned = networks.alignment(F.rms_norm(hidden, (hidden.shape[-1],)))
         alignment = 1 - F.cosine_similarity(aligned.float(), target.float(), dim=-1).mean()
         weighted = (loss_weight(t) * squared).mean()
-        return {"weighted": weighted, "squared": squared.detach().mean(), "alignment": alignment}
+        return x, {"weighted": weighted, "squared": squared.detach().mean(), "alignment": alignment}
+
+    def _seen(self, x: Tensor, pixels: Tensor) -> Values:
+        """Losses in pixels: the first half of `x` are means (t=1), the other half later predictions."""
+        (means, later), wanted = self.decode(sequence_to_latent(x)).chunk(2), pixels.chunk(2)
+        features = feature_loss(self.classifier, later, wanted[1]).mean()
+        return {"log_error": log_error(means, wanted[0]), "features": features}
 
     def snapshot(self, pictures: int = 50) -> Path:
         """Weights; means and samples of a few lengths of the first validation photographs."""

@@ -17,7 +17,7 @@ from tokenizer_core.training import losses
 from tokenizer_core.training.loop import AveragedWeights, Run, Schedule, Values, set_rate
 
 PENALTY_EVERY, PENALTY_WEIGHT = 16, 2.0
-SPECTRUM_WEIGHT, FEATURE_WEIGHT = 0.05, 0.3
+SPECTRUM_WEIGHT, FEATURE_WEIGHT = 0.12, 0.3
 
 Pairs = tuple[Tensor, Tensor]  # latents (B, C, h, w) and what each should decode to (B, 3, H, W)
 
@@ -29,7 +29,7 @@ class DecoderSharpener:
         run: whose loop it uses.
         decoder: the only part of the autoencoder that changes.
         minutes: length of the training.
-        weight: of the adversarial loss; 0 is without discriminator.
+        weight: of the adversarial loss.
         rate: learning rate of both.
     """
 
@@ -46,13 +46,13 @@ class DecoderSharpener:
         )
         self.balance = torch.tensor(0.1, device=run.place.device)
         self.decode = run.place.compiled(decoder)
-        self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair))
-        self.judged: Pairs | None = None
+        self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair).mean())
+        self.judged: Pairs | None = None  # real and made pictures of the last batch
 
     def fit(self, draw: Callable[[], dict[str, Pairs]]) -> None:
         """Train on what `draw` gives (see the top of this file); the decoder ends with averaged weights."""
         averages, steppers = AveragedWeights(self.decoder, 0.998), [(self.optimiser, self.rate)]
-        self.run.fit(averages, self.schedule, steppers, lambda: self.losses(draw()), self.criticise)
+        self.run.fit(averages, self.schedule, steppers, lambda: self.criticise() | self.losses(draw()))
 
     def losses(self, pairs: dict[str, Pairs]) -> Values:
         """What the decoder minimises."""
@@ -65,8 +65,6 @@ class DecoderSharpener:
                 if kind == "true":
                     loss = loss + FEATURE_WEIGHT * self.features(made, target)
                     loss = loss + SPECTRUM_WEIGHT * losses.local_spectrum_loss(made, target)
-        if not self.weight:
-            return {"loss": loss}
         sharp = torch.cat([made for kind, made in zip(pairs, parts, strict=True) if kind != "mean"])
         self.judged = (pairs["true"][1], sharp.detach())
         values = {"reconstruction": loss.detach(), "balance": self.balance}
