@@ -63,7 +63,7 @@ def test_json_has_one_row_a_length_and_steps(report: Report) -> None:
         plain = {"length", "steps", "guidance_scale", "bytes", "n", "psnr", "ssim", "grid_ratio"}
         assert set(row) == plain | {"spectrum_error"}
         assert set(row["spectrum_error"]) == {"low", "middle", "high"}
-        assert row["bytes"] == 16 * row["length"]
+        assert row["bytes"] == 8 * row["length"]
 
 
 def test_table_says_what_was_measured(report: Report) -> None:

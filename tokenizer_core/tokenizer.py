@@ -283,7 +283,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         lengths=tuple(range(c.encoder.num_tokens + 1)),
         tokens="soft",
         numbers_per_token=c.encoder.token_width,
-        bytes_per_token=c.encoder.token_width,
+        bytes_per_token=c.encoder.token_width // 2,
         ordered=True,
         generative=True,
         has_attention=True,
