@@ -167,7 +167,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.plot is not None:
         from tokenizer_core.figure import draw_curves
 
-        _write(args.plot, lambda path: draw_curves(path, report.table().splitlines()[0], report.curves()))
+        _write(args.plot, lambda path: draw_curves(path, report.table().split(";")[0], report.curves()))
 
 
 def _judge(args: argparse.Namespace) -> None:

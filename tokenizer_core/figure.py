@@ -50,8 +50,9 @@ def draw_curves(path: str | Path, title: str, curves: Mapping[str, Curve]) -> No
             axes.plot(list(curve), values, marker="o", markersize=3, label=curve_name)
             if ends and all(ends):
                 axes.fill_between(list(curve), *zip(*ends, strict=True), alpha=0.15)
-        axes.set_xscale("symlog", base=2, linthresh=1)
         places = sorted({place for curve in curves.values() for place in curve})
+        axes.set_xscale("symlog", base=2, linthresh=max(places[0], 1))
+        axes.set_xlim(places[0] * 0.8, places[-1] * 1.25)
         axes.set_xticks(places, [str(place) for place in places], fontsize=7)
         axes.set(xlabel="tokens", title=label)
         axes.grid(alpha=0.3)

@@ -131,6 +131,6 @@ def write_page(judgement: Judgement, rows: Sequence[SheetRow], folder: Path) -> 
     for number, start in enumerate(range(0, len(rows), ROWS_A_PAGE), 1):
         lay_out(rows[start : start + ROWS_A_PAGE], heads).save(folder / f"sheet-{number}.png")
     free = lay_out([row for row in rows if row[0].free], heads, 160)
-    free.save(folder / "judge.webp", quality=70, method=6)
+    free.save(folder / "judge.webp", quality=80, method=6)
     title = f"{about['name']} ({about['checkpoint_id']}) on {about['n']} photographs of {about['photos']}"
     draw_curves(folder / "judge.png", title, judgement.curves)

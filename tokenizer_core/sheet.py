@@ -83,6 +83,7 @@ def lay_out(rows: Sequence[SheetRow], heads: Sequence[str], side: int = 192) -> 
         for column, picture in enumerate(pictures):
             small = picture.to_pil().resize((side, side), Image.Resampling.LANCZOS)
             page.paste(small, (column * cell, top))
-        pen.text((4, top + 2), entry.name.removesuffix(".webp"), "white", stroke_width=2, stroke_fill="black")
+        name = entry.name.removesuffix(".webp")
+        pen.text((4, top + 2), name, "white", font_size=13, stroke_width=2, stroke_fill="black")
         top += cell
     return page

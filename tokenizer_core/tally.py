@@ -88,7 +88,7 @@ class Tally:
             labels = [self.judge.logits_of(one).argmax(1) for one in features]
             found["feature_distance"] = 1 - torch.cosine_similarity(*features, dim=1)
             found["label_agreement"] = labels[0] == labels[1]
-            found["features"], found["features_of_originals"] = features
+            found["features"], found["seen"] = features
         self.n += len(pixels)
         self.axes = self.axes + axis_power(pixels).double().cpu() * len(pixels)
         for name, value in found.items():
@@ -112,11 +112,7 @@ def average(tallies: Sequence[Tally]) -> Measures:
     """
     assert len({tally.n for tally in tallies} - {0}) == 1, "nothing was measured, or not the same photos"
     parts = [{name: torch.cat(value) for name, value in tally.found.items()} for tally in tallies]
-    kernel = [
-        kernel_distance(part.pop("features"), part.pop("features_of_originals"))
-        for part in parts
-        if "features" in part
-    ]
+    kernel = [kernel_distance(part.pop("features"), part.pop("seen")) for part in parts if "seen" in part]
     known = [distance for distance in kernel if distance is not None]
     photos = {name: torch.stack([part[name] for part in parts]).double().mean(0) for name in parts[0]}
     axes = torch.stack([tally.axes for tally in tallies]).mean(0) / tallies[0].n
