@@ -4,20 +4,23 @@
 #   make demo ARGS="--port 8000"     options of `tokendial demo`
 #   make demo TORCH=cpu              Linux without an NVIDIA GPU: PyTorch's much smaller CPU build
 #   make demo PYTHON=python3.12      another Python than the first one found
+#   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
 VENV   ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 TORCH  ?=
 ARGS   ?=
+PHOTOS ?= val-256.zip
+CARD   := checkpoints/prefix-flow-256
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format clean judge
 help:
 	@echo "make demo    serve the page         make check   ruff and pyright"
 	@echo "make test    check, then the tests  make format  let ruff rewrite what it can"
-	@echo "make clean   remove $(VENV)"
+	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
 
 demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
@@ -29,6 +32,11 @@ check: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# A trial (ARGS="--limit 12") leaves the page in runs/judge; a full run also puts it beside the weights.
+judge: $(VENV)/ready-dev
+	$(BIN)/tokendial judge $(PHOTOS) --free demo/examples --out runs/judge $(ARGS)
+	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ ;; esac
 
 format: $(VENV)/ready-dev
 	$(BIN)/ruff check --fix .

@@ -113,7 +113,7 @@ class Studio:
             return None
         tokenizer = self.loading(self.baseline.name).result()
         with self.turn.take():
-            encoding = tokenizer.encode(film.original)
+            encoding = tc.Encoding.from_bytes(tokenizer.encode(film.original).to_bytes())
             pictures = tokenizer.decode_many(encoding, self.baseline.lengths, steps=1)
             return [round(tc.psnr(picture, film.original), 2) for _, picture in pictures]
 

@@ -23,7 +23,7 @@ def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = Tr
         lengths=tuple(range(tokens + 1)),
         tokens="soft",
         numbers_per_token=16,
-        bytes_per_token=16,
+        bytes_per_token=8,
         ordered=True,
         generative=generative,
         has_attention=generative,
@@ -42,7 +42,7 @@ def models(tokens: int = 256) -> list[tc.ModelInfo]:
 
 
 class StandIn:
-    """Blur as a tokenizer. The tokens are signs (they survive 8-bit packing): the bits of a tiny picture."""
+    """Blur as a tokenizer. The tokens are signs (they survive packing): the bits of a tiny picture."""
 
     def __init__(self, about: tc.ModelInfo | None = None, device: str = "cpu", seconds: float = 0.0):
         self.info, self.device, self.dtype = about or info(), device, "float32"

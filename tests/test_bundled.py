@@ -70,7 +70,7 @@ def test_it_is_the_default_model_and_in_the_catalog(tokenizer):
     assert info == tokenizer.info
     assert (info.name, info.lengths, info.bundled) == (NAME, tuple(range(257)), True)
     assert (info.tokens, info.ordered, info.generative, info.has_attention) == ("soft", True, True, True)
-    assert info.bytes_per_token == 16
+    assert info.bytes_per_token == 8
     assert info.default_steps > 1
 
 
@@ -91,11 +91,11 @@ def test_its_papers_are_there(folder):
     assert {"CARD.md", "TRAINING_LOG.md"} <= {path.name for path in folder.iterdir()}
 
 
-def test_tokens_survive_a_byte_a_number(encodings):
+def test_tokens_survive_half_a_byte_a_number(encodings):
     for encoding in encodings:
         assert encoding.tokens.shape == (256, 16)
         packed = tc.Encoding.from_bytes(encoding.to_bytes())
-        assert np.abs(packed.tokens - encoding.tokens).max() <= 1 / 32
+        assert np.square(packed.tokens - encoding.tokens).mean() < 0.02  # a Gaussian's is 0.0095
 
 
 def test_every_step_of_tokens_is_nearer_to_the_photo(tokenizer, pictures, encodings):

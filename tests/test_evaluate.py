@@ -17,7 +17,7 @@ from tokenizer_core.linear import LinearTokenizer
 from tokenizer_core.metrics import psnr, ssim
 from tokenizer_core.photo import Picture
 from tokenizer_core.spectrum import spectrum_error
-from tokenizer_core.tally import Tally
+from tokenizer_core.tally import Tally, average, interval, kernel_distance
 from tokenizer_core.tokens import Encoding
 
 
@@ -60,10 +60,10 @@ def test_json_has_one_row_a_length_and_steps(report: Report) -> None:
     rows = [(row["length"], row["steps"], row["guidance_scale"]) for row in data["rows"]]
     assert rows == [(1, 1, 1.0), (4, 1, 1.0), (1, 8, 2.5), (4, 8, 2.5)]
     for row in data["rows"]:
-        plain = {"length", "steps", "guidance_scale", "bytes", "n", "psnr", "ssim", "grid_ratio"}
+        plain = {"length", "steps", "guidance_scale", "bytes", "n", "psnr", "ssim", "grid_ratio", "intervals"}
         assert set(row) == plain | {"spectrum_error"}
         assert set(row["spectrum_error"]) == {"low", "middle", "high"}
-        assert row["bytes"] == 16 * row["length"]
+        assert row["bytes"] == 8 * row["length"]
 
 
 def test_table_says_what_was_measured(report: Report) -> None:
@@ -137,6 +137,44 @@ def test_tally_in_parts_is_the_tally_at_once() -> None:
     whole.add(pixels, originals)
     assert parts.mean().psnr == pytest.approx(whole.mean().psnr, rel=1e-6)
     assert parts.mean().grid_ratio == pytest.approx(whole.mean().grid_ratio, rel=1e-4)
+
+
+def test_seeds_are_averaged_photo_by_photo() -> None:
+    originals = torch.cat([draw_picture(seed=seed).to_pixels() for seed in range(3)])
+    one, two = Tally(), Tally()
+    one.add(originals * 0.9, originals)
+    two.add(originals * 0.8, originals)
+    both = average([one, two])
+    assert both.n == 3
+    assert both.psnr == pytest.approx((one.mean().psnr + two.mean().psnr) / 2)
+    low, high = both.intervals["psnr"]
+    assert low <= both.psnr <= high
+
+
+def test_samples_of_more_seeds_leave_the_mean_alone(tokenizer: LinearTokenizer, photos: Path) -> None:
+    one, two = (evaluate(tokenizer, photos, [4], [1, 8], seeds=seeds) for seeds in (1, 2))
+    assert one.rows == two.rows  # pca's pictures have no seed
+    assert json.loads(two.to_json())["seeds"] == 2
+    assert set(two.curves()) == {"1 step", "8 steps"}
+
+
+def test_an_interval_is_as_wide_as_the_normal_one() -> None:
+    values = torch.randn(400, generator=torch.Generator().manual_seed(3)).double()
+    low, high = interval(values)
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std().item() / 20, rel=0.1)
+    assert low < values.mean().item() < high
+
+
+def test_kernel_distance_is_unbiased_and_grows() -> None:
+    generator = torch.Generator().manual_seed(1)
+    one, two = (torch.randn(300, 16, generator=generator) for _ in range(2))
+    near, far = kernel_distance(one, two), kernel_distance(one + 0.5, two)
+    assert near is not None
+    assert far is not None
+    assert abs(near) < 0.02  # of two draws of the same photographs
+    assert abs(kernel_distance(one, one) or 1) < 0.02  # the same photographs never meet
+    assert far > 0.3
+    assert kernel_distance(one[:199], two[:199]) is None
 
 
 def test_equal_pictures_have_no_infinity_in_json(photos: Path, tokenizer: LinearTokenizer) -> None:

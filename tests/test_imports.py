@@ -21,10 +21,11 @@ STEPS = (
     {"config", "colours", "quantize", "devices", "masks"},
     {"photo", "flow", "layers", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
-    {"sampler", "attention", "catalog", "tally"},
-    {"checkpoints", "interface"},
+    {"sampler", "attention", "catalog", "tally", "codecs", "sheet"},
+    {"checkpoints", "interface", "figure"},
     {"tokenizer", "linear", "bundle", "weights"},
     {"models", "evaluate", "bench"},
+    {"judge"},
     {"cli"},
 )
 STEP = {room: i for i, rooms in enumerate(STEPS) for room in rooms}

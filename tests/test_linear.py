@@ -100,10 +100,10 @@ def test_single_tokens_by_position(tokenizer: LinearTokenizer, encoding: Encodin
     assert tokenizer.decode(only_third) == tokenizer.decode(other)
 
 
-def test_eight_bits_a_number_cost_little(tokenizer: LinearTokenizer, encoding: Encoding) -> None:
+def test_four_bits_a_number_cost_little(tokenizer: LinearTokenizer, encoding: Encoding) -> None:
     packed = Encoding.from_bytes(encoding.to_bytes())
     loss = psnr(tokenizer.decode(encoding), draw_picture()) - psnr(tokenizer.decode(packed), draw_picture())
-    assert abs(loss) < 0.05
+    assert 0 < loss < 0.1
 
 
 @pytest.mark.parametrize("length", [-1, 5])

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.tokens import MAGIC, Encoding
+from tokenizer_core.tokens import BORDERS, LEVELS, MAGIC, Encoding
 
 IDENTITY = "0123456789ab"
 DAMAGED = "These tokens are damaged or incomplete."
 
 
 def make(count: int = 8, width: int = 16, seed: int = 0, identity: str = IDENTITY, model: str = "tiny"):
-    """Numbers on the grid of sixteenths that the bytes hold."""
-    grid = np.random.default_rng(seed).integers(-127, 128, (count, width))
-    return Encoding(grid.astype(np.float32) / 16, np.arange(count), identity, model)
+    """Numbers on the 16 levels that the bytes hold."""
+    halves = np.random.default_rng(seed).integers(0, 16, (count, width))
+    return Encoding(LEVELS[halves], np.arange(count), identity, model)
 
 
 def same(a: Encoding, b: Encoding) -> bool:
@@ -90,37 +90,56 @@ def test_codes_of_different_weights_do_not_mix(other):
 
 
 @given(st.integers(0, 12), st.integers(1, 20), st.integers(0, 9), st.data())
-def test_bytes_come_back_exactly_on_the_grid(count, width, seed, data):
+def test_bytes_come_back_exactly_on_the_levels(count, width, seed, data):
     encoding = make(count, width, seed)
     keep = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)), bool)
     for one in (encoding, encoding.select(keep)):
         assert same(Encoding.from_bytes(one.to_bytes()), one)
 
 
-def test_off_the_grid_the_nearest_sixteenth_comes_back():
+def test_off_the_levels_the_nearest_one_comes_back():
     numbers = np.random.default_rng(0).normal(size=(64, 16)).astype(np.float32)
     encoding = Encoding(numbers, np.arange(64), IDENTITY, "tiny")
     back = Encoding.from_bytes(encoding.to_bytes())
-    assert np.abs(back.tokens - numbers).max() <= 1 / 32
+    nearest = LEVELS[np.abs(numbers[..., None] - LEVELS).argmin(-1)]
+    assert np.array_equal(back.tokens, nearest)
     assert back.to_bytes() == encoding.to_bytes()
 
 
-def test_what_does_not_fit_a_byte_is_clipped():
-    wild = Encoding(np.array([[1e6, -1e6, 7.9375]], np.float32), np.arange(1), IDENTITY, "tiny")
-    assert Encoding.from_bytes(wild.to_bytes()).tokens.tolist() == [[7.9375, -7.9375, 7.9375]]
+def test_the_levels_are_those_of_least_error_for_a_gaussian():
+    """Lloyd's two conditions: borders halfway, and each level the mean of what falls to it."""
+    assert np.array_equal(LEVELS, -LEVELS[::-1])
+    grid = np.linspace(-9, 9, 1_800_001)
+    density, cell = np.exp(-grid * grid / 2), np.searchsorted(BORDERS, grid)
+    means = np.bincount(cell, density * grid) / np.bincount(cell, density)
+    assert np.abs(means - LEVELS).max() < 1e-3
+    error = (density * np.square(grid - LEVELS[cell])).sum() / density.sum()
+    assert error == pytest.approx(0.009497, abs=1e-5)  # Max's table I
+
+
+def test_what_is_far_out_is_clipped():
+    wild = Encoding(np.array([[1e6, -1e6, 2.733]], np.float32), np.arange(1), IDENTITY, "tiny")
+    assert Encoding.from_bytes(wild.to_bytes()).tokens == pytest.approx(np.array([[2.733, -2.733, 2.733]]))
 
 
 def test_the_format_is_written_down():
-    body = b"\x04tiny" + bytes.fromhex(IDENTITY) + b"\x02\x00\x03\x00\x01" + bytes([16, 0, 240, 1, 2, 3])
-    tokens = np.array([[1, 0, -1], [1 / 16, 2 / 16, 3 / 16]], np.float32)
+    body = b"\x04tiny" + bytes.fromhex(IDENTITY) + b"\x02\x00\x03\x00\x01" + bytes([0x7F, 0x80, 0x5A])
+    tokens = LEVELS[[[15, 7, 0], [8, 10, 5]]]
     assert Encoding(tokens, np.arange(2), IDENTITY, "tiny").to_bytes() == pack(body)
-    body = b"\x04tiny" + bytes.fromhex(IDENTITY) + b"\x01\x00\x01\x00\x00\x05\x01" + bytes([16])
+    body = b"\x04tiny" + bytes.fromhex(IDENTITY) + b"\x01\x00\x01\x00\x00\x05\x01" + bytes([0x0B])
     lone = Encoding(np.ones((1, 1), np.float32), np.array([261]), IDENTITY, "tiny")
     assert lone.to_bytes() == pack(body)
 
 
-def test_256_tokens_take_4096_bytes_and_a_short_head():
-    assert len(make(256).to_bytes()) == 4096 + 8 + 5 + 6 + 5
+def test_256_tokens_take_2048_bytes_and_a_short_head():
+    assert len(make(256).to_bytes()) == 2048 + 8 + 5 + 6 + 5
+
+
+def test_version_1_says_so():
+    with pytest.raises(
+        TokenizerError, match=r"^These tokens were written by another version of this program\.$"
+    ):
+        Encoding.from_bytes(b"TKD1" + make().to_bytes()[4:])
 
 
 @pytest.mark.parametrize("of", ["prefix", "selection"])
@@ -166,7 +185,7 @@ def test_a_right_checksum_around_anything_is_tokens_or_damaged(body):
         pass
     else:
         assert np.all(np.diff(encoding.positions) > 0)
-        assert len(encoding) <= 64
+        assert len(encoding) <= 128
 
 
 def head(count: int, width: int, plain: int) -> bytes:
@@ -176,16 +195,17 @@ def head(count: int, width: int, plain: int) -> bytes:
 @pytest.mark.parametrize(
     "body",
     [
-        head(4097, 1, 1) + bytes(4097),
-        head(1, 1025, 1) + bytes(1025),
+        head(4097, 2, 1) + bytes(4097),
+        head(2, 1025, 1) + bytes(1025),
         head(3, 0, 1),
         head(1, 1, 2) + bytes(3),
-        head(2, 1, 0) + b"\x05\x00\x05\x00" + bytes(2),
-        head(2, 1, 0) + b"\x05\x00\x04\x00" + bytes(2),
+        head(2, 1, 0) + b"\x05\x00\x05\x00" + bytes(1),
+        head(2, 1, 0) + b"\x05\x00\x04\x00" + bytes(1),
+        head(1, 1, 1) + b"\x10",
         b"\x02\xff\xff" + head(1, 1, 1)[5:] + bytes(1),
         b"\xff" + head(1, 1, 1)[1:] + bytes(1),
     ],
-    ids=["count", "width", "no width", "flag", "twice", "descending", "no text", "long name"],
+    ids=["count", "width", "no width", "flag", "twice", "descending", "odd half", "no text", "long name"],
 )
 def test_a_right_checksum_does_not_excuse_wrong_sizes(body):
     with pytest.raises(TokenizerError, match=f"^{DAMAGED}$"):
@@ -193,5 +213,5 @@ def test_a_right_checksum_does_not_excuse_wrong_sizes(body):
 
 
 def test_the_largest_sizes_are_allowed():
-    assert len(Encoding.from_bytes(pack(head(4096, 1, 1) + bytes(4096)))) == 4096
-    assert Encoding.from_bytes(pack(head(1, 1024, 1) + bytes(1024))).tokens.shape == (1, 1024)
+    assert len(Encoding.from_bytes(pack(head(4096, 1, 1) + bytes(2048)))) == 4096
+    assert Encoding.from_bytes(pack(head(1, 1024, 1) + bytes(512))).tokens.shape == (1, 1024)

@@ -17,7 +17,7 @@ def make_info() -> ModelInfo:
         lengths=tuple(range(TOKENS + 1)),
         tokens="soft",
         numbers_per_token=16,
-        bytes_per_token=16,
+        bytes_per_token=8,
         ordered=True,
         generative=False,
         has_attention=False,

@@ -1,4 +1,4 @@
-"""The core's verbs for the command line: models, encode, decode, evaluate, bench, train.
+"""The core's verbs for the command line: models, encode, decode, evaluate, judge, bench, train.
 
 `add_verbs` builds them; whoever owns the command (`demo.cli`) adds its own and calls `args.run(args)`.
 Nothing heavy is imported until a verb runs, so that `--help` is quick; the training code only for `train`.
@@ -50,9 +50,21 @@ def add_verbs(subparsers: Any) -> None:
     )
     evaluate.add_argument("--steps", type=_numbers, default=(1, 8), help="default: 1,8")
     evaluate.add_argument("--limit", type=int, help="only the first so many photos, by name")
+    evaluate.add_argument("--judge", action="store_true", help="also measure features and labels (slow)")
+    evaluate.add_argument("--plot", metavar="PICTURE", help="draw the figures there, with intervals")
     _add_seed(evaluate)
+    _add_seeds(evaluate)
     _add_model(evaluate)
     _add_json(evaluate)
+
+    judge = _verb(subparsers, "judge", _judge, "write the page that weights are judged by")
+    judge.add_argument("photos", metavar="PHOTOS", help="the validation photos: a folder, a zip or a tar")
+    judge.add_argument("--free", required=True, metavar="FOLDER", help="photos that everybody may see")
+    judge.add_argument("--out", default="runs/judge", help="a folder (default: runs/judge)")
+    judge.add_argument("--limit", type=int, help="curves of only the first so many photos, by name")
+    judge.add_argument("--baseline", default="pca", help="the model beside it (default: pca)")
+    _add_seeds(judge)
+    _add_model(judge)
 
     bench = _verb(subparsers, "bench", _bench, "time the encoder and the decoder on this machine")
     _add_model(bench)
@@ -143,13 +155,36 @@ def _decode(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from tokenizer_core.classifier import LiteClassifier
+
     tokenizer = tc.load(args.model, args.device)
     lengths = args.lengths or [n for n in DEFAULT_LENGTHS if n in tokenizer.info.lengths]
-    report = tc.evaluate(
-        tokenizer, args.photos, lengths, args.steps, seed=args.seed, limit=args.limit, progress=_progress()
-    )
+    options = {"seed": args.seed, "seeds": args.seeds, "limit": args.limit, "progress": _progress()}
+    judge = LiteClassifier(2) if args.judge else None
+    report = tc.evaluate(tokenizer, args.photos, lengths, args.steps, judge=judge, **options)
     print(report.table())
     _write_json(args.json, report)
+    if args.plot is not None:
+        from tokenizer_core.figure import draw_curves
+
+        _write(args.plot, lambda path: draw_curves(path, report.table().split(";")[0], report.curves()))
+
+
+def _judge(args: argparse.Namespace) -> None:
+    from tokenizer_core import judge
+    from tokenizer_core.classifier import LiteClassifier
+    from tokenizer_core.tokenizer import FlowTokenizer
+
+    tokenizer, baseline = tc.load(args.model, args.device), tc.load(args.baseline, args.device)
+    if not isinstance(tokenizer, FlowTokenizer):
+        raise tc.TokenizerError(f"The model {args.model} has no autoencoder and no samples to judge.")
+    found = judge.judge_curves(
+        tokenizer, baseline, args.photos, args.seeds, args.limit, LiteClassifier(2), _progress()
+    )
+    print(found.tables(), flush=True)
+    rows = list(judge.visitors_sheet(tokenizer, args.photos, args.free))
+    _write(args.out, lambda folder: judge.write_page(found, rows, folder))
+    print(f"{args.out}: JUDGE.md, judge.png, judge.webp, and the sheet of {len(rows)} rows")
 
 
 def _bench(args: argparse.Namespace) -> None:
@@ -182,6 +217,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+
+
+def _add_seeds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=int, default=1, help="samples of a photo and length (default: 1)")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

@@ -199,7 +199,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         lengths=tuple(range(config["num_tokens"] + 1)),
         tokens="soft",
         numbers_per_token=WIDTH,
-        bytes_per_token=WIDTH,
+        bytes_per_token=WIDTH // 2,
         ordered=True,
         generative=False,
         has_attention=False,

@@ -90,13 +90,22 @@ class FlowTokenizer:
         Raises:
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
-        pixels = to_picture(photo, self.config.autoencoder.image_size, center, zoom).to_pixels()
-        pixels = pixels.to(self.device, self._dtype, memory_format=torch.channels_last)
-        latent = latent_to_sequence(self.autoencoder.encode(pixels))
+        latent = self._latent(to_picture(photo, self.config.autoencoder.image_size, center, zoom))
         tokens = self.encoder(latent.to(self._dtype))[0].float().cpu().numpy()
         encoding = Encoding(tokens, np.arange(len(tokens)), self.info.checkpoint_id, self.info.name)
         self._latents.put(_key(encoding), latent)
         return encoding
+
+    @torch.inference_mode()
+    def reconstruct(self, picture: Picture) -> Picture:
+        """What the autoencoder alone makes of a picture, without any token: the goal of a full code."""
+        latent = sequence_to_latent(self._latent(picture))
+        latent = latent.to(self._dtype, memory_format=torch.channels_last)
+        return Picture.from_pixels(self.autoencoder.decode(latent)[0])
+
+    def _latent(self, picture: Picture) -> Tensor:
+        pixels = picture.to_pixels().to(self.device, self._dtype, memory_format=torch.channels_last)
+        return latent_to_sequence(self.autoencoder.encode(pixels))
 
     def decode(
         self,
@@ -284,7 +293,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         lengths=tuple(range(c.encoder.num_tokens + 1)),
         tokens="soft",
         numbers_per_token=c.encoder.token_width,
-        bytes_per_token=c.encoder.token_width,
+        bytes_per_token=c.encoder.token_width // 2,
         ordered=True,
         generative=True,
         has_attention=True,

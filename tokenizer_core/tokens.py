@@ -1,8 +1,12 @@
 """An encoded photo: its tokens, where they sit, and the bytes that a file or a link holds.
 
-Packed form, version 1 (little endian): b"TKD1", CRC-32 of the rest, length and text of the model's name, the
-checkpoint's id (6 bytes), K and D, a flag, the K positions if they are not simply 0..K-1, then K x D signed
-bytes, each one sixteenth of a unit. The tokens of one photo with all 256 take 4,096 bytes so.
+Packed form, version 2 (little endian): b"TKD2", CRC-32 of the rest, length and text of the model's name, the
+checkpoint's id (6 bytes), K and D, a flag, the K positions if they are not simply 0..K-1, then K x D numbers
+of 4 bits, the earlier one in the low half of a byte, and a zero half if their count is odd. A token of 16
+numbers takes 8 bytes so, and all 256 of one photo take 2,048.
+
+Numbers of every model have about unit variance. The 16 levels are those of least squared error for a unit
+Gaussian: Max, IRE Transactions on Information Theory 6 (1960) 7, table I.
 """
 
 import struct
@@ -14,8 +18,10 @@ from jaxtyping import Bool, Float, Int
 
 from tokenizer_core.errors import TokenizerError
 
-MAGIC = b"TKD1"
-STEP = 1 / 16
+MAGIC = b"TKD2"
+UPPER = (0.1284, 0.3881, 0.6568, 0.9424, 1.256, 1.618, 2.069, 2.733)
+LEVELS = np.array([*(-level for level in reversed(UPPER)), *UPPER], np.float32)
+BORDERS = (LEVELS[1:] + LEVELS[:-1]) / 2
 LARGEST_COUNT, LARGEST_WIDTH = 4096, 1024
 DAMAGED = "These tokens are damaged or incomplete."
 
@@ -77,13 +83,15 @@ class Encoding:
         return Encoding(tokens, positions, self.checkpoint_id, self.model)
 
     def to_bytes(self) -> bytes:
-        """Packed, 8 bits a number, with the model's name, the checkpoint's id and a checksum."""
+        """Packed, 4 bits a number, with the model's name, the checkpoint's id and a checksum."""
         name = self.model.encode()
         plain = np.array_equal(self.positions, np.arange(len(self)))
         body = struct.pack("<B", len(name)) + name + bytes.fromhex(self.checkpoint_id.rjust(12, "0"))
         body += struct.pack("<HHB", *self.tokens.shape, int(plain))
         body += b"" if plain else self.positions.astype("<u2").tobytes()
-        body += np.clip(np.rint(self.tokens / STEP), -127, 127).astype(np.int8).tobytes()
+        halves = np.searchsorted(BORDERS, self.tokens.ravel()).astype(np.uint8)
+        halves = np.append(halves, np.zeros(len(halves) % 2, np.uint8)).reshape(-1, 2)
+        body += (halves[:, 0] | halves[:, 1] << 4).tobytes()
         return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
     @classmethod
@@ -112,11 +120,12 @@ class Encoding:
         at += 11
         if count > LARGEST_COUNT or not 0 < width <= LARGEST_WIDTH or plain > 1:
             raise TokenizerError(DAMAGED)
-        size = (0 if plain else 2 * count) + count * width
-        if len(body) != at + size:
+        size = (count * width + 1) // 2
+        if len(body) != at + (0 if plain else 2 * count) + size:
             raise TokenizerError(DAMAGED)
         positions = np.arange(count) if plain else np.frombuffer(body, "<u2", count, at).astype(np.int64)
-        numbers = np.frombuffer(body, np.int8, count * width, len(body) - count * width)
-        if np.any(np.diff(positions) <= 0):
+        packed = np.frombuffer(body, np.uint8, size, len(body) - size)
+        halves = np.stack([packed & 15, packed >> 4], axis=1).ravel()
+        if np.any(np.diff(positions) <= 0) or halves[count * width :].any():
             raise TokenizerError(DAMAGED)
-        return cls(numbers.reshape(count, width).astype(np.float32) * STEP, positions, identity, name)
+        return cls(LEVELS[halves[: count * width]].reshape(count, width), positions, identity, name)

@@ -64,7 +64,7 @@ def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
     assert page.evaluate("dial.k") == 256
     assert page.evaluate(PIXELS) != coarse
     assert page.evaluate(CURVE) != curve
-    assert page.locator("#dial .n-bytes").inner_text() == "4,096"
+    assert page.locator("#dial .n-bytes").inner_text() == "2,048"
 
     page.locator("#dial .range").focus()
     for key, expected in (("ArrowLeft", 255), ("PageDown", 192), ("Home", 0), ("PageUp", 1), ("End", 256)):
