@@ -72,6 +72,11 @@ def webp(picture: Image.Image, quality: int = 80) -> bytes:
     return buffer.getvalue()
 
 
+def log_power(spectrum: tc.Spectrum) -> np.ndarray:
+    """log10 of each ring's power; a flat picture's stays finite."""
+    return np.log10(np.maximum(spectrum.power, 1e-12))
+
+
 def b64(data: bytes) -> str:
     """Bytes as text for JSON."""
     return base64.b64encode(data).decode()
@@ -110,14 +115,14 @@ class Film:
     def __post_init__(self):
         self.original = tc.square_crop(self.photo, center=(self.crop.x, self.crop.y), zoom=self.crop.zoom)
         self.photo.thumbnail((1024, 1024))  # kept for another crop or another model
-        power = np.log10(np.maximum(tc.power_spectrum(self.original).power, 1e-12))
+        self.score = tc.Scorer(self.original)
+        power = log_power(tc.power_spectrum(self.original))
         self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4  # log10 power at the plot's ends
 
-    def levels(self, picture: tc.Picture) -> bytes:
+    def levels(self, spectrum: tc.Spectrum) -> bytes:
         """Log power of each ring, 0..255 between the ends of this film's plot."""
         low, high = self.scale
-        power = np.log10(np.maximum(tc.power_spectrum(picture).power, 1e-12))
-        return np.clip((power - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
+        return np.clip((log_power(spectrum) - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
 
     def reel(self, take: Take) -> dict[int, Frame]:
         """The frames of a take; besides the mean, the newest four takes are kept."""
@@ -130,12 +135,8 @@ class Film:
     def add(self, take: Take, k: int, array: np.ndarray) -> Frame:
         """Score a decoded picture, (S, S, 3) uint8, and keep it."""
         picture = tc.Picture(array)
-        frame = Frame(
-            webp(picture.to_pil()),
-            self.levels(picture),
-            tc.psnr(picture, self.original),
-            tc.ssim(picture, self.original),
-        )
+        score = self.score(picture)
+        frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim)
         self.reel(take)[k] = frame
         return frame
 
@@ -166,7 +167,7 @@ class Film:
             "bytes": self.info.bytes_per_token,
             "decades": high - low,
             "original": b64(webp(self.original.to_pil(), 90)),
-            "reference": b64(self.levels(self.original)),
+            "reference": b64(self.levels(tc.power_spectrum(self.original))),
             "credit": self.credit,
             "example": self.example,
         }

@@ -21,7 +21,7 @@ STEPS = (
     {"config", "colours", "quantize", "devices"},
     {"photo", "flow", "layers", "weights", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
-    {"sampler", "attention", "catalog", "tally"},
+    {"sampler", "attention", "catalog", "tally", "scorer"},
     {"checkpoints", "interface"},
     {"tokenizer", "linear", "bundle"},
     {"models", "evaluate", "bench"},
