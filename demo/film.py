@@ -140,12 +140,14 @@ class Film:
         self.reel(take)[k] = frame
         return frame
 
-    def plan(self, sample: Take, all_samples: bool) -> Plan:
-        """What to decode, in order.
+    def plan(self, sample: Take, all_samples: bool, dial: int | None = None) -> Plan:
+        """What to decode, in order: the length at the dial, the ladder, the others.
 
         Samples cost `steps` times as much: without `all_samples` (on a CPU) they come last, for the ladder.
         """
         first, rest = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
+        if dial in self.info.lengths:
+            first, rest = [dial, *(k for k in first if k != dial)], [k for k in rest if k != dial]
         if not self.info.generative:
             return [(MEAN, first), (MEAN, rest)]
         if all_samples:
@@ -195,9 +197,10 @@ class Films:
 
 
 def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
-    """A plan in pieces of a few lengths, so that others get the processor in between."""
-    for take, lengths in plan:
-        yield from ([(take, lengths[i : i + size])] for i in range(0, len(lengths), size))
+    """A plan in pieces of a few lengths, so that others get the processor in between; one length first."""
+    for number, (take, lengths) in enumerate(plan):
+        cuts = [0, *range(1 if number == 0 else size, len(lengths), size), len(lengths)]
+        yield from ([(take, lengths[a:b])] for a, b in itertools.pairwise(cuts))
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:

@@ -35,6 +35,7 @@ class Wish:
     crop: Crop
     token: str = ""
     means: frozenset[int] = frozenset()  # lengths whose mean the browser has
+    dial: int | None = None  # where it stands: this length comes first
 
     @classmethod
     def of(cls, studio: Studio, session: str | None, ticket: object, form: tuple) -> "Wish":
@@ -45,12 +46,13 @@ class Wish:
             steps, seed = int(steps or studio.default.default_steps), int(seed or 0)
             crop = Crop(min(max(float(x), 0), 1), min(max(float(y), 0), 1), min(max(float(zoom), 1), 4))
             run, means = int(ticket.get("run", 0)), frozenset(int(k) for k in ticket.get("means", ())[:300])
+            dial = int(ticket["k"]) if "k" in ticket else None
         except (TypeError, ValueError):
             raise tc.TokenizerError("The settings are not numbers that this page understands.") from None
         if not (2 <= steps <= 50 and 0 <= seed < 2**31):
             raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")
         token = str(ticket.get("token") or "")
-        return cls(session or "", run, model or studio.default.name, steps, seed, crop, token, means)
+        return cls(session or "", run, model or studio.default.name, steps, seed, crop, token, means, dial)
 
 
 def spoken(handler: Callable) -> Callable:
@@ -112,7 +114,7 @@ def roll(studio: Studio, wish: Wish, film: Film) -> Iterator[dict]:
     take = {"run": run, "take": {"seed": wish.seed, "steps": wish.steps}}
     yield take if turned else take | {"start": film.start()}
     sent = {(MEAN, k) for k in wish.means} if turned else set()
-    plan = without(film.plan(sample, all_samples=True), sent)
+    plan = without(film.plan(sample, True, wish.dial), sent)
     ready = ((t, k, film.reels[t][k]) for t, lengths in plan for k in lengths if k in film.reel(t))
     yield from batched(run, sample, ready, sent)
     told: set[str] = set()
@@ -124,7 +126,7 @@ def roll(studio: Studio, wish: Wish, film: Film) -> Iterator[dict]:
         return
     if film.encoding is None:
         yield {"run": run, "note": "Encoding…"}
-    parts = [plan] if gpu else small_parts(without(film.plan(sample, gpu), sent))
+    parts = [plan] if gpu else small_parts(without(film.plan(sample, gpu, wish.dial), sent))
     for part in parts:
         yield from batched(run, sample, develop(studio, film, part, live, gpu), sent)
         if not live():

@@ -63,6 +63,15 @@ def test_every_length_comes_once_coarse_to_fine(top):
     )
 
 
+def test_the_length_at_the_dial_comes_first_and_alone(studio, tmp_path):
+    ticket = {"run": 1, "k": 13}
+    messages = handlers.upload(studio, "a", ticket, FORM, photo(tmp_path / "p.png"))
+    first = next(m["frames"] for m in messages if "frames" in m)
+    assert [(mode, k) for mode, k, *_ in first] == [("mean", 13)]
+    found = collect(messages)
+    assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1)) - {13}
+
+
 def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(studio, tmp_path):
     found = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
     assert found["errors"] == []

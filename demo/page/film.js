@@ -74,7 +74,7 @@ async function receive(v) {
   if (v.take) { retake(v.take); ask(); rest(); }
   if (v.attention) { film.attention = bytes(v.attention); film.mass = v.mass; bars(); ask(); }
   if (v.linear) { film.linear = v.linear; last = null; ask(); }
-  if (v.tokens) film.tokens = v.tokens;
+  if (v.tokens) { film.tokens = v.tokens; rest(); }
   if (v.frames) await add(v.frames, v.run);
   if (v.done && v.run === run) { await repair(v.all); film.done = true; ready(); }
 }

@@ -60,7 +60,7 @@ document.addEventListener('drop', (e) => { e.preventDefault(); give([...e.dataTr
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
 const dial = window.dial = {
   stats, onpaint: null, set: (n) => { set(n); settled(); },
-  ticket() { run += 1; chain = Promise.resolve(); return { run, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
+  ticket() { run += 1; chain = Promise.resolve(); return { run, k, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
   mode(m) { mode = m; last = null; ask(); rest(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
