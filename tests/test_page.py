@@ -260,6 +260,13 @@ def test_a_link_has_no_photo_to_crop(studio, tmp_path):
     assert seed["done"]
 
 
+def test_in_a_space_a_link_is_the_spaces(monkeypatch, tmp_path):
+    film = Film(tc.open_photo(photo(tmp_path / "p.png")), models()[0])
+    assert film.start()["home"] == ""
+    monkeypatch.setenv("SPACE_ID", "someone/dial")
+    assert film.start()["home"] == "https://huggingface.co/spaces/someone/dial"
+
+
 def encoding(count=TOP, width=16, checkpoint_id="57a2d100ab0e", model="prefix-flow-256", fill=1.0):
     tokens = np.full((count, width), fill, np.float32)
     return tc.Encoding(tokens, np.arange(count), checkpoint_id, model)

@@ -1,7 +1,7 @@
 // The views: stage, spectrum, attention and numbers. In a drag only draw() runs; all else is made on arrival.
 const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
-const dif = $('.dif').getContext('2d', { alpha: false, willReadFrequently: true });
+const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
 for (const name of ['k', 'bytes', 'psnr', 'ssim', 'linear', 'token', 'mass', 'gain']) at[name] = $('.n-' + name);
 for (const name of ['fill', 'thumb', 'cur', 'ref', 'badge', 'held', 'needle', 'status', 'range', 'rail', 'pick', 'follow', 'stage', 'wipe', 'said', 'dial']) at[name] = $('.' + name);
@@ -28,7 +28,7 @@ function draw() {
   const [frame, name] = picked;
   put(at.bytes, (k * film.bytes).toLocaleString('en'));
   put(at.linear, film.linear && k < film.linear.length ? film.linear[k].toFixed(1) : '–');
-  put(at.badge, name);
+  put(at.badge, at.add.checked ? 'what changed' : name);
   if (frame !== last) {
     pic.drawImage(frame.bitmap, 0, 0);
     at.cur.setAttribute('d', frame.curve);
@@ -62,15 +62,15 @@ function gaze() {
 }
 function added(less, more) {          // the difference of two means, doubled until it can be seen
   dif.globalCompositeOperation = 'source-over';
-  dif.fillRect(0, 0, 256, 256);
+  dif.fillRect(0, 0, 128, 128);
   put(at.gain, '');
   if (!less || !more) return;
-  dif.drawImage(more.bitmap, 0, 0);
-  dif.globalCompositeOperation = 'difference'; dif.drawImage(less.bitmap, 0, 0);
-  dif.globalCompositeOperation = 'lighter';
-  let gain = 1, most = dif.getImageData(0, 0, 256, 256).data.reduce((m, v, i) => ((i & 3) < 3 && v > m ? v : m), 1);
-  for (; most * 2 < 400 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
-  put(at.gain, 'What changes from ' + less.c + ' to ' + more.c + ' tokens in the mean' + (gain > 1 ? ', ' + gain + ' times as strong' : '') + '; black: nothing');
+  dif.drawImage(more.bitmap, 0, 0, 128, 128);
+  dif.globalCompositeOperation = 'difference'; dif.drawImage(less.bitmap, 0, 0, 128, 128);
+  dif.globalCompositeOperation = 'lighter'; thumb.drawImage(dif.canvas, 0, 0, 16, 16);
+  let gain = 1, most = Math.max(1, ...thumb.getImageData(0, 0, 16, 16).data.filter((_, i) => (i & 3) < 3));
+  for (; most < 110 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
+  put(at.gain, 'Bright: what changes from ' + less.c + ' to ' + more.c + ' tokens in the mean' + (gain > 1 ? ', ' + gain + ' times as strong' : ''));
 }
 const lookAt = (n, pinned) => { token = n; if (pinned) at.follow.checked = false; ask(); };
 at.pick.addEventListener('input', () => lookAt(+at.pick.value, true));
@@ -94,7 +94,7 @@ function lay(start) {
   put($('.credit'), start.credit);
   at.ref.setAttribute('d', url && path(bytes(start.reference)));
   at.cur.setAttribute('d', '');
-  at.dial.classList.add('nomap'); $('.bars').setAttribute('d', ''); wipe(0);
+  at.dial.classList.add('nomap'); $('.bars').setAttribute('d', 'M0 39H256'); wipe(0);
   at.pick.max = start.lengths.at(-1); at.pick.value = token = Math.min(token, at.pick.max); gazed = '';
   const n = Math.floor(start.decades), y = (i) => PAD.t + (i / start.decades) * (H - PAD.t - PAD.b);
   $('.grid').innerHTML = Array.from({ length: n + 1 }, (_, i) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(i) + '" y2="' + y(i) + '"/>').join('')
