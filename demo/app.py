@@ -19,6 +19,8 @@ from demo.studio import Studio
 HERE = Path(__file__).parent
 TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").split("\n---\n")
 TICKET = "dial.ticket()"  # in the page: a new run, and what the browser holds
+LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
+  return [Number(link.get('seed')) || 0, link.get('mode') === 'mean' ? 'mean' : 'sample']; }"""
 WHOLE = (0.5, 0.5, 1)  # the largest square in the middle
 
 
@@ -59,8 +61,8 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
             )  # fmt: skip
         dial = gr.HTML(
             html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
-            js_on_load=read("film.js", "views.js", "rail.js"), server_functions=[ask_frames(studio)],
-            elem_id="dial",
+            js_on_load=read("film.js", "views.js", "rail.js", "share.js"),
+            server_functions=[ask_frames(studio)], elem_id="dial",
         )  # fmt: skip
         form = settings(studio)
         camera = gr.Image(sources=["webcam"], type="filepath", label="Webcam", height=280, render=False)
@@ -68,6 +70,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
             camera.render()
         gr.Markdown(ABOUT + credits())
         mode.change(None, mode, js="(m) => { dial.mode(m); }")
+        page.load(None, None, [form[2], mode], js=LINKED)
         wire(studio, dial, form, photo, camera, strip)
         page.unload(leave)
     studio.warm_up()
@@ -122,9 +125,11 @@ def wire(studio: Studio, dial: gr.HTML, form: list, photo: Any, camera: Any, str
     def on_wake(model, steps, seed, event: gr.EventData, request: gr.Request) -> Iterator[dict]:
         names = [e.name for e in EXAMPLES]
         name = event.photo if event.photo in names else names[0]
-        yield from handlers.example(
-            studio, request.session_hash, event.ticket, (model, steps, seed, *WHOLE), name
-        )
+        settings = (model, steps, event.seed or seed, *WHOLE)
+        if event.tokens:
+            yield from handlers.link(studio, request.session_hash, event.ticket, settings, event.tokens, name)
+        else:
+            yield from handlers.example(studio, request.session_hash, event.ticket, settings, name)
 
     def on_form(ticket, model, steps, seed, x, y, zoom, request: gr.Request) -> Iterator[dict]:
         yield from handlers.again(studio, request.session_hash, ticket, (model, steps, seed, x, y, zoom))
@@ -136,7 +141,8 @@ def wire(studio: Studio, dial: gr.HTML, form: list, photo: Any, camera: Any, str
         event(None, None, form[3:], js="() => [0.5, 0.5, 1]")
     strip.select(on_example, [ticket, *form[:3]], dial, js=f"(t, ...form) => [{TICKET}, ...form]", **options)
     changes = [c.change for c in form[:3]] + [c.release for c in form[3:]]
-    gr.on(changes, on_form, [ticket, *form], dial, js=f"(t, ...form) => [{TICKET}, ...form]", **options)
+    turned = TICKET.replace("()", "(true)")  # of the film that is shown, if there is one
+    gr.on(changes, on_form, [ticket, *form], dial, js=f"(t, ...form) => [{turned}, ...form]", **options)
 
 
 def credits() -> str:

@@ -9,6 +9,7 @@ import base64
 import io
 import itertools
 import math
+import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
@@ -32,6 +33,7 @@ class Take(NamedTuple):
 
 
 MEAN = Take("mean", 1, 0)
+UNSCORED = (math.nan, math.nan)  # PSNR and SSIM without an original
 Plan = list[tuple[Take, list[int]]]
 
 
@@ -57,7 +59,10 @@ def rest_of_ladder(lengths: Sequence[int]) -> list[int]:
 
 
 class Frame(NamedTuple):
-    """One picture as the browser gets it: WebP, log power of rings 1..127 as 0..255, dB, 0..1."""
+    """One picture as the browser gets it: WebP, log power of rings 1..127 as 0..255, dB, 0..1.
+
+    Without an original to score against, PSNR and SSIM are not numbers.
+    """
 
     webp: bytes
     levels: bytes
@@ -72,15 +77,24 @@ def webp(picture: Image.Image, quality: int = 80) -> bytes:
     return buffer.getvalue()
 
 
+def log_power(spectrum: tc.Spectrum) -> np.ndarray:
+    """log10 of each ring's power; a flat picture's stays finite."""
+    return np.log10(np.maximum(spectrum.power, 1e-12))
+
+
 def b64(data: bytes) -> str:
     """Bytes as text for JSON."""
     return base64.b64encode(data).decode()
 
 
 def pack_frame(mode: str, k: int, frame: Frame) -> list:
-    """A frame as JSON: [mode, length, WebP, spectrum, PSNR or null where the pictures are equal, SSIM]."""
+    """A frame as JSON: [mode, length, WebP, spectrum, PSNR, SSIM].
+
+    PSNR is null where the pictures are equal; both are null where there is no original.
+    """
     psnr = round(frame.psnr, 2) if math.isfinite(frame.psnr) else None
-    return [mode, k, b64(frame.webp), b64(frame.levels), psnr, round(frame.ssim, 3)]
+    ssim = None if math.isnan(frame.ssim) else round(frame.ssim, 3)
+    return [mode, k, b64(frame.webp), b64(frame.levels), psnr, ssim]
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,7 @@ class Crop:
 class Film:
     """A photo, its encoding (once there) and its reels."""
 
-    photo: Image.Image
+    photo: Image.Image | None  # None: a link brought the tokens alone
     info: tc.ModelInfo
     crop: Crop = Crop()
     credit: str = ""
@@ -108,16 +122,20 @@ class Film:
     reels: OrderedDict[Take, dict[int, Frame]] = field(default_factory=OrderedDict)
 
     def __post_init__(self):
+        self.original = self.score = None
+        self.scale = -1.0, 6.5  # log10 power at the plot's ends
+        if self.photo is None:
+            return
         self.original = tc.square_crop(self.photo, center=(self.crop.x, self.crop.y), zoom=self.crop.zoom)
         self.photo.thumbnail((1024, 1024))  # kept for another crop or another model
-        power = np.log10(np.maximum(tc.power_spectrum(self.original).power, 1e-12))
-        self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4  # log10 power at the plot's ends
+        self.score = tc.Scorer(self.original)
+        power = log_power(tc.power_spectrum(self.original))
+        self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4
 
-    def levels(self, picture: tc.Picture) -> bytes:
+    def levels(self, spectrum: tc.Spectrum) -> bytes:
         """Log power of each ring, 0..255 between the ends of this film's plot."""
         low, high = self.scale
-        power = np.log10(np.maximum(tc.power_spectrum(picture).power, 1e-12))
-        return np.clip((power - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
+        return np.clip((log_power(spectrum) - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
 
     def reel(self, take: Take) -> dict[int, Frame]:
         """The frames of a take; besides the mean, the newest four takes are kept."""
@@ -130,21 +148,19 @@ class Film:
     def add(self, take: Take, k: int, array: np.ndarray) -> Frame:
         """Score a decoded picture, (S, S, 3) uint8, and keep it."""
         picture = tc.Picture(array)
-        frame = Frame(
-            webp(picture.to_pil()),
-            self.levels(picture),
-            tc.psnr(picture, self.original),
-            tc.ssim(picture, self.original),
-        )
+        score = self.score(picture) if self.score else tc.Score(*UNSCORED, tc.power_spectrum(picture))
+        frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim)
         self.reel(take)[k] = frame
         return frame
 
-    def plan(self, sample: Take, all_samples: bool) -> Plan:
-        """What to decode, in order.
+    def plan(self, sample: Take, all_samples: bool, dial: int | None = None) -> Plan:
+        """What to decode, in order: the length at the dial, the ladder, the others.
 
         Samples cost `steps` times as much: without `all_samples` (on a CPU) they come last, for the ladder.
         """
         first, rest = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
+        if dial in self.info.lengths:
+            first, rest = [dial, *(k for k in first if k != dial)], [k for k in rest if k != dial]
         if not self.info.generative:
             return [(MEAN, first), (MEAN, rest)]
         if all_samples:
@@ -159,14 +175,17 @@ class Film:
     def start(self) -> dict:
         """What the browser needs before the first frame."""
         low, high = self.scale
+        photo = self.original
+        space = os.environ.get("SPACE_ID")  # a Space's page is a frame: a link must name what is around it
         return {
             "token": self.token,
             "lengths": list(self.info.lengths),
             "generative": self.info.generative,
             "bytes": self.info.bytes_per_token,
             "decades": high - low,
-            "original": b64(webp(self.original.to_pil(), 90)),
-            "reference": b64(self.levels(self.original)),
+            "original": photo and b64(webp(photo.to_pil(), 90)),
+            "reference": photo and b64(self.levels(tc.power_spectrum(photo))),
+            "home": f"https://huggingface.co/spaces/{space}" if space else "",
             "credit": self.credit,
             "example": self.example,
         }
@@ -194,9 +213,10 @@ class Films:
 
 
 def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
-    """A plan in pieces of a few lengths, so that others get the processor in between."""
-    for take, lengths in plan:
-        yield from ([(take, lengths[i : i + size])] for i in range(0, len(lengths), size))
+    """A plan in pieces of a few lengths, so that others get the processor in between; one length first."""
+    for number, (take, lengths) in enumerate(plan):
+        cuts = [0, *range(1 if number == 0 else size, len(lengths), size), len(lengths)]
+        yield from ([(take, lengths[a:b])] for a, b in itertools.pairwise(cuts))
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import gradio as gr
 
 import tokenizer_core as tc
-from demo import examples
+from demo import examples, links
 from demo.film import MEAN, Crop, Film, Take, b64, pack_frame, small_parts, without
 from demo.studio import Studio
 
 log = logging.getLogger("tokendial")
 GONE = "The server no longer holds this photo. Please choose it again."
+NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BROKEN = "Something went wrong on the server. Please try once more."
 
 
@@ -35,6 +36,7 @@ class Wish:
     crop: Crop
     token: str = ""
     means: frozenset[int] = frozenset()  # lengths whose mean the browser has
+    dial: int | None = None  # where it stands: this length comes first
 
     @classmethod
     def of(cls, studio: Studio, session: str | None, ticket: object, form: tuple) -> "Wish":
@@ -45,12 +47,13 @@ class Wish:
             steps, seed = int(steps or studio.default.default_steps), int(seed or 0)
             crop = Crop(min(max(float(x), 0), 1), min(max(float(y), 0), 1), min(max(float(zoom), 1), 4))
             run, means = int(ticket.get("run", 0)), frozenset(int(k) for k in ticket.get("means", ())[:300])
+            dial = int(ticket["k"]) if "k" in ticket else None
         except (TypeError, ValueError):
             raise tc.TokenizerError("The settings are not numbers that this page understands.") from None
         if not (2 <= steps <= 50 and 0 <= seed < 2**31):
             raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")
         token = str(ticket.get("token") or "")
-        return cls(session or "", run, model or studio.default.name, steps, seed, crop, token, means)
+        return cls(session or "", run, model or studio.default.name, steps, seed, crop, token, means, dial)
 
 
 def spoken(handler: Callable) -> Callable:
@@ -87,6 +90,11 @@ def upload(studio: Studio, wish: Wish, path: str | None) -> Iterator[dict]:
 @spoken
 def example(studio: Studio, wish: Wish, name: str) -> Iterator[dict]:
     """An example was chosen. The bundled model answers from the cache before its weights are there."""
+    yield from shown(studio, wish, name)
+
+
+def shown(studio: Studio, wish: Wish, name: str) -> Iterator[dict]:
+    """The film of an example."""
     info = studio.infos.get(wish.model, studio.default)
     token = f"{name}/{info.name}/{info.checkpoint_id}"
     film = studio.films.get(token) or studio.films.add(examples.film(name, info, token))
@@ -94,12 +102,28 @@ def example(studio: Studio, wish: Wish, name: str) -> Iterator[dict]:
 
 
 @spoken
+def link(studio: Studio, wish: Wish, text: object, name: str) -> Iterator[dict]:
+    """A link with tokens was opened. One that cannot be read is said so, and an example opens instead."""
+    try:
+        film = links.film(text, studio.infos)
+    except tc.TokenizerError as error:
+        gr.Warning(str(error), duration=None)  # stays until it is read
+        yield from shown(studio, wish, name)
+        return
+    yield from roll(studio, wish, studio.films.get(film.token) or studio.films.add(film))
+
+
+@spoken
 def again(studio: Studio, wish: Wish) -> Iterator[dict]:
     """The seed, the steps, the crop or the model changed. Only a new crop or model encodes again."""
+    if not wish.token:
+        return  # a link sets the seed before there is a film
     film = studio.films.get(wish.token)
     if film is None:
         raise tc.TokenizerError(GONE)
     if wish.model != film.info.name or wish.crop != film.crop:
+        if film.photo is None:
+            raise tc.TokenizerError(NO_PHOTO)
         info = studio.infos.get(wish.model, studio.default)
         film = studio.films.add(Film(film.photo.copy(), info, wish.crop, film.credit))
     yield from roll(studio, wish, film)
@@ -112,7 +136,7 @@ def roll(studio: Studio, wish: Wish, film: Film) -> Iterator[dict]:
     take = {"run": run, "take": {"seed": wish.seed, "steps": wish.steps}}
     yield take if turned else take | {"start": film.start()}
     sent = {(MEAN, k) for k in wish.means} if turned else set()
-    plan = without(film.plan(sample, all_samples=True), sent)
+    plan = without(film.plan(sample, True, wish.dial), sent)
     ready = ((t, k, film.reels[t][k]) for t, lengths in plan for k in lengths if k in film.reel(t))
     yield from batched(run, sample, ready, sent)
     told: set[str] = set()
@@ -124,7 +148,7 @@ def roll(studio: Studio, wish: Wish, film: Film) -> Iterator[dict]:
         return
     if film.encoding is None:
         yield {"run": run, "note": "Encoding…"}
-    parts = [plan] if gpu else small_parts(without(film.plan(sample, gpu), sent))
+    parts = [plan] if gpu else small_parts(without(film.plan(sample, gpu, wish.dial), sent))
     for part in parts:
         yield from batched(run, sample, develop(studio, film, part, live, gpu), sent)
         if not live():
@@ -152,7 +176,7 @@ def recorded(studio: Studio, film: Film, part: list, live: Callable[[], bool]) -
     todo = film.missing(part)
     if not todo and film.encoding is not None:
         return
-    source = film.original.array if film.encoding is None else film.encoding
+    source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
     for item in studio.record(film.info.name, source, todo):
         if item[0] == "encoding":
             film.encoding = item[1]
@@ -181,15 +205,13 @@ def batched(run: int, sample: Take, frames: Iterator[tuple], sent: set) -> Itera
 
 def extras(film: Film, run: int, told: set[str]) -> Iterator[dict]:
     """The attention maps, the tokens and the baseline's scores, each once, when they are there."""
-    if film.encoding is not None and "tokens" not in told:
-        yield {"run": run, "tokens": b64(film.encoding)}
-        told.add("tokens")
-    if film.attention is not None and "attention" not in told:
-        yield {"run": run, "attention": b64(film.attention[0]), "mass": film.attention[1]}
-        told.add("attention")
-    if film.linear is not None and "linear" not in told:
-        yield {"run": run, "linear": film.linear}
-        told.add("linear")
+    news: dict[str, dict] = {"tokens": {"tokens": b64(film.encoding)}} if film.encoding else {}
+    if film.attention:
+        news["attention"] = {"attention": b64(film.attention[0]), "mass": film.attention[1]}
+    if film.linear:
+        news["linear"] = {"linear": film.linear}
+    yield from ({"run": run} | message for what, message in news.items() if what not in told)
+    told.update(news)
 
 
 def is_live(studio: Studio, wish: Wish) -> bool:

@@ -108,8 +108,8 @@ class Studio:
                 yield "attention", look(tokenizer, encoding)
 
     def baseline_psnr(self, film: Film) -> list[float] | None:
-        """PSNR of the linear baseline at each length, for this photo."""
-        if self.baseline is None:
+        """PSNR of the linear baseline at each length, for this photo; None without either."""
+        if self.baseline is None or film.original is None:
             return None
         tokenizer = self.loading(self.baseline.name).result()
         with self.turn.take():

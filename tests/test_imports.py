@@ -21,7 +21,7 @@ STEPS = (
     {"config", "colours", "quantize", "devices", "masks"},
     {"photo", "flow", "layers", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
-    {"sampler", "attention", "catalog", "tally", "codecs", "sheet"},
+    {"sampler", "attention", "catalog", "tally", "scorer", "codecs", "sheet"},
     {"checkpoints", "interface", "figure"},
     {"tokenizer", "linear", "bundle", "weights"},
     {"models", "evaluate", "bench"},

@@ -8,6 +8,8 @@ import torch
 
 from tokenizer_core.metrics import psnr, psnr_batch, round_to_8_bit, ssim, ssim_batch
 from tokenizer_core.photo import Picture
+from tokenizer_core.scorer import Scorer
+from tokenizer_core.spectrum import power_spectrum
 
 
 def make_picture(seed: int, size: int = 64) -> Picture:
@@ -64,3 +66,12 @@ def test_rounding_is_what_a_picture_holds() -> None:
     pixels = torch.linspace(-1.3, 1.3, 3 * 8 * 8).view(1, 3, 8, 8)
     held = Picture.from_pixels(pixels[0]).to_pixels()
     torch.testing.assert_close(round_to_8_bit(pixels), held, atol=1e-6, rtol=0)
+
+
+def test_a_scorer_is_the_plain_functions() -> None:
+    original, other = make_picture(5), make_picture(6)
+    score = Scorer(original)
+    for picture in (other, original):
+        found = score(picture)
+        assert (found.psnr, found.ssim) == (psnr(picture, original), ssim(picture, original))
+        np.testing.assert_array_equal(found.spectrum.power, power_spectrum(picture).power)

@@ -4,12 +4,14 @@ import base64
 import io
 import itertools
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import examples, handlers
+from demo import examples, handlers, links
 from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder
 from demo.studio import Studio
 from tests.stand_in import StandIn, models
@@ -61,6 +63,15 @@ def test_every_length_comes_once_coarse_to_fine(top):
     assert order[: len(ladder(lengths))] == [k for k in LADDER if k <= top] + (
         [top] if top not in LADDER else []
     )
+
+
+def test_the_length_at_the_dial_comes_first_and_alone(studio, tmp_path):
+    ticket = {"run": 1, "k": 13}
+    messages = handlers.upload(studio, "a", ticket, FORM, photo(tmp_path / "p.png"))
+    first = next(m["frames"] for m in messages if "frames" in m)
+    assert [(mode, k) for mode, k, *_ in first] == [("mean", 13)]
+    found = collect(messages)
+    assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1)) - {13}
 
 
 def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(studio, tmp_path):
@@ -216,6 +227,99 @@ def test_a_cache_brings_back_what_was_packed(studio, tmp_path):
     film.encoding = b"TKD1" + film.encoding[4:]
     older = examples.fill(Film(film.photo, about), examples.pack(film, sample))
     assert (older.encoding, dict(older.reels)) == (None, {})
+
+
+def text_of(encoding: tc.Encoding) -> str:
+    return base64.urlsafe_b64encode(encoding.to_bytes()).decode().rstrip("=")
+
+
+def open_link(studio, text, run=1):
+    return collect(handlers.link(studio, "a", {"run": run}, FORM, text, examples.EXAMPLES[0].name))
+
+
+def test_a_link_opens_on_a_fresh_server_with_the_same_tokens_and_picture(studio, tmp_path):
+    sent = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    tokens = base64.b64decode(sent["tokens"])
+    fresh = Studio(studio._load, models(TOP))
+    found = open_link(fresh, base64.urlsafe_b64encode(tokens).decode().rstrip("="))
+    assert found["errors"] == []
+    assert base64.b64decode(found["tokens"]) == tokens
+    assert found["frames"] == sent["frames"]
+    assert found["start"]["original"] is found["start"]["reference"] is found["attention"] is None
+    assert found["linear"] is None
+    (row,) = handlers.frames(fresh, {"token": found["start"]["token"], "mode": "mean", "steps": 8, "seed": 0,
+                                     "counts": [4]})  # fmt: skip
+    assert row[4] is row[5] is None, "nothing to score against"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_link_has_no_photo_to_crop(studio, tmp_path):
+    sent = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    found = open_link(studio, sent["tokens"].replace("+", "-").replace("/", "_"), 2)
+    ticket = {"run": 3, "token": found["start"]["token"], "means": []}
+    crop = collect(handlers.again(studio, "a", ticket, ("prefix-flow-256", 8, 0, 1.0, 0.5, 1)))
+    assert crop["errors"] == [handlers.NO_PHOTO]
+    seed = collect(handlers.again(studio, "a", ticket | {"run": 4}, ("prefix-flow-256", 8, 5, 0.5, 0.5, 1)))
+    assert seed["done"]
+
+
+def test_in_a_space_a_link_is_the_spaces(monkeypatch, tmp_path):
+    film = Film(tc.open_photo(photo(tmp_path / "p.png")), models()[0])
+    assert film.start()["home"] == ""
+    monkeypatch.setenv("SPACE_ID", "someone/dial")
+    assert film.start()["home"] == "https://huggingface.co/spaces/someone/dial"
+
+
+def encoding(count=TOP, width=16, checkpoint_id="57a2d100ab0e", model="prefix-flow-256", fill=1.0):
+    tokens = np.full((count, width), fill, np.float32)
+    return tc.Encoding(tokens, np.arange(count), checkpoint_id, model)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (encoding(checkpoint_id="0123456789ab"), links.FOREIGN),
+        (encoding(model="another"), links.FOREIGN),
+        (encoding(count=TOP - 1), links.DAMAGED),
+        (encoding(width=15), links.DAMAGED),
+        (encoding().select(np.arange(TOP) > 3), links.DAMAGED),
+    ],
+)
+def test_a_link_of_another_kind_is_a_sentence(studio, code, sentence):
+    with pytest.raises(tc.TokenizerError, match=sentence[:30]):
+        links.film(text_of(code), studio.infos)
+
+
+GOOD = text_of(encoding())
+
+
+@hypothesis.settings(max_examples=200, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(
+    text=st.one_of(
+        st.text(max_size=200),
+        st.binary(max_size=200).map(lambda b: base64.urlsafe_b64encode(b).decode()),
+        st.integers(0, len(GOOD) - 1).map(lambda n: GOOD[:n]),
+        st.tuples(st.integers(0, len(GOOD) - 1), st.sampled_from("AZaz09-_ =é")).map(
+            lambda change: GOOD[: change[0]] + change[1] + GOOD[change[0] + 1 :]
+        ),
+        st.integers(1, 9).map(lambda n: GOOD + "A" * 10 ** min(n, 6)),
+        st.sampled_from([None, 7, [], {}, "", GOOD * 50]),
+    )
+)
+def test_any_text_as_a_link_is_a_film_or_a_sentence(studio, text):
+    sentence = None
+    try:
+        film = links.film(text, studio.infos)
+    except tc.TokenizerError as error:
+        sentence = str(error)
+    assert sentence in (links.DAMAGED, links.FOREIGN) or film.encoding == encoding().to_bytes()
+
+
+def test_after_a_bad_link_the_page_goes_on(studio):
+    with pytest.warns(UserWarning, match="damaged"):
+        found = open_link(studio, GOOD[:-9])
+    assert found["start"]["example"] == examples.EXAMPLES[0].name
+    assert found["done"]
 
 
 @pytest.mark.slow

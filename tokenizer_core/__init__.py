@@ -9,6 +9,7 @@ from tokenizer_core.interface import Tokenizer
 from tokenizer_core.metrics import psnr, ssim
 from tokenizer_core.models import catalog, load
 from tokenizer_core.photo import Picture, open_photo, square_crop
+from tokenizer_core.scorer import Score, Scorer
 from tokenizer_core.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.tokens import Encoding
 
@@ -19,6 +20,8 @@ __all__ = [
     "ModelInfo",
     "Picture",
     "Report",
+    "Score",
+    "Scorer",
     "Spectrum",
     "SpectrumError",
     "Tokenizer",

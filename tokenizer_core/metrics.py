@@ -7,6 +7,8 @@ mathematics. Neighbours: `spectrum`, `evaluate`.
 Source: SSIM, Wang et al., IEEE TIP 13 (2004) 600, equation 13.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -32,13 +34,29 @@ def psnr_batch(pixels: Float[Tensor, "B 3 H W"], originals: Float[Tensor, "B 3 H
 
 def ssim_batch(pixels: Float[Tensor, "B 3 H W"], originals: Float[Tensor, "B 3 H W"]) -> Float[Tensor, " B"]:
     """Structural similarity of each picture's luma: Gaussian window of 11, sigma 1.5, range 1; 1 if equal."""
-    x, y = luma(pixels)[:, None], luma(originals)[:, None]
-    mean_x, mean_y = _blur(x), _blur(y)
-    variance_x = _blur(x * x) - mean_x.square()
-    variance_y = _blur(y * y) - mean_y.square()
-    covariance = _blur(x * y) - mean_x * mean_y
-    brightness = (2 * mean_x * mean_y + SSIM_C1) / (mean_x.square() + mean_y.square() + SSIM_C1)
-    structure = (2 * covariance + SSIM_C2) / (variance_x + variance_y + SSIM_C2)
+    return ssim_of(local_moments(pixels), local_moments(originals))
+
+
+class LocalMoments(NamedTuple):
+    """Luma (B, 1, H, W), and its mean and variance in every window that fits."""
+
+    luma: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def local_moments(pixels: Float[Tensor, "B 3 H W"]) -> LocalMoments:
+    """What SSIM needs to know of one side alone; for an original it is the same for every picture."""
+    brightness = luma(pixels)[:, None]
+    mean = _blur(brightness)
+    return LocalMoments(brightness, mean, _blur(brightness.square()) - mean.square())
+
+
+def ssim_of(x: LocalMoments, y: LocalMoments) -> Float[Tensor, " B"]:
+    """Structural similarity from both sides' moments."""
+    covariance = _blur(x.luma * y.luma) - x.mean * y.mean
+    brightness = (2 * x.mean * y.mean + SSIM_C1) / (x.mean.square() + y.mean.square() + SSIM_C1)
+    structure = (2 * covariance + SSIM_C2) / (x.variance + y.variance + SSIM_C2)
     return (brightness * structure).mean((1, 2, 3))
 
 

@@ -1,11 +1,11 @@
 // The film in the browser: messages in, ImageBitmaps kept, and which of them stands for a length.
-// gr.HTML runs this once, followed by views.js and rail.js, with element, props, server, trigger, watch.
+// gr.HTML runs this once, followed by views.js, rail.js and share.js, with element, props, server, trigger, watch.
 const $ = (selector) => element.querySelector(selector);
 const LADDER = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 let run = 0;              // the newest thing that the visitor asked for; messages of other runs are dropped
 let film = null;          // what begin() makes
-let mode = 'sample', k = 32, dirty = false, last = null;
-const stats = { draws: 0, exact: 0, stale: 0, messages: 0, asks: 0 };
+const link = new URLSearchParams(location.hash.slice(1));   // what the address said when the page was opened
+let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, news = 0;   // news: until then the status line keeps its words
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const octave = (length) => Math.log2(length + 1);
@@ -23,20 +23,20 @@ const nearest = (r) => r.have.reduce((best, c) => (best < 0 || Math.abs(octave(c
 function choose() {
   const { mean, sample } = film, wanted = mode === 'sample' && film.generative;
   if (wanted) {
-    if (sample.at[k]) return [sample.at[k], 'sample', true];
+    if (sample.at[k]) return [sample.at[k], 'sample'];
     const near = nearest(sample);
-    if (near >= 0 && Math.abs(octave(near) - octave(k)) <= 0.5) return [sample.at[near], 'showing ' + near, false];
+    if (near >= 0 && Math.abs(octave(near) - octave(k)) <= 0.5) return [sample.at[near], 'showing ' + near];
   }
   const c = mean.at[k] ? k : nearest(mean), coming = wanted ? ', sample coming' : '';
-  if (c < 0) { const s = nearest(sample); return s < 0 ? null : [sample.at[s], 'showing ' + s, false]; }
-  return [mean.at[c], c === k ? 'mean' + coming : 'showing ' + c + coming, c === k && !wanted];
+  if (c < 0) { const s = nearest(sample); return s < 0 ? null : [sample.at[s], 'showing ' + s]; }
+  return [mean.at[c], c === k ? 'mean' + coming : 'showing ' + c + coming];
 }
 
 // ---- messages
 async function add(frames, wanted) {
   const mine = film, take = film.take;
   const got = await Promise.all(frames.map(async ([m, c, webp, levels, psnr, ssim]) => ({
-    m, c, curve: path(bytes(levels)), psnr: psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim.toFixed(2),
+    m, c, curve: path(bytes(levels)), psnr: ssim === null ? '–' : psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim === null ? '–' : ssim.toFixed(2),
     bitmap: await createImageBitmap(new Blob([bytes(webp)], { type: 'image/webp' })) })));
   for (const f of got) {
     const r = mine[f.m];
@@ -65,16 +65,14 @@ function retake(take) {            // another seed or number of steps: the means
   film.take = take; film.done = false;
 }
 async function receive(v) {
-  if (!v || !('run' in v)) return;
-  stats.messages++;
-  if (v.run !== run) { stats.stale++; return; }
+  if (!v || v.run !== run) return;
   if (v.start) begin(v.start);
   if (v.note || v.error) say(v.note || v.error, !!v.error);
   if (!film) return;
   if (v.take) { retake(v.take); ask(); rest(); }
   if (v.attention) { film.attention = bytes(v.attention); film.mass = v.mass; bars(); ask(); }
   if (v.linear) { film.linear = v.linear; last = null; ask(); }
-  if (v.tokens) film.tokens = v.tokens;
+  if (v.tokens) { film.tokens = v.tokens; rest(); }
   if (v.frames) await add(v.frames, v.run);
   if (v.done && v.run === run) { await repair(v.all); film.done = true; ready(); }
 }
@@ -87,7 +85,7 @@ async function rest() {
   clearTimeout(retry);
   if (asking || !film || mode !== 'sample' || !film.generative || film.sample.at[k]) return;
   const want = k, token = film.token;
-  asking = true; stats.asks++;
+  asking = true;
   let got = false;
   try { got = await load('sample', [want]); } catch { /* the server is away: try later */ }
   asking = false;

@@ -24,10 +24,7 @@ let settle = 0;
 function settled() {                  // only when the visitor stops
   clearTimeout(settle);
   settle = setTimeout(() => {
-    const url = new URL(location.href);
-    url.hash = 'k=' + k;
-    if (film && film.example) url.searchParams.set('photo', film.example); else url.searchParams.delete('photo');
-    history.replaceState(null, '', url);
+    if (film && !hidden()) history.replaceState(null, '', address(false));
     rest();
   }, 250);
 }
@@ -59,15 +56,11 @@ document.addEventListener('drop', (e) => { e.preventDefault(); give([...e.dataTr
 // ---- what the rest of the page may call
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
 const dial = window.dial = {
-  stats, onpaint: null, set: (n) => { set(n); settled(); },
-  ticket() { run += 1; chain = Promise.resolve(); return { run, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
+  onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
+  ticket(turned) { if (turned && !film) return {}; stop(); run += 1; chain = Promise.resolve(); return { run, k, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
   mode(m) { mode = m; last = null; ask(); rest(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },
 };
-const hash = /k=(\d+)/.exec(location.hash);
-if (hash) k = +hash[1];
-scale();
-trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', ticket: dial.ticket() });

@@ -1,10 +1,11 @@
 // The views: stage, spectrum, attention and numbers. In a drag only draw() runs; all else is made on arrival.
 const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
+const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-for (const name of ['k', 'bytes', 'psnr', 'ssim', 'linear', 'token', 'mass']) at[name] = $('.n-' + name);
-for (const name of ['fill', 'thumb', 'cur', 'ref', 'badge', 'held', 'needle', 'status', 'range', 'rail', 'pick', 'follow', 'stage']) at[name] = $('.' + name);
-at.on = $('.att-on');
+for (const name of ['k', 'bytes', 'psnr', 'ssim', 'linear', 'token', 'mass', 'gain']) at[name] = $('.n-' + name);
+for (const name of ['fill', 'thumb', 'cur', 'ref', 'badge', 'held', 'needle', 'status', 'range', 'rail', 'pick', 'follow', 'stage', 'wipe', 'said', 'dial']) at[name] = $('.' + name);
+at.on = $('.att-on'); at.add = $('.add-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
 
 const X = (f) => PAD.l + (Math.log2(f) / 7) * (W - PAD.l - PAD.r);            // 1..128 cycles per picture
@@ -24,10 +25,10 @@ function draw() {
   put(at.k, String(k));
   const picked = film && choose();
   if (!picked) return;
-  const [frame, name, exact] = picked;
+  const [frame, name] = picked;
   put(at.bytes, (k * film.bytes).toLocaleString('en'));
   put(at.linear, film.linear && k < film.linear.length ? film.linear[k].toFixed(1) : '–');
-  put(at.badge, name);
+  put(at.badge, at.add.checked ? 'what changed' : name);
   if (frame !== last) {
     pic.drawImage(frame.bitmap, 0, 0);
     at.cur.setAttribute('d', frame.curve);
@@ -35,64 +36,90 @@ function draw() {
     last = frame;
   }
   gaze();
-  stats.draws++; if (exact) stats.exact++;
+  if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);
 }
 const ask = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
 
 let token = 1, gazed = '';
 function gaze() {
-  if (!film.attention) return;
   if (at.follow.checked) token = Math.min(film.top, Math.max(1, k));
-  const now = token + film.token + at.on.checked + film.mass.length;
+  const to = film.mean.at[token] ? token : film.mean.have.reduce((best, c) => (c > token && c < best ? c : best), 999);   // the step over the token
+  const back = film.mean.have.reduce((best, c) => (c < to && c < token && c > best ? c : best), -1);
+  const now = [token, film.token, at.on.checked, film.mass.length, at.add.checked && [back, to]].join();
   at.held.style.transform = 'scaleX(' + k / film.top + ')';
   if (now === gazed) return;
   gazed = now;
   put(at.token, String(token));
-  put(at.mass, Math.round(100 * film.mass[token - 1]) + ' %');
   at.needle.style.transform = 'translateX(' + ((token - 0.5) / film.top) * 100 + '%)';
+  if (at.add.checked) added(film.mean.at[back], film.mean.at[to]);
+  if (!film.attention) return;
+  put(at.mass, Math.round(100 * film.mass[token - 1]) + ' %');
   if (!at.on.checked) return;
   const map = film.attention.subarray((token - 1) * 256, token * 256), px = dim.data;
   for (let i = 0; i < 256; i++) { px[4 * i] = px[4 * i + 1] = 8; px[4 * i + 2] = 16; px[4 * i + 3] = 210 - 0.82 * map[i]; }   // dims what it does not look at
   att.putImageData(dim, 0, 0);
 }
+function added(less, more) {          // the difference of two means, doubled until it can be seen
+  dif.globalCompositeOperation = 'source-over';
+  dif.fillRect(0, 0, 128, 128);
+  put(at.gain, '');
+  if (!less || !more) return;
+  dif.drawImage(more.bitmap, 0, 0, 128, 128);
+  dif.globalCompositeOperation = 'difference'; dif.drawImage(less.bitmap, 0, 0, 128, 128);
+  dif.globalCompositeOperation = 'lighter'; thumb.drawImage(dif.canvas, 0, 0, 16, 16);
+  let gain = 1, most = Math.max(1, ...thumb.getImageData(0, 0, 16, 16).data.filter((_, i) => (i & 3) < 3));
+  for (; most < 110 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
+  put(at.gain, 'Bright: what changes from ' + less.c + ' to ' + more.c + ' tokens in the mean' + (gain > 1 ? ', ' + gain + ' times as strong' : ''));
+}
 const lookAt = (n, pinned) => { token = n; if (pinned) at.follow.checked = false; ask(); };
 at.pick.addEventListener('input', () => lookAt(+at.pick.value, true));
 at.follow.addEventListener('change', () => { at.pick.value = token; ask(); });
-at.on.addEventListener('change', () => { $('.att').classList.toggle('on', at.on.checked); gazed = ''; ask(); });
+for (const box of [at.on, at.add]) box.addEventListener('change', () => {     // one of the two at a time
+  if (box.checked) (box === at.on ? at.add : at.on).checked = false;
+  $('.att').classList.toggle('on', at.on.checked); at.dial.classList.toggle('adding', at.add.checked);
+  gazed = ''; ask();
+});
+function wipe(part) {                 // the photo from the left edge to here, in percent
+  at.wipe.value = part;
+  at.stage.style.setProperty('--wipe', part + '%'); at.stage.classList.toggle('wiped', part > 0);
+}
+at.wipe.addEventListener('input', () => wipe(+at.wipe.value));
 
 // ---- once a film
 function lay(start) {
-  const url = 'data:image/webp;base64,' + start.original;
-  $('.photo').src = $('.thumbnail').src = url;
+  const url = start.original ? 'data:image/webp;base64,' + start.original : '';
+  for (const c of ['.photo', '.thumbnail']) if (url) $(c).src = url; else $(c).removeAttribute('src');
+  at.dial.classList.toggle('linked', !url); begun(start);
   put($('.credit'), start.credit);
-  at.ref.setAttribute('d', path(bytes(start.reference)));
+  at.ref.setAttribute('d', url && path(bytes(start.reference)));
   at.cur.setAttribute('d', '');
-  $('.look').classList.toggle('none', true);
+  at.dial.classList.add('nomap'); $('.bars').setAttribute('d', 'M0 39H256'); wipe(0);
+  at.pick.max = start.lengths.at(-1); at.pick.value = token = Math.min(token, at.pick.max); gazed = '';
   const n = Math.floor(start.decades), y = (i) => PAD.t + (i / start.decades) * (H - PAD.t - PAD.b);
   $('.grid').innerHTML = Array.from({ length: n + 1 }, (_, i) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(i) + '" y2="' + y(i) + '"/>').join('')
     + [1, 2, 4, 8, 16, 32, 64, 128].map((f) => '<text x="' + X(f) + '" y="' + (H - 18) + '">' + f + '</text>').join('')
     + '<text x="' + W / 2 + '" y="' + (H - 3) + '">cycles per picture · a line is a factor of ten in power</text>';
-  element.querySelector('.dial').classList.remove('ready');
+  at.dial.classList.remove('ready');
   scale();
 }
 function bars() {
   const high = Math.max(...film.mass, 1e-6), n = film.mass.length;
   $('.bars').setAttribute('d', film.mass.map((m, i) => 'M' + (i + 0.5) * (256 / n) + ' 40V' + (40 - 36 * m / high).toFixed(1)).join(''));
-  at.pick.max = n; at.pick.value = token = Math.min(token, n);
-  $('.look').classList.remove('none'); gazed = '';
+  at.dial.classList.remove('nomap'); gazed = '';
 }
-const say = (text, bad) => { at.status.classList.toggle('bad', !!bad); put(at.status, text); };
+const say = (text, bad, stay) => { if (stay) news = performance.now() + stay; at.status.classList.toggle('bad', !!bad); put(at.status, text); };
 function ready() {
   if (!film || !(film.mean.have.length + film.sample.have.length)) return;
   const n = film.lengths.length, loaded = film.mean.have.length;
-  $('.dial').classList.add('ready'); at.range.disabled = false;
+  at.dial.classList.add('ready'); at.range.disabled = false;
   for (const m of marks) m.classList.toggle('has', !!(film.mean.at[+m.textContent] || film.sample.at[+m.textContent]));
-  say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are in this page: turning the dial asks the server nothing.');
+  if (performance.now() > news) say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are in this page: turning the dial asks the server nothing.');
+  greet();
 }
 $('.spec').setAttribute('viewBox', '0 0 ' + W + ' ' + H);
 $('.strip svg').setAttribute('viewBox', '0 0 256 40');
-const peek = (on) => at.stage.classList.toggle('peek', on), hold = $('.compare');
+const peek = (on) => at.stage.classList.toggle('peek', on && !!film && !!film.original && !hidden()), hold = $('.compare');
 for (const node of [at.stage, hold]) {
   node.addEventListener('pointerdown', () => peek(true));
   for (const t of ['pointerup', 'pointerleave', 'pointercancel']) node.addEventListener(t, () => peek(false));

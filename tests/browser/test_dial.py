@@ -8,7 +8,7 @@ from tests.browser.drag import drag, percentile
 
 pytestmark = pytest.mark.browser
 PIXELS = """() => { const c = document.querySelector('#dial canvas.pic');
-  const rgba = c.getContext('2d').getImageData(0, 0, 256, 256).data;
+  const rgba = c.getContext('2d').getImageData(0, 0, c.width, c.width).data;
   return Array.from(rgba.filter((_, i) => i % 997 === 0)); }"""
 CURVE = "document.querySelector('#dial .cur').getAttribute('d')"
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
@@ -37,6 +37,7 @@ def photo(tmp_path):
 
 
 def test_the_first_screen_is_alive(page):
+    page.wait_for_function("dial.k > 3", timeout=20_000)
     assert page.evaluate("dial.badge") != ""
     assert len(set(page.evaluate(PIXELS))) > 8
     for selector in ("#dial .stage", "#dial .rail", "#examples"):
@@ -130,3 +131,153 @@ def test_an_example_by_link(browser, address):
     assert page.evaluate("dial.k") == 64
     assert "Michetti" in page.locator("#dial .credit").inner_text()
     page.close()
+
+
+def test_the_first_example_moves_by_itself_until_it_is_touched(page):
+    page.wait_for_function("dial.k > 0 && document.querySelector('#dial .play.on')", timeout=20_000)
+    page.keyboard.press("Shift")
+    stopped = page.evaluate("dial.k")
+    page.wait_for_timeout(700)
+    assert page.evaluate("dial.k") == stopped
+    turn(page, 2)
+    button = page.locator("#dial .play")
+    button.click()
+    page.wait_for_function("dial.k > 2")
+    assert button.get_attribute("aria-label") == "Pause"
+    button.press("Enter")
+    stopped = page.evaluate("dial.k")
+    page.wait_for_timeout(500)
+    assert page.evaluate("dial.k") == stopped
+    turn(page, 200)
+    button.press("Space")
+    page.wait_for_function("dial.k === 256")
+    page.wait_for_function("document.querySelector('#dial .play:not(.on)')")
+
+
+def test_nothing_moves_by_itself_where_motion_is_not_wanted(browser, address):
+    page = browser.new_page(reduced_motion="reduce")
+    page.goto(address)
+    page.wait_for_function("window.dial && dial.loaded.mean > 20", timeout=60_000)
+    page.wait_for_timeout(800)
+    assert page.evaluate("dial.k") == 32
+    page.close()
+
+
+def test_what_a_token_added_is_seen_beside_where_it_looks(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    turn(page, 5)
+    page.check("#dial .att-on")
+    page.locator("#dial .add-on").press("Space")
+    assert not page.is_checked("#dial .att-on"), "one of the two at a time"
+    settle(page)
+    fifth = page.evaluate(PIXELS.replace("pic", "dif"))
+    assert len(set(fifth)) > 8
+    assert "from 4 to 5 tokens" in page.locator("#dial .added").inner_text()
+    page.locator("#dial .pick").fill("9")
+    settle(page)
+    assert page.evaluate(PIXELS.replace("pic", "dif")) != fifth
+    page.uncheck("#dial .add-on")
+    assert not page.locator("#dial .dif").is_visible()
+
+
+def test_the_photo_wipes_over_the_picture(page):
+    over = page.locator("#dial .photo")
+    assert over.evaluate("node => getComputedStyle(node).opacity") == "0"
+    page.locator("#dial .wipe").scroll_into_view_if_needed()
+    box = page.locator("#dial .wipe").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert over.evaluate("node => getComputedStyle(node).opacity") == "1"
+    half = over.evaluate("node => getComputedStyle(node).clipPath")
+    page.keyboard.press("ArrowRight")
+    assert over.evaluate("node => getComputedStyle(node).clipPath") != half
+    page.keyboard.press("Home")
+    assert over.evaluate("node => getComputedStyle(node).opacity") == "0"
+
+
+def uploaded(page, photo, k):
+    """An upload, turned to k, all of it there."""
+    choose_photo(page, photo)
+    page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
+    turn(page, k)
+    page.wait_for_function("dial.done", timeout=120_000)
+
+
+def test_a_link_holds_the_tokens(page, photo, browser, address):
+    uploaded(page, photo, 24)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").press("Enter")
+    page.wait_for_function("document.querySelector('#dial .status').textContent.includes('never the photo')")
+    url = page.evaluate("navigator.clipboard.readText()")
+    assert "#k=24&seed=0&mode=sample&t=" in url
+    page.get_by_label("mean", exact=True).check()
+    settle(page)
+    sent = page.evaluate(PIXELS)
+
+    friend = browser.new_page()
+    friend.goto(url.replace("mode=sample", "mode=mean"))
+    friend.wait_for_function("window.dial && dial.done", timeout=120_000)
+    assert friend.evaluate("[dial.k, dial.badge]") == [24, "mean"]
+    assert friend.evaluate(PIXELS) == sent
+    assert "stayed with the sender" in friend.locator("#dial .credit").inner_text()
+    assert friend.locator("#dial .n-psnr").inner_text() == "\u2013"
+    assert not friend.locator("#dial .thumbnail").is_visible()
+    turn(friend, 25)
+    friend.wait_for_function("location.hash.startsWith('#k=25&')")
+    assert "&t=" in friend.url, "a reload opens the same tokens"
+    friend.close()
+
+
+def test_a_link_brings_its_seed(browser, address):
+    page = browser.new_page()
+    page.goto(address + "?photo=coffee#k=64&seed=7&mode=sample")
+    page.wait_for_function("window.dial && dial.done", timeout=120_000)
+    page.get_by_role("button", name="Seed, steps").click()
+    assert page.get_by_label("Seed").input_value() == "7"
+    assert "seed=7" in page.evaluate("dial.address(true)")
+    page.close()
+
+
+DAMAGE = [lambda t: t[:-30], lambda t: "A" * 50_000, lambda t: t[:99] + "*" + t[100:]]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=["cut", "oversized", "changed"])
+def test_a_damaged_link_is_a_sentence_and_the_page_goes_on(page, photo, browser, damage):
+    uploaded(page, photo, 24)
+    head, tokens = page.evaluate("dial.address(true)").split("&t=")
+    other = browser.new_page()
+    other.goto(head + "&name=1&t=" + damage(tokens))
+    other.get_by_text("This link is damaged").wait_for(timeout=20_000)
+    other.wait_for_function("dial.loaded.mean > 16", timeout=60_000)
+    assert not other.locator("#dial .name").is_visible(), "there is nothing to name"
+    other.close()
+
+
+@pytest.mark.parametrize("example", [True, False])
+def test_name_it(page, photo, browser, example):
+    if not example:
+        uploaded(page, photo, 12)
+    turn(page, 12)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Challenge a friend").click()
+    page.wait_for_function("document.querySelector('#dial .status').textContent.includes('is copied')")
+    url = page.evaluate("navigator.clipboard.readText()")
+
+    friend = browser.new_page(viewport=page.viewport_size)
+    friend.goto(url)
+    friend.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
+    assert friend.evaluate("dial.k") == 1
+    for spoiler in ("#dial .thumbnail", "#dial .pair", "#dial .photo", "#examples"):
+        assert not friend.locator(spoiler).is_visible(), f"{spoiler} gives it away"
+    friend.get_by_role("button", name="One more token").click()
+    friend.get_by_role("button", name="One more token").press("Enter")
+    settle(friend)
+    assert "So far: 3 tokens, 48 bytes" in friend.locator("#dial .said").inner_text()
+    bottom = friend.locator("#dial .know").bounding_box()
+    assert bottom["y"] + bottom["height"] <= friend.viewport_size["height"], "on the first screen"
+    friend.locator("#dial .know").press("Enter")
+    assert "You: 3 tokens, 48 bytes; sender: 12." in friend.locator("#dial .said").inner_text()
+    assert friend.evaluate("dial.k") == 256
+    assert friend.locator("#dial .thumbnail").is_visible() == example
+    assert friend.evaluate("localStorage.getItem('tokendial-rounds')").endswith("3]")
+    assert "k=3&" in friend.evaluate("dial.address(true, { k: 3, name: 1 })")
+    friend.close()

@@ -1,0 +1,39 @@
+"""A link's tokens, as text: what a stranger sent becomes a film without a photo, or one sentence.
+
+The text is `Encoding.to_bytes` in base64url; its version, checksum and the checkpoint's id are in there.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+import tokenizer_core as tc
+from demo.film import Film
+
+LONGEST = 12_000  # characters; all 256 tokens at 8 bits a number take 5,515
+DAMAGED = "This link is damaged or was cut short. Please ask for it once more."
+FOREIGN = "This link was made with other weights than this page has, so its picture cannot be painted here."
+CREDIT = "It stayed with the sender: a link holds only the tokens. So there is nothing to score against."
+
+
+def film(text: object, infos: Mapping[str, tc.ModelInfo]) -> Film:
+    """The film of a link's tokens; the same link is the same film.
+
+    Raises:
+        TokenizerError: the text is damaged, too long, not a whole code, or of weights that are not here.
+    """
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST:
+        raise tc.TokenizerError(DAMAGED)
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        encoding = tc.Encoding.from_bytes(data)
+    except (ValueError, tc.TokenizerError):
+        raise tc.TokenizerError(DAMAGED) from None
+    info = infos.get(encoding.model)
+    if info is None or encoding.checkpoint_id != info.checkpoint_id:
+        raise tc.TokenizerError(FOREIGN)
+    whole = encoding.tokens.shape == (info.lengths[-1], info.numbers_per_token)
+    if not whole or encoding.positions.tolist() != list(range(len(encoding))):
+        raise tc.TokenizerError(DAMAGED)
+    token = hashlib.sha256(data).hexdigest()[:24]
+    return Film(None, info, credit=CREDIT, token=token, encoding=data)

@@ -1,0 +1,63 @@
+// Links, the sweep, and *Name it*.
+const urlsafe = (text) => text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+function address(whole, more) {       // a link that opens anywhere: an example by its name, all else by its tokens
+  whole ||= !film.original;           // but what stands in the address bar never holds a visitor's own photo
+  const url = new URL((whole && film.home) || location.href), q = new URLSearchParams(whole ? { k, seed: film.take.seed, mode, ...more } : { k });
+  if (whole && !film.example) q.set('t', urlsafe(film.tokens || link.get('t')));
+  if (film.example) url.searchParams.set('photo', film.example); else url.searchParams.delete('photo');
+  url.hash = q;
+  return url.href;
+}
+async function share(text, more) {
+  if (!film || !(film.example || film.tokens)) return say('A moment: the tokens are not here yet.');
+  const url = address(true, more);
+  if (navigator.share && matchMedia('(pointer: coarse)').matches) return navigator.share({ text, url }).catch(() => {});
+  try { await navigator.clipboard.writeText(url); } catch { return prompt('Copy this link', url); }
+  say('The link is copied: ' + (film.example ? 'it opens this example' : url.length.toLocaleString('en') + ' characters hold the tokens, never the photo') + '.', false, 5000);
+}
+$('.copy').addEventListener('click', () => share('A picture from its first ' + k + ' tokens'));
+
+// ---- play: one sweep over the rail, as even in octaves as the rail itself
+const SWEEP = 7000, button = $('.play');
+let from = 0, swept = !!location.hash || matchMedia('(prefers-reduced-motion: reduce)').matches;
+const since = (time) => { from = time; button.classList.toggle('on', from > 0); button.setAttribute('aria-label', from ? 'Pause' : 'Play: turn the dial from none to all'); };
+function step(now) {
+  if (!from) return;
+  const part = Math.min(1, Math.max(0, now - from) / SWEEP);
+  set(Math.round(2 ** (part * octave(film.top)) - 1), 'drag');
+  if (part < 1) requestAnimationFrame(step); else stop();
+}
+function play() { if (film) { swept = true; since(performance.now() - (k < film.top ? SWEEP * place(k) : 0)); requestAnimationFrame(step); } }
+function stop() { if (from) { since(0); speak(); settled(); } }
+button.addEventListener('click', () => (from ? stop() : play()));
+for (const t of ['pointerdown', 'keydown', 'wheel']) addEventListener(t, (e) => { swept = true; if (!button.contains(e.target)) stop(); }, { capture: true, passive: true });
+function greet() { if (!swept && film.example && film.mean.have.length >= 17) { set(0, 'drag'); play(); } }   // the first example moves by itself, once
+
+// ---- Name it: a link that hides the photo and starts at one token; whoever sent it needed k of them
+let guess = link.has('name') ? { sender: +link.get('k') | 0, most: 1, film: '', known: false } : null;
+const hidden = () => !!guess && !guess.known, num = (n) => n + (n === 1 ? ' token' : ' tokens');
+k = guess ? 1 : link.has('k') ? +link.get('k') | 0 : k;
+function begun(start) {               // a new film: is it still the one to be named?
+  if (guess) guess.film ||= start.token;
+  if (guess && (guess.film !== start.token || (start.example && link.has('t')))) guess = null;
+  $('.name').hidden = !guess; at.dial.classList.toggle('guess', hidden());
+}
+function judge() {
+  if (guess.known) return;
+  guess.most = Math.max(guess.most, k);
+  put(at.said, 'Name it! A photo hides in ' + num(film.top) + '. Add tokens until you know what it is.\nSo far: ' + num(guess.most) + ', ' + guess.most * film.bytes + ' bytes.');
+}
+function known() {
+  guess.known = true; at.dial.classList.remove('guess'); at.dial.classList.add('known');
+  let rounds = [];
+  try { rounds = JSON.parse(localStorage.getItem('tokendial-rounds') || '[]'); localStorage.setItem('tokendial-rounds', JSON.stringify(rounds = [...rounds, guess.most].slice(-99))); } catch { /* a browser that keeps nothing */ }
+  put(at.said, 'You: ' + num(guess.most) + ', ' + guess.most * film.bytes + ' bytes; sender: ' + guess.sender + '.\n' + (guess.most < guess.sender ? 'You win.' : guess.most > guess.sender ? 'The sender wins.' : 'A draw.')
+    + (rounds.length > 1 ? ' Your ' + rounds.length + ' rounds on this device: ' + (rounds.reduce((a, b) => a + b) / rounds.length).toFixed(1) + ' tokens on average.' : ''));
+  set(film.top); settled();
+  $('.challenge').focus();
+}
+$('.more').addEventListener('click', () => { set(k + 1); settled(); }); $('.know').addEventListener('click', known);
+$('.challenge').addEventListener('click', () => { const count = guess ? guess.most : k; share('Name it! I needed ' + num(count) + '. And you?', { k: count, name: 1 }); });
+
+scale();
+trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', seed: +link.get('seed') || 0, ticket: dial.ticket() });

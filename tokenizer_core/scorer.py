@@ -1,0 +1,37 @@
+"""Many pictures of one photo, scored against it: what belongs to the original alone is computed once.
+
+The mathematics is that of `metrics` and `spectrum`; this room only remembers. Neighbours: those two; `tally`
+scores many photos.
+"""
+
+from typing import NamedTuple
+
+from tokenizer_core.metrics import local_moments, psnr_batch, ssim_of
+from tokenizer_core.photo import Picture
+from tokenizer_core.spectrum import Spectrum, spectrum_of
+
+
+class Score(NamedTuple):
+    """PSNR in dB (infinite if equal), SSIM up to 1, and the picture's own spectrum."""
+
+    psnr: float
+    ssim: float
+    spectrum: Spectrum
+
+
+class Scorer:
+    """Scores pictures of an original's size against it; equals `psnr`, `ssim` and `power_spectrum`.
+
+    Args:
+        original: what the pictures should be.
+    """
+
+    def __init__(self, original: Picture) -> None:
+        self._pixels = original.to_pixels()
+        self._moments = local_moments(self._pixels)
+
+    def __call__(self, picture: Picture) -> Score:
+        """The score of one picture."""
+        pixels = picture.to_pixels()
+        similarity = ssim_of(local_moments(pixels), self._moments).item()
+        return Score(psnr_batch(pixels, self._pixels).item(), similarity, spectrum_of(pixels))
