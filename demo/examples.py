@@ -48,14 +48,10 @@ def film(name: str, info: tc.ModelInfo, token: str) -> Film:
 
 
 def fill(film: Film, data: bytes) -> Film:
-    """Put a cache's contents into a film, unless they are of other weights or another packing."""
+    """Put a cache's contents into a film, unless they are of other weights."""
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
         about = json.loads(stored["about"].tobytes())
         if about["checkpoint_id"] != film.info.checkpoint_id or about["model"] != film.info.name:
-            return film
-        try:
-            tc.Encoding.from_bytes(stored["tokens"].tobytes())
-        except tc.TokenizerError:  # packed by another version: the page decodes anew
             return film
         film.encoding = stored["tokens"].tobytes()
         if stored["attention"].size:

@@ -41,7 +41,7 @@ def models(tokens: int = 256) -> list[tc.ModelInfo]:
     return [info(tokens=tokens), info("pca", 64, generative=False)]
 
 
-class StandIn:
+class StandIn(tc.Tokenizer):
     """Blur as a tokenizer. The tokens are signs (they survive packing): the bits of a tiny picture."""
 
     def __init__(self, about: tc.ModelInfo | None = None, device: str = "cpu", seconds: float = 0.0):
@@ -70,10 +70,6 @@ class StandIn:
         bits = (encoding.tokens.ravel()[: self.side**2 * 12] > 0).reshape(-1, 4)
         small = (bits @ np.array([8, 4, 2, 1])).reshape(self.side, self.side, 3) * 17
         return Image.fromarray(small.astype(np.uint8)).resize((256, 256), Image.Resampling.BICUBIC)
-
-    def decode(self, encoding, length=None, **options) -> tc.Picture:
-        """One length."""
-        return next(self.decode_many(encoding, [length or 0], **options))[1]
 
     def decode_many(
         self, encoding, lengths, *, steps=None, guidance_scale=None, seed=0, batch=None

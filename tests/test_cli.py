@@ -18,7 +18,7 @@ OPTIONS = {
     "models": "",
     "encode": "PHOTO -o --output --model --device",
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device",
-    "evaluate": "PHOTOS --lengths --steps --limit --judge --plot --seed --seeds --model --device --json",
+    "evaluate": "PHOTOS --lengths --steps --limit --judge --seed --seeds --model --device --json",
     "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device",
     "bench": "--model --device --json",
     "train": "rest",
@@ -120,11 +120,8 @@ def test_models_lists_the_catalog(capsys):
 def test_evaluate_prints_a_table_and_writes_json(stand_in, photo, tmp_path, capsys):
     report = tmp_path / "out.json"
     command = ["evaluate", str(photo.parent), "--lengths", "1,16", "--steps", "1,2", "--limit", "1"]
-    plot = tmp_path / "out.png"
-    assert main([*command, "--json", str(report), "--seeds", "2", "--plot", str(plot)]) == 0
+    assert main([*command, "--json", str(report), "--seeds", "2"]) == 0
     assert "seed 0 (2 a photo)" in capsys.readouterr().out
-    with Image.open(plot) as figure:
-        assert figure.width > 500
     rows = json.loads(report.read_text())["rows"]
     assert [(row["steps"], row["length"]) for row in rows] == [(1, 1), (1, 16), (2, 1), (2, 16)]
     for row in rows:
@@ -133,7 +130,6 @@ def test_evaluate_prints_a_table_and_writes_json(stand_in, photo, tmp_path, caps
     _expect_sentence(["evaluate", str(tmp_path / "nowhere"), "--limit", "1"], capsys, tmp_path)
     _expect_sentence(["evaluate", str(photo.parent), "--lengths", "257"], capsys, tmp_path)
     _expect_sentence([*command, "--seeds", "0"], capsys, tmp_path)
-    _expect_sentence([*command, "--plot", str(tmp_path / "no/such.png")], capsys, tmp_path)
     _expect_sentence(["judge", str(photo.parent), "--free", str(photo.parent)], capsys, tmp_path)
 
 

@@ -155,7 +155,6 @@ def test_samples_of_more_seeds_leave_the_mean_alone(tokenizer: LinearTokenizer, 
     one, two = (evaluate(tokenizer, photos, [4], [1, 8], seeds=seeds) for seeds in (1, 2))
     assert one.rows == two.rows  # pca's pictures have no seed
     assert json.loads(two.to_json())["seeds"] == 2
-    assert set(two.curves()) == {"1 step", "8 steps"}
 
 
 def test_an_interval_is_as_wide_as_the_normal_one() -> None:

@@ -40,8 +40,7 @@ def run(options: BundleRun) -> Path:
     values = load_file(options.autoencoder)
     if options.before is not None:
         before = load_file(options.before)
-        mixed = {k: before[k].float().lerp(v.float(), options.share) for k, v in values.items() if v.dim()}
-        values |= mixed
+        values |= {k: before[k].float().lerp(v.float(), options.share) for k, v in values.items() if v.dim()}
     tensors = {f"autoencoder.{k}": v for k, v in values.items()}
     tensors |= load_file(options.flow)
     names = ("autoencoder", "encoder", "decoder")

@@ -51,7 +51,6 @@ def add_verbs(subparsers: Any) -> None:
     evaluate.add_argument("--steps", type=_numbers, default=(1, 8), help="default: 1,8")
     evaluate.add_argument("--limit", type=int, help="only the first so many photos, by name")
     evaluate.add_argument("--judge", action="store_true", help="also measure features and labels (slow)")
-    evaluate.add_argument("--plot", metavar="PICTURE", help="draw the figures there, with intervals")
     _add_seed(evaluate)
     _add_seeds(evaluate)
     _add_model(evaluate)
@@ -164,10 +163,6 @@ def _evaluate(args: argparse.Namespace) -> None:
     report = tc.evaluate(tokenizer, args.photos, lengths, args.steps, judge=judge, **options)
     print(report.table())
     _write_json(args.json, report)
-    if args.plot is not None:
-        from tokenizer_core.figure import draw_curves
-
-        _write(args.plot, lambda path: draw_curves(path, report.table().split(";")[0], report.curves()))
 
 
 def _judge(args: argparse.Namespace) -> None:

@@ -19,6 +19,11 @@ def _require(condition: bool, sentence: str) -> None:
         raise TokenizerError(sentence)
 
 
+def _require_heads(width: int, what: str) -> None:
+    whole = width % 64 == 0 or width in (16, 32)
+    _require(whole, f"{what} width {width} must be a multiple of 64.")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AutoencoderConfig:
     """Convolutional autoencoder, one entry a level from 1/2 of the picture's resolution down to 1/16."""
@@ -64,10 +69,7 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
-        _require(
-            self.width % 64 == 0 or self.width in (16, 32),
-            f"encoder width {self.width} must be a multiple of 64.",
-        )
+        _require_heads(self.width, "encoder")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,10 +82,7 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
-        _require(
-            self.width % 64 == 0 or self.width in (16, 32),
-            f"decoder width {self.width} must be a multiple of 64.",
-        )
+        _require_heads(self.width, "decoder")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -70,13 +70,6 @@ class Report:
         """The report as JSON; `rows` has one object a length and steps."""
         return json.dumps({**asdict(self), "rows": [row.to_dict() for row in self.rows]}, indent=1)
 
-    def curves(self) -> dict[str, dict[int, Measures]]:
-        """The measures by steps, then by length: what `figure.draw_curves` takes."""
-        curves: dict[str, dict[int, Measures]] = defaultdict(dict)
-        for row in self.rows:
-            curves[f"{row.steps} step{'s' * (row.steps > 1)}"][row.length] = row.measures
-        return curves
-
     def table(self) -> str:
         """The report as text: what was measured, then a line a length and steps."""
         steps = ", ".join(str(step) for step in dict.fromkeys(row.steps for row in self.rows))

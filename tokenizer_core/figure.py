@@ -1,4 +1,4 @@
-"""One figure of curves over the number of tokens: what `evaluate --plot` and `judge` draw.
+"""One figure of curves over the number of tokens: what `judge` draws.
 
 Neighbours: `tally` (the measures). matplotlib is imported when a figure is drawn.
 """

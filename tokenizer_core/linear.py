@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tokenizer_core.attention import AttentionMaps
 from tokenizer_core.catalog import ModelInfo
 from tokenizer_core.checkpoints import Checkpoint, fill
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.interface import Tokenizer
 from tokenizer_core.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.tokens import Encoding
 
@@ -41,7 +41,7 @@ def from_rows(rows: Float[Tensor, "B V"]) -> Float[Tensor, "B 3 256 256"]:
     return F.interpolate(small, size=(SIZE, SIZE), mode="bicubic", align_corners=False)
 
 
-class LinearTokenizer:
+class LinearTokenizer(Tokenizer):
     """The linear tokenizer behind the interface that every tokenizer has.
 
     Args:
@@ -102,19 +102,6 @@ class LinearTokenizer:
         tokens = numbers.view(self.num_tokens, WIDTH).cpu().numpy()
         return Encoding(tokens, np.arange(self.num_tokens), self.info.checkpoint_id, self.info.name)
 
-    def decode(
-        self,
-        encoding: Encoding,
-        length: int | None = None,
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-    ) -> Picture:
-        """The picture in the first `length` tokens (all that are held if None); see `decode_many`."""
-        wanted = len(encoding.tokens) if length is None else length
-        return next(iter(self.decode_many(encoding, [wanted])))[1]
-
     def decode_many(
         self,
         encoding: Encoding,
@@ -141,7 +128,7 @@ class LinearTokenizer:
         Raises:
             TokenizerError: tokens of another model, or a length that is not held.
         """
-        self._check(encoding, lengths)
+        self.check(encoding, lengths)
         return self._pictures(encoding, list(lengths), batch or max(len(lengths), 1))
 
     @torch.no_grad()
@@ -155,32 +142,6 @@ class LinearTokenizer:
             pixels = from_rows(numbers.flatten(1) * self.deviations @ self.components + self.mean)
             for length, one in zip(some, pixels, strict=True):
                 yield length, Picture.from_pixels(one)
-
-    def _check(self, encoding: Encoding, lengths: Sequence[int]) -> None:
-        if encoding.checkpoint_id != self.info.checkpoint_id or encoding.model != self.info.name:
-            raise TokenizerError(f"These tokens were not made by these weights of {self.info.name}.")
-        held = len(encoding.tokens)
-        last = int(encoding.positions.max()) if held else 0
-        if encoding.tokens.shape[1:] != (WIDTH,) or last >= self.num_tokens:
-            raise TokenizerError(f"These tokens do not fit the model {self.info.name}.")
-        for length in lengths:
-            if not 0 <= length <= held:
-                raise TokenizerError(f"The length {length} is out of range; here it is 0 to {held}.")
-
-    def attention(
-        self,
-        encoding: Encoding,
-        direction: str = "read",
-        layer: int | None = None,
-        length: int | None = None,
-        seed: int = 0,
-    ) -> AttentionMaps:
-        """There is none.
-
-        Raises:
-            TokenizerError: always.
-        """
-        raise TokenizerError(f"The model {self.info.name} has no attention: its tokens look at every pixel.")
 
 
 def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:

@@ -9,7 +9,7 @@ Source: nested dropout, Rippel et al. (arXiv 1402.0915), over causal tokens, Sem
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Generator, Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
@@ -18,8 +18,7 @@ def draw_lengths(
     count: int, num_tokens: int, generator: Generator, share_uniform: float, share_empty: float
 ) -> Int[Tensor, " B"]:
     """Prefix lengths for nested dropout: log-uniform or uniform on 1..num_tokens, and a share of 0."""
-    draws: Float[Tensor, "3 B"] = torch.rand(3, count, generator=generator, device=generator.device)
-    u, *coins = draws
+    u, *coins = torch.rand(3, count, generator=generator, device=generator.device)
     logarithmic = torch.exp(u * math.log(num_tokens + 1)).floor()
     uniform = (u * num_tokens).floor() + 1
     k = torch.where(coins[0] < share_uniform, uniform, logarithmic).clamp(1, num_tokens)

@@ -22,6 +22,7 @@ from tokenizer_core.decoder import FlowDecoder, TokenContext
 from tokenizer_core.devices import fastest_dtype
 from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.interface import Tokenizer
 from tokenizer_core.masks import prefix_mask
 from tokenizer_core.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.sampler import draw_noise, sample
@@ -31,7 +32,7 @@ REMEMBERED = 8  # photos whose keys and values (4 MB each) and latents stay
 LARGEST_STEPS = 1000
 
 
-class FlowTokenizer:
+class FlowTokenizer(Tokenizer):
     """Autoencoder, token encoder and flow decoder of one checkpoint.
 
     Args:
@@ -107,20 +108,6 @@ class FlowTokenizer:
         pixels = picture.to_pixels().to(self.device, self._dtype, memory_format=torch.channels_last)
         return latent_to_sequence(self.autoencoder.encode(pixels))
 
-    def decode(
-        self,
-        encoding: Encoding,
-        length: int | None = None,
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-    ) -> Picture:
-        """The picture in the first `length` tokens (all that are held if None); see `decode_many`."""
-        wanted = len(encoding) if length is None else length
-        many = self.decode_many(encoding, [wanted], steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return next(iter(many))[1]
-
     def decode_many(
         self,
         encoding: Encoding,
@@ -147,7 +134,7 @@ class FlowTokenizer:
         Raises:
             TokenizerError: tokens of another model, or a length, steps or scale out of range.
         """
-        self._check(encoding, lengths)
+        self.check(encoding, lengths)
         steps = self.config.sampler.steps if steps is None else steps
         scale = self.config.sampler.guidance_scale if guidance_scale is None else guidance_scale
         if not 1 <= steps <= LARGEST_STEPS:
@@ -203,7 +190,7 @@ class FlowTokenizer:
             TokenizerError: direction, layer or length is out of range, or the photo is not remembered.
         """
         length = len(encoding) if length is None else length
-        self._check(encoding, [length])
+        self.check(encoding, [length])
         layers = {"read": self.info.layers_read, "write": self.info.layers_write}
         if direction not in layers:
             raise TokenizerError('The direction must be "read" or "write".')
@@ -239,18 +226,6 @@ class FlowTokenizer:
     def _noise(self, seed: int) -> Tensor:
         shape = self.config.autoencoder
         return draw_noise(seed, shape.latent_size**2, shape.latent_channels).to(self.device)
-
-    def _check(self, encoding: Encoding, lengths: Sequence[int]) -> None:
-        if encoding.checkpoint_id != self.info.checkpoint_id or encoding.model != self.info.name:
-            raise TokenizerError(f"These tokens were not made by these weights of {self.info.name}.")
-        sizes, last = self.config.encoder, int(encoding.positions.max()) if len(encoding) else 0
-        if encoding.tokens.shape[1:] != (sizes.token_width,) or last >= sizes.num_tokens:
-            raise TokenizerError(f"These tokens do not fit the model {self.info.name}.")
-        if not np.isfinite(encoding.tokens).all():
-            raise TokenizerError("These tokens hold values that are not numbers.")
-        for length in lengths:
-            if not 0 <= length <= len(encoding):
-                raise TokenizerError(f"The length {length} is out of range; here it is 0 to {len(encoding)}.")
 
 
 class Recent(OrderedDict):
