@@ -162,7 +162,7 @@ def test_guidance_1_asks_only_once_a_step(tokenizer, encoding, monkeypatch):
     assert lengths == [4, 4, 4]
     lengths.clear()
     tokenizer.decode(encoding, 4, steps=3, guidance_scale=2.0)
-    assert lengths == [4, 0] * 3
+    assert lengths == [4, 4, 0, 4, 0], "guided in the middle of the path"
 
 
 def test_pictures_come_from_packed_bytes_too(tokenizer, encoding):

@@ -1,7 +1,8 @@
 """From noise to a latent along the rectified flow: one step is the mean, several are a sample.
 
 A sampler is a free function over the decoder; it draws nothing. Guidance is against the empty prefix
-(classifier-free guidance, arXiv 2207.12598): x = x_empty + scale (x_tokens - x_empty).
+(classifier-free guidance, arXiv 2207.12598): x = x_empty + scale (x_tokens - x_empty), and only in the middle
+of the path (arXiv 2404.07724), which takes fewer forwards.
 """
 
 from itertools import pairwise
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from tokenizer_core.decoder import FlowDecoder, TokenContext
 from tokenizer_core.flow import euler_step, second_order, time_grid
+
+GUIDED = 0.3, 0.95  # times with guidance
 
 
 def draw_noise(seed: int, num_patches: int, latent_channels: int) -> Float[Tensor, "1 N C"]:
@@ -30,14 +33,14 @@ def sample(
     guidance_scale: float = 1.0,
     time_shift: float = 1.0,
 ) -> Float[Tensor, "B N C"]:
-    """Second-order multistep solution from t=1 to t=0: one forward a step, two with guidance.
+    """Second-order multistep solution from t=1 to t=0: one forward a step, two where it is guided.
 
     Args:
         decoder: the network.
         context: keys and values of the tokens, batch B.
         noise: x_t at t=1.
         keep_mask: which tokens each item of the batch sees; None is all.
-        steps: forward passes (twice as many with guidance); 1 gives the posterior mean and ignores guidance.
+        steps: forward passes (twice as many where guided); 1 gives the posterior mean and ignores guidance.
         guidance_scale: 1 is off.
         time_shift: see `flow.time_grid`.
 
@@ -47,9 +50,9 @@ def sample(
     Source: DPM-Solver++ 2M (arXiv 2211.01095); with 8 steps it keeps more texture than Euler with 25.
     """
     times = time_grid(steps, time_shift)
-    scale = 1.0 if steps == 1 else guidance_scale
     x_t, x_before, t_before = noise, noise, 1.0
     for t, t_next in pairwise(times):
+        scale = guidance_scale if GUIDED[0] <= t <= GUIDED[1] else 1.0  # never at t=1, so never for a mean
         x = _predict(decoder, context, x_t, t, keep_mask, scale)
         x_t = euler_step(second_order(x, x_before, t_before, t, t_next), x_t, t, t_next)
         x_before, t_before = x, t
@@ -68,5 +71,4 @@ def _predict(
     with_tokens = decoder(x_t, time, context, keep_mask)
     if guidance_scale == 1:
         return with_tokens
-    without = decoder(x_t, time, context.first(0))
-    return without + guidance_scale * (with_tokens - without)
+    return torch.lerp(decoder(x_t, time, context.first(0)), with_tokens, guidance_scale)
