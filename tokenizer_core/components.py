@@ -31,7 +31,7 @@ class Components:
 
 
 @torch.no_grad()
-def fit_pca(chunks: Iterable[Float[Tensor, "B 3 S S"]], count: int = 1024, seed: int = 0) -> Components:
+def fit_pca(chunks: Iterable[Float[Tensor, "_ 3 S S"]], count: int = 1024, seed: int = 0) -> Components:
     """Principal components of small pictures and their mirror images.
 
     Args:
