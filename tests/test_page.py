@@ -12,7 +12,7 @@ from PIL import Image
 
 import tokenizer_core as tc
 from demo import examples, handlers, links
-from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder
+from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder, small_parts
 from demo.studio import Studio
 from tests.stand_in import StandIn, models
 
@@ -72,6 +72,13 @@ def test_the_length_at_the_dial_comes_first_and_alone(studio, tmp_path):
     assert [(mode, k) for mode, k, *_ in first] == [("mean", 13)]
     found = collect(messages)
     assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1)) - {13}
+
+
+def test_a_plan_in_small_parts_is_the_plan():
+    sample = Take("sample", 8, 0)
+    parts = list(small_parts([(MEAN, [5, 0, 1, 2, 3, 4]), (MEAN, [6, 7, 8, 9, 10]), (sample, [0, 1])]))
+    assert [lengths for ((_, lengths),) in parts] == [[5], [0, 1, 2, 3], [4], [6, 7, 8, 9], [10], [0], [1]]
+    assert list(small_parts([(MEAN, [])])) == []
 
 
 def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(studio, tmp_path):
