@@ -327,6 +327,37 @@ def test_after_a_bad_link_the_page_goes_on(studio):
 
 
 @pytest.mark.slow
+def test_a_link_shows_what_its_sender_saw_with_the_bundled_weights():
+    """The tokens are the same, a mean differs by its batch's rounding at most, a sample not at all."""
+    form, shown = ("prefix-flow-256", 2, 3, 0.5, 0.5, 1), []
+
+    def frames_of(studio, start):
+        pictures = {}
+        for message in start(studio):
+            pictures |= {(mode, k): base64.b64decode(webp) for mode, k, webp, *_ in message.get("frames", ())}
+            if len(pictures) >= 9:
+                break
+        (film,) = studio.films.films.values()
+        ask = {"token": film.token, "mode": "sample", "steps": 2, "seed": 3, "counts": [24]}
+        shown.append((film.encoding, pictures, handlers.frames(studio, ask)[0][2]))
+        return film
+
+    sender, friend = (Studio(tc.load, tc.catalog()) for _ in range(2))
+    about, ticket = examples.EXAMPLES[1], {"run": 1, "k": 24}
+    film = frames_of(sender, lambda s: handlers.upload(s, "a", ticket, form, str(about.photo)))
+    text = base64.urlsafe_b64encode(film.encoding).decode()
+    frames_of(friend, lambda s: handlers.link(s, "b", ticket | {"k": 5}, form, text, about.name))
+    (tokens, means, sample), (same_tokens, same_means, same_sample) = shown
+    assert tokens == same_tokens
+    assert sample == same_sample
+    both = sorted(set(means) & set(same_means))
+    assert len(both) >= 5
+    for key in both:
+        one, two = (np.asarray(Image.open(io.BytesIO(m[key])), np.float64) for m in (means, same_means))
+        assert np.square(one - two).mean() < 255**2 / 10**4, "40 dB, with the WebP's own rounding"
+
+
+@pytest.mark.slow
 def test_the_examples_are_of_the_bundled_weights():
     (info,) = [i for i in tc.catalog() if i.name == "prefix-flow-256"]
     for about in examples.EXAMPLES:
