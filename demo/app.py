@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the import: no call to another host
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch, see cli.py
 
 import gradio as gr
 from gradio.components import Component

@@ -213,10 +213,15 @@ class Films:
 
 
 def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
-    """A plan in pieces of a few lengths, so that others get the processor in between; one length first."""
+    """A plan in pieces of a few means or one sample, so that others get the processor in between.
+
+    The first length goes alone: it is the one that is looked at. A sample that was decoded alone is the same
+    to the last bit as one that is asked for where a dial rests.
+    """
     for number, (take, lengths) in enumerate(plan):
-        cuts = [0, *range(1 if number == 0 else size, len(lengths), size), len(lengths)]
-        yield from ([(take, lengths[a:b])] for a, b in itertools.pairwise(cuts))
+        step = size if take == MEAN else 1
+        cuts = [0, *range(step if number else 1, len(lengths), step), len(lengths)]
+        yield from ([(take, lengths[a:b])] for a, b in itertools.pairwise(cuts) if a < b)
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:

@@ -191,14 +191,15 @@ def recorded(studio: Studio, film: Film, part: list, live: Callable[[], bool]) -
 
 def batched(run: int, sample: Take, frames: Iterator[tuple], sent: set) -> Iterator[dict]:
     """Messages of at most 16 frames or 0.1 s; a frame goes once, and only the mean and this take."""
-    batch, since = [], time.monotonic()
+    batch, since = [], 0.0
     for take, k, frame in frames:
         if (take, k) not in sent and take in (MEAN, sample):
             sent.add((take, k))
+            since = since if batch else time.monotonic()
             batch.append(pack_frame(take.mode, k, frame))
         if batch and (len(batch) == 16 or time.monotonic() - since > 0.1):
             yield {"run": run, "frames": batch}
-            batch, since = [], time.monotonic()
+            batch = []
     if batch:
         yield {"run": run, "frames": batch}
 

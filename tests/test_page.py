@@ -12,7 +12,7 @@ from PIL import Image
 
 import tokenizer_core as tc
 from demo import examples, handlers, links
-from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder
+from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder, small_parts
 from demo.studio import Studio
 from tests.stand_in import StandIn, models
 
@@ -72,6 +72,13 @@ def test_the_length_at_the_dial_comes_first_and_alone(studio, tmp_path):
     assert [(mode, k) for mode, k, *_ in first] == [("mean", 13)]
     found = collect(messages)
     assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1)) - {13}
+
+
+def test_a_plan_in_small_parts_is_the_plan():
+    sample = Take("sample", 8, 0)
+    parts = list(small_parts([(MEAN, [5, 0, 1, 2, 3, 4]), (MEAN, [6, 7, 8, 9, 10]), (sample, [0, 1])]))
+    assert [lengths for ((_, lengths),) in parts] == [[5], [0, 1, 2, 3], [4], [6, 7, 8, 9], [10], [0], [1]]
+    assert list(small_parts([(MEAN, [])])) == []
 
 
 def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(studio, tmp_path):
@@ -320,6 +327,37 @@ def test_after_a_bad_link_the_page_goes_on(studio):
         found = open_link(studio, GOOD[:-9])
     assert found["start"]["example"] == examples.EXAMPLES[0].name
     assert found["done"]
+
+
+@pytest.mark.slow
+def test_a_link_shows_what_its_sender_saw_with_the_bundled_weights():
+    """The tokens are the same, a mean differs by its batch's rounding at most, a sample not at all."""
+    form, shown = ("prefix-flow-256", 2, 3, 0.5, 0.5, 1), []
+
+    def frames_of(studio, start):
+        pictures = {}
+        for message in start(studio):
+            pictures |= {(mode, k): base64.b64decode(webp) for mode, k, webp, *_ in message.get("frames", ())}
+            if len(pictures) >= 9:
+                break
+        (film,) = studio.films.films.values()
+        ask = {"token": film.token, "mode": "sample", "steps": 2, "seed": 3, "counts": [24]}
+        shown.append((film.encoding, pictures, handlers.frames(studio, ask)[0][2]))
+        return film
+
+    sender, friend = (Studio(tc.load, tc.catalog()) for _ in range(2))
+    about, ticket = examples.EXAMPLES[1], {"run": 1, "k": 24}
+    film = frames_of(sender, lambda s: handlers.upload(s, "a", ticket, form, str(about.photo)))
+    text = base64.urlsafe_b64encode(film.encoding).decode()
+    frames_of(friend, lambda s: handlers.link(s, "b", ticket | {"k": 5}, form, text, about.name))
+    (tokens, means, sample), (same_tokens, same_means, same_sample) = shown
+    assert tokens == same_tokens
+    assert sample == same_sample
+    both = sorted(set(means) & set(same_means))
+    assert len(both) >= 5
+    for key in both:
+        one, two = (np.asarray(Image.open(io.BytesIO(m[key])), np.float64) for m in (means, same_means))
+        assert np.square(one - two).mean() < 255**2 / 10**4, "40 dB, with the WebP's own rounding"
 
 
 @pytest.mark.slow

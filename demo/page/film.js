@@ -2,7 +2,7 @@
 // gr.HTML runs this once, followed by views.js, rail.js and share.js, with element, props, server, trigger, watch.
 const $ = (selector) => element.querySelector(selector);
 const LADDER = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
-let run = 0;              // the newest thing that the visitor asked for; messages of other runs are dropped
+let chain = Promise.resolve(), run = 0;              // the newest thing that the visitor asked for; messages of other runs are dropped
 let film = null;          // what begin() makes
 const link = new URLSearchParams(location.hash.slice(1));   // what the address said when the page was opened
 let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, news = 0;   // news: until then the status line keeps its words
@@ -76,7 +76,6 @@ async function receive(v) {
   if (v.frames) await add(v.frames, v.run);
   if (v.done && v.run === run) { await repair(v.all); film.done = true; ready(); }
 }
-let chain = Promise.resolve();
 watch('value', () => { const v = props.value; chain = chain.then(() => receive(v)).catch((e) => say('A picture could not be read: ' + e.message, true)); });
 
 // ---- where the dial rests, the exact sample is asked for (on a GPU the film brings it anyway)

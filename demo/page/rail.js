@@ -1,7 +1,6 @@
 // The rail: a logarithmic scale for the finger over a native range for keyboard and screen reader.
-let marks = [];
+let marks = [], settle = 0, box = null;   // box: where the rail is, measured when it is touched
 const place = (length) => octave(length) / octave(film ? film.top : 256);          // length -> 0..1
-let box = null;                       // where the rail is, measured when it is touched
 const fromX = (x) => { const p = Math.min(1, Math.max(0, (x - box.left) / box.width)); return Math.round(2 ** (p * octave(film.top)) - 1); };
 function scale() {                                                                  // marks 0, 1, 2, 4, ... and the longest
   const top = film ? film.top : 256, all = [0];
@@ -20,7 +19,6 @@ function set(next, how) {
   ask();
 }
 function speak() { at.range.value = k; at.range.setAttribute('aria-valuetext', k === 1 ? '1 token' : k + ' tokens'); }
-let settle = 0;
 function settled() {                  // only when the visitor stops
   clearTimeout(settle);
   settle = setTimeout(() => {
