@@ -40,6 +40,7 @@ k = guess ? 1 : link.has('k') ? +link.get('k') | 0 : k;
 function begun(start) {               // a new film: is it still the one to be named?
   if (guess) guess.film ||= start.token;
   if (guess && (guess.film !== start.token || (start.example && link.has('t')))) guess = null;
+  if (start.original && !start.example && k < 2) k = 32;     // nobody's own photo begins with nothing to see
   $('.name').hidden = !guess; at.dial.classList.toggle('guess', hidden());
 }
 function judge() {
