@@ -264,8 +264,8 @@ def test_averages_follow_the_weights() -> None:
 
 def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
     pixels, other = torch.rand(2, 2, 3, 64, 64, generator=generator) * 2 - 1
-    assert losses.feature_loss(judge, pixels, pixels).tolist() == [0, 0]
-    assert losses.feature_loss(judge, pixels, other).min() > 0.01
+    assert losses.feature_loss(judge, pixels, pixels) == 0
+    assert losses.feature_loss(judge, pixels, other) > 0.01
     one_off = torch.stack([pixels[0] + 0.1, pixels[1] + 0.2])  # 26.0 and 20.0 dB
     assert losses.log_error(one_off, pixels) == pytest.approx(np.log([0.012, 0.042]).mean(), abs=1e-4)
     assert losses.local_spectrum_loss(pixels, pixels) == 0

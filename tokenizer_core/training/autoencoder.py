@@ -61,7 +61,7 @@ class _Trainer(Run[AutoencoderRun]):
 
     def _parts(self, pixels: Tensor, noise: Tensor) -> Values:
         made = self.network.decode(self.network.encode(pixels) + noise)
-        features = feature_loss(self.classifier, made, pixels).mean()
+        features = feature_loss(self.classifier, made, pixels)
         return {
             "l1": F.l1_loss(made.float(), pixels),
             "log_error": log_error(made, pixels),

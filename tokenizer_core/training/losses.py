@@ -18,8 +18,8 @@ LEAST_ERROR = 2e-3  # 33 dB: a flat picture that is nearly right does not rule a
 
 def feature_loss(
     classifier: LiteClassifier, pixels: Float[Tensor, "B 3 H W"], target: Float[Tensor, "B 3 H W"]
-) -> Float[Tensor, " B"]:
-    """Squared difference of feature maps relative to the target's own power, averaged over scales, by photo.
+) -> Float[Tensor, ""]:
+    """Squared difference of feature maps relative to the target's own power, averaged over scales.
 
     Source: arXiv 1603.08155.
     """
@@ -27,9 +27,7 @@ def feature_loss(
         wanted = [f.float() for f in classifier.pyramid(target)]
     scales = [f.pow(2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-4 for f in wanted]
     triples = zip(classifier.pyramid(pixels), wanted, scales, strict=True)
-    return torch.stack(
-        [((got.float() - f) / scale).pow(2).mean((1, 2, 3)) for got, f, scale in triples]
-    ).mean(0)
+    return torch.stack([((got.float() - f) / scale).pow(2).mean() for got, f, scale in triples]).mean()
 
 
 def log_error(pixels: Float[Tensor, "B 3 H W"], target: Float[Tensor, "B 3 H W"]) -> Float[Tensor, ""]:

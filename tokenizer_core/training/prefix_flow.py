@@ -166,7 +166,7 @@ class _Trainer(Run[PrefixFlowRun]):
     def _seen(self, x: Tensor, pixels: Tensor) -> Values:
         """Losses in pixels: the first half of `x` are means (t=1), the other half later predictions."""
         (means, later), wanted = self.decode(sequence_to_latent(x)).chunk(2), pixels.chunk(2)
-        features = feature_loss(self.classifier, later, wanted[1]).mean()
+        features = feature_loss(self.classifier, later, wanted[1])
         return {"log_error": log_error(means, wanted[0]), "features": features}
 
     def snapshot(self, pictures: int = 50) -> Path:

@@ -46,7 +46,7 @@ class DecoderSharpener:
         )
         self.balance = torch.tensor(0.1, device=run.place.device)
         self.decode = run.place.compiled(decoder)
-        self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair).mean())
+        self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair))
         self.judged: Pairs | None = None  # real and made pictures of the last batch
 
     def fit(self, draw: Callable[[], dict[str, Pairs]]) -> None:
