@@ -192,7 +192,7 @@ class Film:
 
 
 class Films:
-    """The films of all visitors, by a token nobody can guess; the least recently used goes first."""
+    """The films of all visitors, by a token that none but they, or who has the link, can know."""
 
     def __init__(self, limit: int = 32):
         self.limit, self.films = limit, OrderedDict[str, Film]()

@@ -1,4 +1,4 @@
-"""The latent decoder against a discriminator: what `train autoencoder` and `train polish` share.
+"""The latent decoder against a discriminator: the losses of `train polish`.
 
 Three kinds of latents can share a batch. "true" ones (of photographs) are pulled to their photograph and
 judged by the discriminator. "mean" ones (one-step means of the flow decoder) are pulled to their photograph
