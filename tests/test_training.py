@@ -155,8 +155,7 @@ def test_polish(train: Callable, photos: Path, autoencoder: Path, flow: Path, tm
     load_weights(made, Autoencoder(CONFIG.autoencoder))
     assert size_of(tmp_path / "a/polish.png") == (10 * 64, 2 * 64)
     assert size_of(tmp_path / "a/autoencoder.png") == (6 * 64, 2 * 64)
-    critic = str(tmp_path / "a/discriminator.safetensors")
-    train("polish", tmp_path / "b", *words, "--start", str(made), "--discriminator", critic)
+    train("polish", tmp_path / "b", *words, "--start", str(made))
     assert changed(made, tmp_path / "b/autoencoder.safetensors") == {"decoder"}
 
 
@@ -276,6 +275,22 @@ def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
     assert losses.local_spectrum_loss(0.1 * pixels, pixels) > 1
     assert losses.hinge_loss(torch.tensor([2.0]), torch.tensor([-3.0])) == 0
     assert losses.hinge_loss(torch.tensor([0.0]), torch.tensor([1.0])) == 3
+
+
+def test_the_grid_loss_sees_cells_and_nothing_else(generator: torch.Generator) -> None:
+    calm = nn.functional.interpolate(torch.randn(4, 3, 32, 32, generator=generator), 256, mode="bicubic") / 4
+    assert losses.grid_loss(calm) < 0.05
+    for cell in (
+        torch.randn(3, 16, 16, generator=generator),
+        torch.tensor([[1.0, -1], [-1, 1]]).repeat(8, 8),
+    ):
+        pattern = 0.01 * (cell - cell.mean()).expand(3, 16, 16).repeat(1, 16, 16)
+        strength = torch.tensor(1.0, requires_grad=True)
+        loss = losses.grid_loss(calm + strength * pattern)
+        loss.backward()
+        assert loss > losses.grid_loss(calm) + 0.01
+        assert strength.grad is not None
+        assert strength.grad > 0, "a weaker grid costs less"
 
 
 def test_penalty_and_balance(generator: torch.Generator) -> None:

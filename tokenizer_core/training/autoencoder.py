@@ -61,12 +61,8 @@ class _Trainer(Run[AutoencoderRun]):
 
     def _parts(self, pixels: Tensor, noise: Tensor) -> Values:
         made = self.network.decode(self.network.encode(pixels) + noise)
-        features = feature_loss(self.classifier, made, pixels)
-        return {
-            "l1": F.l1_loss(made.float(), pixels),
-            "log_error": log_error(made, pixels),
-            "features": features,
-        }
+        l1, features = F.l1_loss(made.float(), pixels), feature_loss(self.classifier, made, pixels)
+        return {"l1": l1, "log_error": log_error(made, pixels), "features": features}
 
     @torch.no_grad()
     def _settle_statistics(self) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tokenizer_core.classifier import LiteClassifier
+from tokenizer_core.spectrum import GRID_STEP, POWER_FLOOR, power_2d
 
 LEAST_ERROR = 2e-3  # 33 dB: a flat picture that is nearly right does not rule a batch
 
@@ -52,6 +53,18 @@ def local_spectrum_loss(
         return (torch.fft.rfft2(tiles).abs().pow(2) + 1e-3).log().mean((1, 2))
 
     return (spectra(pixels) - spectra(target)).abs().mean()
+
+
+def grid_loss(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, ""]:
+    """How far a grid of 16 x 16 cells stands out of the batch's power, 0 where it does not.
+
+    The mean over the multiples of 16 cycles, on the axes and off them, of the natural logarithm of the power
+    there to the power 2 and 3 cycles beside it, where that is above 0. `spectrum.grid_ratio` measures it.
+    """
+    power = power_2d(pixels.float()).mean(0) + POWER_FLOOR
+    across, down = (torch.stack([power.roll(o, d) for o in (-3, -2, 2, 3)]).mean(0) for d in (0, 1))
+    excess = power.log() - torch.maximum(across, down).detach().log()
+    return F.relu(excess[::GRID_STEP, ::GRID_STEP].flatten()[1:]).mean()
 
 
 def patch_discriminator(widths: Sequence[int] = (64, 128, 256, 384)) -> nn.Sequential:

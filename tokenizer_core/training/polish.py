@@ -16,22 +16,22 @@ from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import Run, RunOptions
 from tokenizer_core.training.prefix_flow import FlowNetworks
 from tokenizer_core.training.sharpen import DecoderSharpener, Pairs
-from tokenizer_core.weights import load_weights
 
 DRAWN_AT_ONCE = 64
+MEANS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolishRun(RunOptions):
     """Options of one run; half of `batch` are true latents, a quarter means and a quarter samples.
 
+    `drawn` is how many samples are drawn before it starts; means are cheaper, and are `MEANS` times as many.
     `start` is an unfinished run's file, and otherwise `autoencoder`.
     """
 
     validation: str
     autoencoder: Path
     flow: Path
-    discriminator: Path | None = None
     minutes: float = 3.0
     drawn: int = 4096
     latent_noise: float = 0.1
@@ -58,8 +58,9 @@ class _Polisher(Run[PolishRun]):
         config, generator = self.options.config, self.place.generator(self.options.seed + steps)
         networks = self.ready(FlowNetworks(config), self.options.flow, "alignment.").eval()
         sampler, rows = replace(config.sampler, steps=steps), []
-        for start in range(0, self.options.drawn, DRAWN_AT_ONCE):
-            batch = min(DRAWN_AT_ONCE, self.options.drawn - start)
+        count = self.options.drawn * (MEANS if steps == 1 else 1)
+        for start in range(0, count, DRAWN_AT_ONCE):
+            batch = min(DRAWN_AT_ONCE, count - start)
             pixels = self.pool.draw(batch, generator)
             lengths = draw_lengths(batch, config.encoder.num_tokens, generator, 0.15, 0.05)
             with self.place.autocast():
@@ -72,10 +73,7 @@ class _Polisher(Run[PolishRun]):
         """The loop; ends with averaged weights in the decoder."""
         o, generator = self.options, self.place.generator(self.options.seed + 2)
         sharpener = DecoderSharpener(self, self.network.decoder, o.minutes, o.adversarial_weight, o.rate)
-        if o.discriminator is not None:
-            load_weights(o.discriminator, sharpener.discriminator)
         sharpener.fit(lambda: self._draw(max(1, o.batch // 4), generator))
-        self.save("discriminator.safetensors", sharpener.discriminator)
         return self.snapshot()
 
     def _draw(self, quarter: int, generator: torch.Generator) -> dict[str, Pairs]:

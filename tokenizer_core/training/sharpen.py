@@ -2,8 +2,8 @@
 
 Three kinds of latents can share a batch. "true" ones (of photographs) are pulled to their photograph and
 judged by the discriminator. "mean" ones (one-step means of the flow decoder) are pulled to their photograph
-alone, so that an uncertain latent gives a calm picture. "held" ones (samples of the flow decoder) stay near
-what they decoded to before, and are judged by the discriminator.
+alone, and away from a grid of cells, so that an uncertain latent gives a calm picture. "held" ones (samples
+of the flow decoder) stay near what they decoded to before, and are judged by the discriminator.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,21 @@ from tokenizer_core.training import losses
 from tokenizer_core.training.loop import AveragedWeights, Run, Schedule, Values, set_rate
 
 PENALTY_EVERY, PENALTY_WEIGHT = 16, 2.0
-SPECTRUM_WEIGHT, FEATURE_WEIGHT = 0.12, 0.3
+FEATURE_WEIGHT = 0.3
 
 Pairs = tuple[Tensor, Tensor]  # latents (B, C, h, w) and what each should decode to (B, 3, H, W)
+
+
+def _distance(made: Tensor, target: Tensor) -> Tensor:
+    """L1 plus squared error, in units of half the range."""
+    return F.l1_loss(made.float(), target.float()) + 2 * F.mse_loss(made.float(), target.float())
+
+
+PULL: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "true": lambda made, target: _distance(made, target) + 0.12 * losses.local_spectrum_loss(made, target),
+    "mean": lambda made, target: 0.3 * losses.log_error(made, target) + 0.2 * losses.grid_loss(made),
+    "held": lambda made, target: 0.5 * _distance(made, target),
+}
 
 
 class DecoderSharpener:
@@ -33,9 +45,7 @@ class DecoderSharpener:
         rate: learning rate of both.
     """
 
-    def __init__(
-        self, run: Run, decoder: LatentDecoder, minutes: float, weight: float, rate: float = 3e-4
-    ) -> None:
+    def __init__(self, run: Run, decoder: LatentDecoder, minutes: float, weight: float, rate: float) -> None:
         self.run, self.place, self.decoder = run, run.place, decoder.requires_grad_(True)
         self.weight, self.rate = weight, rate
         self.schedule = Schedule(run.place, minutes, run.options.max_steps, warm_up=100)
@@ -61,10 +71,9 @@ class DecoderSharpener:
         with self.place.autocast():
             parts = self.decode(torch.cat(latents)).split([len(latent) for latent in latents])
             for kind, made, target in zip(pairs, parts, targets, strict=True):
-                loss = loss + (0.5 if kind == "held" else 1.0) * _distance(made, target)
+                loss = loss + PULL[kind](made, target)
                 if kind == "true":
                     loss = loss + FEATURE_WEIGHT * self.features(made, target)
-                    loss = loss + SPECTRUM_WEIGHT * losses.local_spectrum_loss(made, target)
         sharp = torch.cat([made for kind, made in zip(pairs, parts, strict=True) if kind != "mean"])
         self.judged = (pairs["true"][1], sharp.detach())
         values = {"reconstruction": loss.detach(), "balance": self.balance}
@@ -96,8 +105,3 @@ class DecoderSharpener:
         set_rate(self.critic, self.rate * max(self.schedule.rate, 0.25))
         self.critic.step()
         return {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
-
-
-def _distance(made: Tensor, target: Tensor) -> Tensor:
-    """L1 plus squared error, in units of half the range."""
-    return F.l1_loss(made.float(), target.float()) + 2 * F.mse_loss(made.float(), target.float())
