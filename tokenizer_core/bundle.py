@@ -25,7 +25,7 @@ class BundleRun:
     before: Path | None = None
     share: float = 0.5
     steps: int = 10
-    guidance_scale: float = 1.5
+    guidance_scale: float = 2.2
     time_shift: float = 1.0
     config: TokenizerConfig = TokenizerConfig()  # noqa: RUF009
 

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tokenizer_core.classifier import LiteClassifier
-from tokenizer_core.spectrum import GRID_STEP, POWER_FLOOR, power_2d
+from tokenizer_core.spectrum import GRID_STEP, power_2d
 
+ROUNDING_POWER = 0.01  # what rounding to 8 bits adds to `power_2d`
 LEAST_ERROR = 2e-3  # 33 dB: a flat picture that is nearly right does not rule a batch
 
 
@@ -56,15 +57,16 @@ def local_spectrum_loss(
 
 
 def grid_loss(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, ""]:
-    """How far a grid of 16 x 16 cells stands out of the batch's power, 0 where it does not.
+    """How far a grid of 16 x 16 cells stands out of the pictures' power, 0 where it does not.
 
-    The mean over the multiples of 16 cycles, on the axes and off them, of the natural logarithm of the power
-    there to the power 2 and 3 cycles beside it, where that is above 0. `spectrum.grid_ratio` measures it.
+    Power at each multiple of 16 cycles, on the axes and off them, over the power 2 and 3 cycles beside it, a
+    mean over the pictures (so that a calm one counts as much as a busy one); of what is above 1, the squared
+    logarithm, a mean over the multiples. `spectrum.grid_ratio` measures it.
     """
-    power = power_2d(pixels.float()).mean(0) + POWER_FLOOR
-    across, down = (torch.stack([power.roll(o, d) for o in (-3, -2, 2, 3)]).mean(0) for d in (0, 1))
-    excess = power.log() - torch.maximum(across, down).detach().log()
-    return F.relu(excess[::GRID_STEP, ::GRID_STEP].flatten()[1:]).mean()
+    power = power_2d(pixels.float()) + ROUNDING_POWER
+    beside = torch.maximum(*(torch.stack([power.roll(o, d) for o in (-3, -2, 2, 3)]).mean(0) for d in (1, 2)))
+    ratio = (power / beside.detach()).mean(0)[::GRID_STEP, ::GRID_STEP].flatten()[1:]
+    return F.relu(ratio.log()).square().mean()
 
 
 def patch_discriminator(widths: Sequence[int] = (64, 128, 256, 384)) -> nn.Sequential:

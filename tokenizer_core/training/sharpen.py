@@ -7,6 +7,7 @@ of the flow decoder) stay near what they decoded to before, and are judged by th
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ def _distance(made: Tensor, target: Tensor) -> Tensor:
 
 PULL: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "true": lambda made, target: _distance(made, target) + 0.12 * losses.local_spectrum_loss(made, target),
-    "mean": lambda made, target: 0.3 * losses.log_error(made, target) + 0.2 * losses.grid_loss(made),
+    "mean": lambda made, target: 0.3 * losses.log_error(made, target) + 0.01 * losses.grid_loss(made),
     "held": lambda made, target: 0.5 * _distance(made, target),
 }
 
@@ -50,10 +51,8 @@ class DecoderSharpener:
         self.weight, self.rate = weight, rate
         self.schedule = Schedule(run.place, minutes, run.options.max_steps, warm_up=100)
         self.discriminator = run.place.put(losses.patch_discriminator())
-        self.optimiser, self.critic = (
-            torch.optim.AdamW(m.parameters(), rate, (0.5, 0.95), fused=True)
-            for m in (decoder, self.discriminator)
-        )
+        adam = partial(torch.optim.AdamW, lr=rate, betas=(0.5, 0.95), fused=True)
+        self.optimiser, self.critic = adam(decoder.parameters()), adam(self.discriminator.parameters())
         self.balance = torch.tensor(0.1, device=run.place.device)
         self.decode = run.place.compiled(decoder)
         self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair))
@@ -66,18 +65,16 @@ class DecoderSharpener:
 
     def losses(self, pairs: dict[str, Pairs]) -> Values:
         """What the decoder minimises."""
-        latents, targets = zip(*pairs.values(), strict=True)
-        loss = torch.zeros((), device=self.place.device)
+        targets = {kind: target for kind, (_, target) in pairs.items()}
         with self.place.autocast():
-            parts = self.decode(torch.cat(latents)).split([len(latent) for latent in latents])
-            for kind, made, target in zip(pairs, parts, targets, strict=True):
-                loss = loss + PULL[kind](made, target)
-                if kind == "true":
-                    loss = loss + FEATURE_WEIGHT * self.features(made, target)
-        sharp = torch.cat([made for kind, made in zip(pairs, parts, strict=True) if kind != "mean"])
-        self.judged = (pairs["true"][1], sharp.detach())
-        values = {"reconstruction": loss.detach(), "balance": self.balance}
-        return values | {"loss": loss + self._adversarial(sharp, loss)}
+            made = self.decode(torch.cat([latent for latent, _ in pairs.values()]))
+            parts = dict(zip(pairs, made.split([len(target) for target in targets.values()]), strict=True))
+            pulls = {kind: PULL[kind](part, targets[kind]) for kind, part in parts.items()}
+            pulls["true"] = pulls["true"] + FEATURE_WEIGHT * self.features(parts["true"], targets["true"])
+        sharp = torch.cat([part for kind, part in parts.items() if kind != "mean"])
+        self.judged = (targets["true"], sharp.detach())
+        total = torch.stack([*pulls.values()]).sum() + self._adversarial(sharp, pulls["true"])
+        return {k: pull.detach() for k, pull in pulls.items()} | {"balance": self.balance, "loss": total}
 
     def _adversarial(self, sharp: Tensor, reconstruction: Tensor) -> Tensor:
         step, last = self.schedule.step, self.decoder.out.weight
