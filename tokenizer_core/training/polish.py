@@ -18,14 +18,15 @@ from tokenizer_core.training.prefix_flow import FlowNetworks
 from tokenizer_core.training.sharpen import DecoderSharpener, Pairs
 
 DRAWN_AT_ONCE = 64
-MEANS = 4
+MEANS_A_SAMPLE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolishRun(RunOptions):
     """Options of one run; half of `batch` are true latents, a quarter means and a quarter samples.
 
-    `drawn` is how many samples are drawn before it starts; means are cheaper, and are `MEANS` times as many.
+    `drawn` is how many samples are drawn before it starts; means are cheaper,
+    and are `MEANS_A_SAMPLE` times as many.
     `start` is an unfinished run's file, and otherwise `autoencoder`.
     """
 
@@ -58,7 +59,7 @@ class _Polisher(Run[PolishRun]):
         config, generator = self.options.config, self.place.generator(self.options.seed + steps)
         networks = self.ready(FlowNetworks(config), self.options.flow, "alignment.").eval()
         sampler, rows = replace(config.sampler, steps=steps), []
-        count = self.options.drawn * (MEANS if steps == 1 else 1)
+        count = self.options.drawn * (MEANS_A_SAMPLE if steps == 1 else 1)
         for start in range(0, count, DRAWN_AT_ONCE):
             batch = min(DRAWN_AT_ONCE, count - start)
             pixels = self.pool.draw(batch, generator)
