@@ -64,7 +64,7 @@ def train(judge: LiteClassifier, photos: Path) -> Callable[..., list[dict]]:
     def run(what: str, out: Path, *words: str) -> list[dict]:
         common = ["--photos", str(photos), "--out", str(out), "--batch", "4", "--workers", "1", "--tiny"]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "SNAPSHOT_SECONDS", 0)
+            patch.setattr(loop, "SNAPSHOT_SECONDS", -1)
             patch.setattr(loop, "LOG_SECONDS", -1e9)
             assert not main(["train", what, *common, *words])
         return [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
@@ -124,6 +124,8 @@ def test_autoencoder_resumes(train: Callable, photos: Path, autoencoder: Path, t
     words = ("--validation", str(photos), "--start", str(start), "--max-steps", "2")
     train("autoencoder", tmp_path, *words, "--limit", "2")
     assert {"stem", "decoder", "standardise"} <= changed(start, tmp_path / "autoencoder.safetensors")
+    train("autoencoder", tmp_path / "half", *words, "--limit", "2", "--encoder", "0")
+    assert changed(start, tmp_path / "half/autoencoder.safetensors") == {"decoder"}
 
 
 def test_flow_files_and_resuming(train: Callable, photos: Path, flow: Path, tmp_path: Path) -> None:
@@ -157,6 +159,15 @@ def test_polish(train: Callable, photos: Path, autoencoder: Path, flow: Path, tm
     assert size_of(tmp_path / "a/autoencoder.png") == (6 * 64, 2 * 64)
     train("polish", tmp_path / "b", *words, "--start", str(made))
     assert changed(made, tmp_path / "b/autoencoder.safetensors") == {"decoder"}
+
+
+def test_the_clock_stands_while_the_first_steps_compile() -> None:
+    schedule = loop.Schedule(Place.find(), 10.0)
+    steps = iter(schedule)
+    for step in range(12):
+        next(steps)
+        schedule.start -= 500.0
+        assert (schedule.elapsed > 0) == (step == 11)
 
 
 def test_a_run_goes_on_from_a_checkpoint(

@@ -80,8 +80,8 @@ class Schedule:
 
     @property
     def elapsed(self) -> float:
-        """Seconds on the clock."""
-        return time.monotonic() - self.start
+        """Seconds on the clock: 0 while it has not started, however long the first steps compile."""
+        return time.monotonic() - self.start if self.step > 11 else 0.0
 
 
 class AveragedWeights:
@@ -154,13 +154,7 @@ class Run(Generic[O]):
         self.log.write(psnr=scores, pictures=len(wanted))
         picture_grid(self.options.out / name, rows)
 
-    def fit(
-        self,
-        averages: AveragedWeights,
-        schedule: Schedule,
-        steppers: Steppers,
-        losses: Step,
-    ) -> None:
+    def fit(self, averages: AveragedWeights, schedule: Schedule, steppers: Steppers, losses: Step) -> None:
         """Train the module of `averages`, which ends with its averages and in evaluation mode.
 
         Args:
