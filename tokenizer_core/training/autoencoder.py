@@ -21,11 +21,11 @@ from tokenizer_core.training.losses import feature_loss, log_error
 class AutoencoderRun(RunOptions):
     """Options of one run; the weights of the losses are L1's own unit.
 
-    `encoder` 0 trains the decoder alone: the encoder, and with it every token there is, stays.
+    `train_encoder` 0 trains the decoder alone: the encoder, and with it every token there is, stays.
     """
 
     validation: str
-    encoder: int = 1
+    train_encoder: int = 1
     minutes: float = 7.0
     rate: float = 8e-4
     latent_noise: float = 0.1
@@ -49,7 +49,7 @@ class _Trainer(Run[AutoencoderRun]):
         o, generator = self.options, self.place.generator(self.options.seed)
         sizes, schedule = o.config.autoencoder, Schedule(self.place, o.minutes, o.max_steps)
         shape = (o.batch, sizes.latent_channels, sizes.latent_size, sizes.latent_size)
-        trained = self.network if o.encoder else self.network.eval().requires_grad_(False).decoder
+        trained = self.network if o.train_encoder else self.network.eval().requires_grad_(False).decoder
         adam = torch.optim.AdamW(trained.requires_grad_().parameters(), o.rate, (0.9, 0.95), fused=True)
         parts_of = self.place.compiled(self._parts)
 
@@ -61,7 +61,7 @@ class _Trainer(Run[AutoencoderRun]):
             return parts | {"loss": loss}
 
         self.fit(AveragedWeights(self.network, 0.998), schedule, [(adam, o.rate)], losses)
-        if o.encoder:
+        if o.train_encoder:
             self._settle_statistics()
         return self.snapshot()
 

@@ -4,6 +4,7 @@ A run is given minutes, not steps: its learning rate, and whatever else changes 
 of the minutes that has passed. Snapshots hold averaged weights; another run goes on from one with `start`.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,12 +58,12 @@ class Schedule:
         self, place: Place, minutes: float, max_steps: int | None = None, warm_up: int = 200
     ) -> None:
         self.place, self.seconds, self.max_steps = place, minutes * 60, max_steps
-        self.warm_up, self.step, self.share, self.start = warm_up, 0, 0.0, time.monotonic()
+        self.warm_up, self.step, self.share, self.start = warm_up, 0, 0.0, math.inf
 
     def __iter__(self) -> Iterator[int]:
         """Count steps from 0, until minutes or steps are used up."""
         while True:
-            if self.step <= 10:
+            if self.step == 10:
                 self.start = time.monotonic()
             if self.max_steps is not None:
                 self.share = self.step / self.max_steps
@@ -81,7 +82,7 @@ class Schedule:
     @property
     def elapsed(self) -> float:
         """Seconds on the clock: 0 while it has not started, however long the first steps compile."""
-        return time.monotonic() - self.start if self.step > 11 else 0.0
+        return max(0.0, time.monotonic() - self.start)
 
 
 class AveragedWeights:
@@ -174,7 +175,7 @@ class Run(Generic[O]):
                 set_rate(optimiser, rate * schedule.rate)
                 optimiser.step()
             averages.update(step)
-            if step == 0 or schedule.elapsed < logged or schedule.elapsed - logged > LOG_SECONDS:
+            if step == 0 or schedule.elapsed - logged > LOG_SECONDS:
                 logged = schedule.elapsed
                 numbers = {name: value.item() for name, value in values.items()}
                 photos = (step + 1) * self.options.batch * self.place.world
