@@ -17,7 +17,6 @@ def quantize(tensors: dict[str, Tensor], keep: Collection[str] = ()) -> dict[str
     """Floating-point tensors -> what a file holds; names in `keep` stay bfloat16."""
     packed = {}
     for name, value in tensors.items():
-        value = value.detach().cpu()
         if value.dim() < 2 or not value.is_floating_point():
             packed[name] = value.float().contiguous() if value.is_floating_point() else value
         elif name in keep:
