@@ -15,7 +15,14 @@ from tiny_flow import (
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tokenizer_core import layers
-from tokenizer_core.autoencoder import Down, ResidualBlock, Up, latent_to_sequence, sequence_to_latent
+from tokenizer_core.autoencoder import (
+    Down,
+    LevelConv,
+    ResidualBlock,
+    Up,
+    latent_to_sequence,
+    sequence_to_latent,
+)
 from tokenizer_core.decoder import DecoderBlock
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -157,6 +164,20 @@ def test_down_and_up(generator):
     close(down(x), down.blocks(blocks) + down.strided(x), **TIGHT)
     fine = up.conv(down(x)).unflatten(1, (4, 2, 2))
     assert torch.equal(up(down(x))[:, :, 1::2, 0::2], fine[:, :, 1, 0])
+
+
+def test_a_flat_map_comes_up_flat(generator):
+    conv = draw_weights(LevelConv(5, 8, 3, padding=1))
+    kernels = conv.weight.detach().unflatten(0, (2, 4))
+    sums = kernels.sum((3, 4), keepdim=True)
+    level = kernels - (sums - sums.mean(1, keepdim=True)) / 9  # one sum a block, else as they were
+    bias = conv.bias.detach().view(2, 4).mean(1).repeat_interleave(4)
+    x = torch.randn(2, 5, 6, 6, generator=generator)
+    close(conv(x), torch.nn.functional.conv2d(x, level.flatten(0, 1), bias, padding=1), **TIGHT)
+    flat = torch.randn(1, 5, 1, 1, generator=generator).expand(1, 5, 6, 6)
+    fine = torch.nn.functional.pixel_shuffle(conv(flat), 2)[:, :, 2:-2, 2:-2]  # away from the border
+    close(fine, fine[:, :, :1, :1].expand_as(fine), **TIGHT)
+    assert not torch.allclose(conv(x)[:, 0], conv(x)[:, 1], atol=0.1)
 
 
 def test_the_autoencoder_is_its_levels_in_order(generator):

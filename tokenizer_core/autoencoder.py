@@ -44,15 +44,31 @@ class Down(nn.Module):
         return self.blocks(F.pixel_unshuffle(x, 2)) + self.strided(x)
 
 
+class LevelConv(nn.Conv2d):
+    """A 3x3 convolution before a pixel shuffle: the four kernels of a 2x2 block have one sum and one bias.
+
+    So a flat map gives a flat one. Sums that differ draw a grid of cells (arXiv 1707.02937), and rounding the
+    weights makes them differ: the difference is taken off here, evenly from all nine weights of a kernel.
+    """
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:  # type: ignore[override]
+        """(B, C, H, W) -> (B, D, H, W), D a multiple of 4."""
+        kernels = self.weight.float().unflatten(0, (-1, 4))
+        means = kernels.mean((3, 4), keepdim=True)
+        level = (kernels - means + means.mean(1, keepdim=True)).flatten(0, 1).to(x.dtype)
+        bias = self.bias.unflatten(0, (-1, 4)).mean(1).repeat_interleave(4)  # type: ignore[union-attr]
+        return F.conv2d(x, level, bias, padding=1)
+
+
 class Up(nn.Module):
     """Twice the resolution: a 3x3 convolution and a pixel shuffle (arXiv 1609.05158)."""
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, out_channels * 4, 3, padding=1)
+        self.conv = LevelConv(channels, out_channels * 4, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B D H W"]:
-        """(B, C, H, W) -> (B, D, 2H, 2W)."""
+        """(B, C, h, w) -> (B, D, 2H, 2W)."""
         return F.pixel_shuffle(self.conv(x), 2)
 
 
@@ -101,7 +117,7 @@ class LatentDecoder(nn.Module):
             up += [Up(c[level], c[level - 1])] if level else []
         self.up = nn.Sequential(*up)
         self.norm_out = nn.GroupNorm(NORM_GROUPS, c[0])
-        self.out = nn.Conv2d(c[0], 12, 3, padding=1)
+        self.out = LevelConv(c[0], 12, 3, padding=1)
 
     def forward(self, latent: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 3 H W"]:
         """(B, C, H/16, W/16) -> (B, 3, H, W)."""

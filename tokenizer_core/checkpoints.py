@@ -7,7 +7,6 @@ the weights or the configuration. Nothing is ever unpickled.
 import hashlib
 import json
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,21 +73,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder.name, config, dequantize(packed), checkpoint_id, size)
 
 
-def write_checkpoint(
-    folder: Path, config: dict[str, Any], files: dict[str, dict[str, Tensor]], keep: Collection[str] = ()
-) -> str:
+def write_checkpoint(folder: Path, config: dict[str, Any], files: dict[str, dict[str, Tensor]]) -> str:
     """Write config.json, the quantised files and SHA256SUMS; returns the checkpoint's id.
 
     Args:
         folder: made if need be; other files in it stay.
         config: what config.json holds.
-        files: file name -> tensors; each matrix becomes int8 unless its name is in `keep` (then bfloat16).
-        keep: names of tensors that stay bfloat16.
+        files: file name -> tensors; each matrix becomes int8.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     for name, tensors in files.items():
-        save_file(quantize(tensors, keep), folder / name)
+        save_file(quantize(tensors), folder / name)
     lines = [f"{_sha256((folder / n).read_bytes())}  {n}" for n in ("config.json", *sorted(files))]
     (folder / SUMS).write_text("\n".join(lines) + "\n")
     return _identity(folder)

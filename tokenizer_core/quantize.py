@@ -5,22 +5,18 @@ first axis); value = int8 * scale. Vectors stay float32. Scales are chosen so th
 is 127.
 """
 
-from collections.abc import Collection
-
 import torch
 from torch import Tensor
 
 SCALE = ".scale"
 
 
-def quantize(tensors: dict[str, Tensor], keep: Collection[str] = ()) -> dict[str, Tensor]:
-    """Floating-point tensors -> what a file holds; names in `keep` stay bfloat16."""
+def quantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors -> what a file holds."""
     packed = {}
     for name, value in tensors.items():
         if value.dim() < 2 or not value.is_floating_point():
             packed[name] = value.float().contiguous() if value.is_floating_point() else value
-        elif name in keep:
-            packed[name] = value.bfloat16().contiguous()
         else:
             rows = value.float().flatten(1)
             scale = rows.abs().amax(1).clamp(min=1e-12) / 127

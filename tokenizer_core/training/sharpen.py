@@ -29,7 +29,7 @@ def _distance(made: Tensor, target: Tensor) -> Tensor:
 
 
 PULL: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "true": lambda made, target: _distance(made, target) + 0.12 * losses.local_spectrum_loss(made, target),
+    "true": lambda made, target: _distance(made, target) + 0.1 * losses.local_spectrum_loss(made, target),
     "mean": lambda made, target: 0.3 * losses.log_error(made, target) + 0.01 * losses.grid_loss(made),
     "held": lambda made, target: 0.5 * _distance(made, target),
 }
