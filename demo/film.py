@@ -150,8 +150,7 @@ class Film:
         picture = tc.Picture(array)
         score = self.score(picture) if self.score else tc.Score(*UNSCORED, tc.power_spectrum(picture))
         frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim)
-        self.reel(take)[k] = frame
-        return frame
+        return self.reel(take).setdefault(k, frame)
 
     def plan(self, sample: Take, all_samples: bool, dial: int | None = None) -> Plan:
         """What to decode, in order: the length at the dial, the ladder, the others.
@@ -174,15 +173,14 @@ class Film:
 
     def start(self) -> dict:
         """What the browser needs before the first frame."""
-        low, high = self.scale
-        photo = self.original
-        space = os.environ.get("SPACE_ID")  # a Space's page is a frame: a link must name what is around it
+        # A Space's page is a frame: a link must name what is around it.
+        photo, space = self.original, os.environ.get("SPACE_ID")
         return {
             "token": self.token,
             "lengths": list(self.info.lengths),
             "generative": self.info.generative,
             "bytes": self.info.bytes_per_token,
-            "decades": high - low,
+            "decades": self.scale[1] - self.scale[0],
             "original": photo and b64(webp(photo.to_pil(), 90)),
             "reference": photo and b64(self.levels(tc.power_spectrum(photo))),
             "home": f"https://huggingface.co/spaces/{space}" if space else "",

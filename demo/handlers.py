@@ -2,7 +2,9 @@
 
 Each message carries the run number that the page minted; the page drops those of older runs, and a run
 stops here as soon as its session has started a newer one. Messages are deltas (Gradio compares and
-copies a component's value on every update) and the last is tiny (Gradio repeats it).
+copies a component's value on every update) and the last is tiny (Gradio repeats it). Of messages that
+arrive together Gradio delivers only the last, so each also names its film and take, and the page asks
+for what it misses (`frames`).
 """
 
 import functools
@@ -131,33 +133,32 @@ def again(studio: Studio, wish: Wish) -> Iterator[dict]:
 
 def roll(studio: Studio, wish: Wish, film: Film) -> Iterator[dict]:
     """Stream a film: what the server has, then the rest as it is decoded, coarse to fine."""
-    sample, run, turned = Take("sample", wish.steps, wish.seed), wish.run, film.token == wish.token
+    sample, turned = Take("sample", wish.steps, wish.seed), film.token == wish.token
     live = functools.partial(is_live, studio, wish)
-    take = {"run": run, "take": {"seed": wish.seed, "steps": wish.steps}}
-    yield take if turned else take | {"start": film.start()}
+    head = {"run": wish.run, "token": film.token, "take": {"seed": wish.seed, "steps": wish.steps}}
+    yield head if turned else head | {"start": film.start()}
     sent = {(MEAN, k) for k in wish.means} if turned else set()
     plan = without(film.plan(sample, True, wish.dial), sent)
     ready = ((t, k, film.reels[t][k]) for t, lengths in plan for k in lengths if k in film.reel(t))
-    yield from batched(run, sample, ready, sent)
+    yield from batched(head, sample, ready, sent)
     told: set[str] = set()
-    yield from extras(film, run, told)
+    yield from extras(film, head, told)
     if not studio.loading(film.info.name).done():
-        yield {"run": run, "note": "The model is loading…"}
+        yield head | {"note": "The model is loading…"}
     gpu = studio.on_gpu(film.info.name)
     if not live():
         return
     if film.encoding is None:
-        yield {"run": run, "note": "Encoding…"}
-    parts = [plan] if gpu else small_parts(without(film.plan(sample, gpu, wish.dial), sent))
-    for part in parts:
-        yield from batched(run, sample, develop(studio, film, part, live, gpu), sent)
+        yield head | {"note": "Encoding…"}
+    for part in [plan] if gpu else small_parts(without(film.plan(sample, gpu, wish.dial), sent)):
+        yield from batched(head, sample, develop(studio, film, part, live, gpu), sent)
         if not live():
             return
-        yield from extras(film, run, told)
+        yield from extras(film, head, told)
         if film.linear is None and film.encoding is not None and len(sent) > 10:
             film.linear = studio.baseline_psnr(film)
-    yield from extras(film, run, told)
-    yield {"run": run, "done": True, "all": gpu}
+    yield from extras(film, head, told)
+    yield head | {"done": True, "all": gpu}
 
 
 def develop(studio: Studio, film: Film, part: list, live: Callable[[], bool], gpu: bool) -> Iterator[tuple]:
@@ -189,7 +190,7 @@ def recorded(studio: Studio, film: Film, part: list, live: Callable[[], bool]) -
             return
 
 
-def batched(run: int, sample: Take, frames: Iterator[tuple], sent: set) -> Iterator[dict]:
+def batched(head: dict, sample: Take, frames: Iterator[tuple], sent: set) -> Iterator[dict]:
     """Messages of at most 16 frames or 0.1 s; a frame goes once, and only the mean and this take."""
     batch, since = [], 0.0
     for take, k, frame in frames:
@@ -198,21 +199,20 @@ def batched(run: int, sample: Take, frames: Iterator[tuple], sent: set) -> Itera
             since = since if batch else time.monotonic()
             batch.append(pack_frame(take.mode, k, frame))
         if batch and (len(batch) == 16 or time.monotonic() - since > 0.1):
-            yield {"run": run, "frames": batch}
+            yield head | {"frames": batch}
             batch = []
     if batch:
-        yield {"run": run, "frames": batch}
+        yield head | {"frames": batch}
 
 
-def extras(film: Film, run: int, told: set[str]) -> Iterator[dict]:
-    """The attention maps, the tokens and the baseline's scores, each once, when they are there."""
-    news: dict[str, dict] = {"tokens": {"tokens": b64(film.encoding)}} if film.encoding else {}
-    if film.attention:
-        news["attention"] = {"attention": b64(film.attention[0]), "mass": film.attention[1]}
-    if film.linear:
-        news["linear"] = {"linear": film.linear}
-    yield from ({"run": run} | message for what, message in news.items() if what not in told)
-    told.update(news)
+def extras(film: Film, head: dict, told: set[str]) -> Iterator[dict]:
+    """The tokens, the attention maps and the baseline's scores, each once, when they are there."""
+    look, mass = film.attention or (b"", [])
+    news = {"tokens": b64(film.encoding or b""), "attention": b64(look), "mass": mass, "linear": film.linear}
+    fresh = {what: value for what, value in news.items() if value and what not in told}
+    told.update(fresh)
+    if fresh:
+        yield head | fresh
 
 
 def is_live(studio: Studio, wish: Wish) -> bool:
@@ -226,9 +226,10 @@ def leave(studio: Studio, session: str | None) -> None:
 
 
 def frames(studio: Studio, ask: object) -> list | dict:
-    """Called from the page, outside the queue: frames that got lost, or one sample where the dial rests.
+    """Called from the page, outside the queue: what got lost, or one sample where the dial rests.
 
     `ask` is {"token", "mode", "steps", "seed", "counts": [k, ...] (at most 64)}; nothing in it is trusted.
+    Gives [frame, ...], in the mode "start" all of the film that is no frame, or {"error": a sentence}.
     """
     try:
         film = studio.films.get(ask["token"])  # pyright: ignore[reportIndexIssue]
@@ -238,6 +239,8 @@ def frames(studio: Studio, ask: object) -> list | dict:
         return []
     if film is None:
         return {"error": GONE}
+    if mode == "start":
+        return next(extras(film, {"start": film.start()}, set()), {"start": film.start()})
     sane = 2 <= steps <= 50 and 0 <= seed < 2**31 and set(counts) <= set(film.info.lengths)
     if not sane or mode not in ("mean", "sample"):
         return []
@@ -254,5 +257,4 @@ def rest_sample(studio: Studio, film: Film, take: Take, k: int) -> None:
         return
     with studio.turn.take(urgent=True):
         if k not in film.reel(take):
-            for _ in recorded(studio, film, [(take, [k])], lambda: True):
-                pass
+            list(recorded(studio, film, [(take, [k])], lambda: True))

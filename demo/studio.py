@@ -93,16 +93,14 @@ class Studio:
 
         Yields ("encoding", packed tokens), ("attention", (map uint8, mass)), then (take, k, (S, S, 3) uint8).
         """
-        tokenizer = self.loading(name).result()
-        encoding = None
+        tokenizer, encoding = self.loading(name).result(), None
         if isinstance(source, np.ndarray):
             encoding = tokenizer.encode(tc.Picture(source))
             source = encoding.to_bytes()
             yield "encoding", source
         tokens = tc.Encoding.from_bytes(source)
         for number, (take, lengths) in enumerate(plan):
-            options = {"steps": take.steps, "seed": take.seed}
-            for k, picture in tokenizer.decode_many(tokens, lengths, **options):
+            for k, picture in tokenizer.decode_many(tokens, lengths, steps=take.steps, seed=take.seed):
                 yield take, k, picture.array
             if encoding is not None and number == 0 and tokenizer.info.has_attention:
                 yield "attention", look(tokenizer, encoding)

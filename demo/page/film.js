@@ -50,6 +50,7 @@ const load = async (m, counts) => {
   if (got.error) say(got.error, true); else if (got.length) await add(got, run);
   return got.length > 0;
 };
+const whole = (token) => server.frames({ token, mode: 'start', steps: 2, seed: 0, counts: [] });   // all that is no frame
 async function repair(all) {       // whatever did not arrive
   const mine = run;
   for (const m of all && film.generative ? ['sample', 'mean'] : ['mean']) {
@@ -65,16 +66,20 @@ function retake(take) {            // another seed or number of steps: the means
   film.take = take; film.done = false;
 }
 async function receive(v) {
+  if (v && v.run === run && v.token && !v.start && v.token !== (film && film.token)) v = { ...await whole(v.token), ...v };
   if (!v || v.run !== run) return;
   if (v.start) begin(v.start);
   if (v.note || v.error) say(v.note || v.error, !!v.error);
-  if (!film) return;
-  if (v.take) { retake(v.take); ask(); rest(); }
+  if (!film || v.token !== film.token) return;
+  if (film.run !== run) { film.run = run; retake(v.take); ask(); rest(); }
   if (v.attention) { film.attention = bytes(v.attention); film.mass = v.mass; bars(); ask(); }
   if (v.linear) { film.linear = v.linear; last = null; ask(); }
   if (v.tokens) { film.tokens = v.tokens; rest(); }
   if (v.frames) await add(v.frames, v.run);
-  if (v.done && v.run === run) { await repair(v.all); film.done = true; ready(); }
+  if (!v.done || v.run !== run) return;
+  await repair(v.all);
+  if (!film.tokens || !film.attention || !film.linear) await receive({ ...v, ...await whole(v.token), start: null, done: false });
+  if (v.run === run) { film.done = true; ready(); }
 }
 watch('value', () => { const v = props.value; chain = chain.then(() => receive(v)).catch((e) => say('A picture could not be read: ' + e.message, true)); });
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demo import handlers
 from tests.browser.drag import drag, percentile
 
 pytestmark = pytest.mark.browser
@@ -201,6 +202,27 @@ def uploaded(page, photo, k):
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
     turn(page, k)
     page.wait_for_function("dial.done", timeout=120_000)
+
+
+def lost(roll):
+    """A roll whose messages bring frames only: what Gradio may leave of those that arrive together."""
+
+    def rest(*args):
+        for message in roll(*args):
+            yield {key: message[key] for key in message.keys() - {"start", "tokens", "attention", "linear"}}
+
+    return rest
+
+
+def test_an_upload_gets_its_own_film_whatever_gets_lost(page, photo, monkeypatch):
+    monkeypatch.setattr(handlers, "roll", lost(handlers.roll))
+    uploaded(page, photo, 24)
+    assert page.evaluate("dial.loaded.mean") == 257
+    assert page.locator("#dial .n-mass").inner_text().endswith("%")
+    assert page.locator("#dial .n-linear").inner_text() != "\u2013"
+    assert page.locator("#dial .thumbnail").get_attribute("src").startswith("data:image/webp;base64,")
+    _, tokens = page.evaluate("dial.address(true)").split("&t=")
+    assert len(tokens) > 2_000, "its own tokens"
 
 
 def test_a_link_holds_the_tokens(page, photo, browser, address):
