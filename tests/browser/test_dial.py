@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from demo import handlers
@@ -47,6 +48,17 @@ def test_the_first_screen_is_alive(page):
             f"{selector} is below the first screen"
         )
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_that_a_screen_reader_would_trip_over(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("dial.done", timeout=120_000)
+    page.check("#dial .att-on")
+    page.get_by_role("button", name="Seed, steps").click()
+    page.get_by_label("Steps of a sample").first.wait_for()
+    found = Axe().run(page).response["violations"]
+    assert [(f["id"], f["impact"], [n["target"] for n in f["nodes"]]) for f in found] == []
 
 
 def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
