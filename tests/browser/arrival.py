@@ -1,0 +1,77 @@
+"""How long a chosen photo takes to arrive over a slow network, and how a drag looks meanwhile.
+
+    python tests/browser/arrival.py http://127.0.0.1:7860 photo.jpg [--mbit 1.6] [--latency 150] [--cpu 4]
+
+uploads to a page that is being served and prints, as JSON, the seconds from the file's choice to the first
+true picture, to the ladder (17 lengths) and to all lengths, and of a drag that begins at the ladder the share
+of painted frames that showed the length under the finger.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.browser.drag import FLAGS, PROBE, chromium, drag, percentile
+
+WATCH = """() => {
+  const start = performance.now(), seen = window.arrival = {};
+  const credit = document.querySelector('#dial .credit');       // a visitor's own photo has none
+  const look = () => {
+    const loaded = credit.textContent ? 0 : dial.loaded.mean, now = (performance.now() - start) / 1000;
+    for (const [name, n] of [['first', 1], ['ladder', 17], ['all', 257]]) if (loaded >= n) seen[name] ??= now;
+    if (!seen.all) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+def throttle(page, mbit: float, latency: float, cpu: float) -> None:
+    """Slow down a page's network (Mbit/s both ways, ms a round trip) and processor."""
+    session = page.context.new_cdp_session(page)
+    each = mbit * 1e6 / 8
+    speeds = {"latency": latency, "downloadThroughput": each, "uploadThroughput": each}
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", {"offline": False} | speeds)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": cpu})
+
+
+def arrival(page, photo: str) -> dict:
+    """Choose a photo on an open page; seconds to `first`, `ladder` and `all`, and what a drag showed."""
+    page.evaluate(WATCH)
+    page.set_input_files("#choose input[type=file]", photo)
+    page.wait_for_function("arrival.ladder", timeout=300_000)
+    found = drag(page)
+    page.wait_for_function("arrival.all", timeout=600_000)
+    times = {name: round(seconds, 2) for name, seconds in page.evaluate("arrival").items()}
+    painted = found["paint_ms"]
+    return times | {"painted": len(painted), "exact": found["exact"], "p95_ms": percentile(painted, 0.95)}
+
+
+def main() -> None:
+    """Measure a served page."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("photo")
+    parser.add_argument("--mbit", type=float, default=1.6)
+    parser.add_argument("--latency", type=float, default=150, help="ms a round trip")
+    parser.add_argument("--cpu", type=float, default=4, help="slow the processor down by this factor")
+    options = parser.parse_args()
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.add_init_script(PROBE)
+        page.goto(options.url)
+        page.wait_for_function("window.dial && dial.done", timeout=300_000)
+        throttle(page, options.mbit, options.latency, options.cpu)
+        print(json.dumps(arrival(page, options.photo)))  # noqa: T201
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
