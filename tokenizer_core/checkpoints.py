@@ -34,8 +34,7 @@ class Checkpoint:
 
 def checkpoints_folder() -> Path:
     """Where the bundled models are: TOKENDIAL_CHECKPOINTS, or `checkpoints` beside the packages."""
-    named = os.environ.get("TOKENDIAL_CHECKPOINTS")
-    return Path(named) if named else Path(__file__).resolve().parent.parent / "checkpoints"
+    return Path(os.getenv("TOKENDIAL_CHECKPOINTS") or Path(__file__).resolve().parents[1] / "checkpoints")
 
 
 def read_identity(folder: Path) -> tuple[dict[str, Any], str, int]:
