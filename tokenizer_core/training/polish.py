@@ -15,7 +15,7 @@ from tokenizer_core.masks import draw_lengths
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import Run, RunOptions
 from tokenizer_core.training.prefix_flow import FlowNetworks
-from tokenizer_core.training.sharpen import DecoderSharpener, Pairs
+from tokenizer_core.training.sharpen import DecoderSharpener, Triples
 
 DRAWN_AT_ONCE = 64
 MEANS_A_SAMPLE = 4
@@ -54,8 +54,8 @@ class _Polisher(Run[PolishRun]):
         self.means, self.samples = (self._draw_latents(n) for n in (1, options.config.sampler.steps))
 
     @torch.no_grad()
-    def _draw_latents(self, steps: int) -> Pairs:
-        """Means (one step) towards their photographs; samples towards what the decoder makes of them now."""
+    def _draw_latents(self, steps: int) -> Triples:
+        """Means (one step) towards their photographs; samples near what the decoder makes of them now."""
         config, generator = self.options.config, self.place.generator(self.options.seed + steps)
         networks = self.ready(FlowNetworks(config), self.options.flow, "alignment.").eval()
         sampler, rows = replace(config.sampler, steps=steps), []
@@ -67,8 +67,9 @@ class _Polisher(Run[PolishRun]):
             with self.place.autocast():
                 drawn = networks.draw(self.network.encode(pixels), lengths, generator, sampler)
                 target = pixels if steps == 1 else self.network.decode(drawn).clamp(-1, 1)
-            rows.append((drawn.bfloat16(), target.bfloat16()))
-        return torch.cat([latent for latent, _ in rows]), torch.cat([target for _, target in rows])
+            rows.append([part.bfloat16() for part in (drawn, target, pixels)])
+        drawn, target, photo = (torch.cat(column) for column in zip(*rows, strict=True))
+        return drawn, target, photo
 
     def train(self) -> Path:
         """The loop; ends with averaged weights in the decoder."""
@@ -77,24 +78,24 @@ class _Polisher(Run[PolishRun]):
         sharpener.fit(lambda: self._draw(max(1, o.batch // 4), generator))
         return self.snapshot()
 
-    def _draw(self, quarter: int, generator: torch.Generator) -> dict[str, Pairs]:
+    def _draw(self, quarter: int, generator: torch.Generator) -> dict[str, Triples]:
         """One batch: half true latents, a quarter means and a quarter samples."""
         pixels = self.pool.draw(2 * quarter, generator)
         with torch.no_grad(), self.place.autocast():
             latent = self.network.encode(pixels)
         latent = latent + draw_noise(latent.shape, self.options.latent_noise, generator)
-        means, samples = (_pick(pairs, quarter, generator) for pairs in (self.means, self.samples))
-        return {"true": (latent, pixels), "mean": means, "held": samples}
+        means, samples = (_pick(kind, quarter, generator) for kind in (self.means, self.samples))
+        return {"true": (latent, pixels, pixels), "mean": means, "held": samples}
 
     def snapshot(self) -> Path:
         """Weights, and two sheets: photographs, and five means and five samples as wanted and as they are."""
-        both = zip(self.means, self.samples, strict=True)
+        both = zip(self.means[:2], self.samples[:2], strict=True)
         latents, wanted = (torch.cat([mean[:5], drawn[:5]]).float() for mean, drawn in both)
         self.judge("autoencoder.png", self.photos, self.photos, {"autoencoder": self.network})
         self.judge("polish.png", latents, wanted, {"now": self.network.decode})
         return self.save("autoencoder.safetensors", self.network)
 
 
-def _pick(pairs: Pairs, count: int, generator: torch.Generator) -> Pairs:
-    index = torch.randint(len(pairs[0]), (count,), generator=generator, device=generator.device)
-    return pairs[0][index].float(), pairs[1][index].float()
+def _pick(kind: Triples, count: int, generator: torch.Generator) -> Triples:
+    index = torch.randint(len(kind[0]), (count,), generator=generator, device=generator.device)
+    return kind[0][index].float(), kind[1][index].float(), kind[2][index].float()

@@ -3,7 +3,8 @@
 Three kinds of latents can share a batch. "true" ones (of photographs) are pulled to their photograph and
 judged by the discriminator. "mean" ones (one-step means of the flow decoder) are pulled to their photograph
 alone, and away from a grid of cells, so that an uncertain latent gives a calm picture. "held" ones (samples
-of the flow decoder) stay near what they decoded to before, and are judged by the discriminator.
+of the flow decoder) stay near what they decoded to before, take the local spectra of their photograph, and
+are judged by the discriminator.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from tokenizer_core.training.loop import AveragedWeights, Run, Schedule, Values,
 PENALTY_EVERY, PENALTY_WEIGHT = 16, 2.0
 FEATURE_WEIGHT = 0.3
 
-Pairs = tuple[Tensor, Tensor]  # latents (B, C, h, w) and what each should decode to (B, 3, H, W)
+Triples = tuple[Tensor, Tensor, Tensor]  # latents (B, C, h, w), what each should decode to, its photograph
 
 
 def _distance(made: Tensor, target: Tensor) -> Tensor:
@@ -28,10 +29,10 @@ def _distance(made: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(made.float(), target.float()) + 2 * F.mse_loss(made.float(), target.float())
 
 
-PULL: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "true": lambda made, target: _distance(made, target) + 0.1 * losses.local_spectrum_loss(made, target),
-    "mean": lambda made, target: 0.3 * losses.log_error(made, target) + 0.01 * losses.grid_loss(made),
-    "held": lambda made, target: 0.5 * _distance(made, target),
+PULL: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "true": lambda made, to, photo: _distance(made, to) + 0.1 * losses.local_spectrum_loss(made, photo),
+    "mean": lambda made, to, _: 0.3 * losses.log_error(made, to) + 0.01 * losses.grid_loss(made),
+    "held": lambda made, to, photo: 0.5 * _distance(made, to) + 0.1 * losses.local_spectrum_loss(made, photo),
 }
 
 
@@ -56,23 +57,23 @@ class DecoderSharpener:
         self.balance = torch.tensor(0.1, device=run.place.device)
         self.decode = run.place.compiled(decoder)
         self.features = run.place.compiled(lambda *pair: losses.feature_loss(run.classifier, *pair))
-        self.judged: Pairs | None = None  # real and made pictures of the last batch
+        self.judged: tuple[Tensor, Tensor] | None = None  # real and made pictures of the last batch
 
-    def fit(self, draw: Callable[[], dict[str, Pairs]]) -> None:
+    def fit(self, draw: Callable[[], dict[str, Triples]]) -> None:
         """Train on what `draw` gives (see the top of this file); the decoder ends with averaged weights."""
         averages, steppers = AveragedWeights(self.decoder, 0.998), [(self.optimiser, self.rate)]
         self.run.fit(averages, self.schedule, steppers, lambda: self.criticise() | self.losses(draw()))
 
-    def losses(self, pairs: dict[str, Pairs]) -> Values:
+    def losses(self, kinds: dict[str, Triples]) -> Values:
         """What the decoder minimises."""
-        targets = {kind: target for kind, (_, target) in pairs.items()}
+        latents = [latent for latent, _, _ in kinds.values()]
         with self.place.autocast():
-            made = self.decode(torch.cat([latent for latent, _ in pairs.values()]))
-            parts = dict(zip(pairs, made.split([len(target) for target in targets.values()]), strict=True))
-            pulls = {kind: PULL[kind](part, targets[kind]) for kind, part in parts.items()}
-            pulls["true"] = pulls["true"] + FEATURE_WEIGHT * self.features(parts["true"], targets["true"])
+            made = self.decode(torch.cat(latents)).split([len(latent) for latent in latents])
+            parts = dict(zip(kinds, made, strict=True))
+            pulls = {kind: PULL[kind](part, *kinds[kind][1:]) for kind, part in parts.items()}
+            pulls["true"] = pulls["true"] + FEATURE_WEIGHT * self.features(parts["true"], kinds["true"][1])
         sharp = torch.cat([part for kind, part in parts.items() if kind != "mean"])
-        self.judged = (targets["true"], sharp.detach())
+        self.judged = (kinds["true"][1], sharp.detach())
         total = torch.stack([*pulls.values()]).sum() + self._adversarial(sharp, pulls["true"])
         return {k: pull.detach() for k, pull in pulls.items()} | {"balance": self.balance, "loss": total}
 
