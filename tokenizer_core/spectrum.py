@@ -71,12 +71,15 @@ def ring_power(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B R"]:
 def spectrum_error_batch(
     pixels: Float[Tensor, "B 3 H H"], originals: Float[Tensor, "B 3 H H"]
 ) -> Float[Tensor, "B 3"]:
-    """Mean |log10 ratio| of the ring powers in the low, middle and high third, in decades, by picture."""
-    powers = [(ring_power(one) + POWER_FLOOR).log10() for one in (pixels, originals)]
-    gap = (powers[0] - powers[1]).abs()
+    """`band_error` of the pictures' ring powers."""
+    return band_error(ring_power(pixels), ring_power(originals))
+
+
+def band_error(power: Float[Tensor, "B R"], wanted: Float[Tensor, "B R"]) -> Float[Tensor, "B 3"]:
+    """Mean |log10 ratio| of ring powers in the low, middle and high third, in decades, by picture."""
+    gap = ((power + POWER_FLOOR) / (wanted + POWER_FLOOR)).log10().abs()
     third = gap.shape[1] // 3
-    bands = (gap[:, :third], gap[:, third : 2 * third], gap[:, 2 * third :])
-    return torch.stack([band.mean(1) for band in bands], dim=1)
+    return torch.stack([band.mean(1) for band in gap.tensor_split((third, 2 * third), 1)], dim=1)
 
 
 def axis_power(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "2 H"]:
