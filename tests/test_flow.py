@@ -20,7 +20,7 @@ from tokenizer_core.flow import (
     time_grid,
     velocity,
 )
-from tokenizer_core.sampler import END_NOISE, draw_noise, sample
+from tokenizer_core.sampler import draw_noise, sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TIMES = st.floats(0.01, 1)
@@ -139,8 +139,7 @@ def test_one_step_is_the_prediction_from_noise_without_guidance(context, noise):
 
 def test_a_constant_prediction_is_reached_from_any_noise(context, noise):
     decoder = Fixed(lambda x_t, t, k: torch.full_like(x_t, 3.0))
-    torch.testing.assert_close(sample(decoder, context, noise, steps=5), 3.0 + END_NOISE * noise)
-    assert 0 < END_NOISE < 0.1, "what the latent decoder has learnt with"
+    torch.testing.assert_close(sample(decoder, context, noise, steps=5), torch.full_like(noise, 3.0))
 
 
 def test_it_asks_once_a_step_and_twice_with_guidance(context, noise):
@@ -159,7 +158,7 @@ def test_it_asks_once_a_step_and_twice_with_guidance(context, noise):
 def test_guidance_leads_away_from_the_empty_prefix(context, noise, scale, expected):
     decoder = Fixed(lambda x_t, t, k: torch.full_like(x_t, 5.0 if k else 1.0))
     end = sample(decoder, context, noise, steps=3, guidance_scale=scale)
-    torch.testing.assert_close(end, expected + END_NOISE * noise)
+    torch.testing.assert_close(end, torch.full_like(noise, expected))
 
 
 def gaussian_error(context, noise, steps: int, spread: float = 0.3, solver=sample) -> float:
@@ -168,8 +167,7 @@ def gaussian_error(context, noise, steps: int, spread: float = 0.3, solver=sampl
     def best(x_t, t, k):
         return (1 - t) * spread**2 * x_t / ((1 - t) ** 2 * spread**2 + t**2)
 
-    kept = END_NOISE if solver is sample else 0.0
-    return (solver(Fixed(best), context, noise, steps=steps) - (spread + kept) * noise).abs().max().item()
+    return (solver(Fixed(best), context, noise, steps=steps) - spread * noise).abs().max().item()
 
 
 def by_euler(decoder, context, noise, *, steps):

@@ -24,7 +24,7 @@ class BundleRun:
     out: Path
     before: Path | None = None
     share: float = 0.5
-    steps: int = 10
+    steps: int = 8
     guidance_scale: float = 2.2
     time_shift: float = 1.0
     config: TokenizerConfig = TokenizerConfig()  # noqa: RUF009

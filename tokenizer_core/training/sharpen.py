@@ -31,8 +31,8 @@ def _distance(made: Tensor, target: Tensor) -> Tensor:
 
 PULL: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "true": lambda made, to, photo: _distance(made, to) + 0.1 * losses.local_spectrum_loss(made, photo),
-    "mean": lambda made, to, _: 0.3 * losses.log_error(made, to) + 0.01 * losses.grid_loss(made),
-    "held": lambda made, to, photo: 0.5 * _distance(made, to) + 0.1 * losses.local_spectrum_loss(made, photo),
+    "mean": lambda made, to, _: 0.3 * losses.log_error(made, to) + 0.03 * losses.grid_loss(made),
+    "held": lambda made, to, photo: 0.5 * _distance(made, to) + 0.2 * losses.local_spectrum_loss(made, photo),
 }
 
 
