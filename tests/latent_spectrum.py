@@ -1,6 +1,6 @@
 """The spectrum in latent space, where no spectral loss acts, beside the one in pixels.
 
-    python tests/latent_spectrum.py val-256.zip --limit 100
+    python -m tests.latent_spectrum val-256.zip --limit 100
 
 decodes the mean and a sample (default steps) of prefixes of each photograph and prints, a line each, how far
 the ring-averaged power of the flow decoder's latents (averaged over channels) is from that of the

@@ -1,6 +1,6 @@
 """Whether samples repeat training photographs: how near the nearest is, beside validation photographs.
 
-    python tests/memorisation.py val-256.zip --train train-0.zip train-1.zip texture.zip --sheet pairs.png
+    python -m tests.memorisation val-256.zip --train train-0.zip train-1.zip texture.zip --sheet pairs.png
 
 draws a sample (default steps) from 0, 1 and 4 tokens of each of 200 validation photographs, and prints how
 far the nearest training photograph, as it is or mirrored, is from the samples and from the validation

@@ -1,6 +1,6 @@
 """What can be read from tokens: a linear probe on the first k, beside as many numbers of other codes.
 
-    python tests/probe.py train-0.zip train-1.zip --labels train.jsonl --source imagenette160 \\
+    python -m tests.probe train-0.zip train-1.zip --labels train.jsonl --source imagenette160 \\
         --test probe-test-256.zip
 
 fits a multinomial logistic regression to the labelled training photographs (and their mirror images) and
@@ -102,6 +102,18 @@ def read(files: Sequence[tuple[bytes, int]], ours, linear, mirror: bool) -> dict
     return {place: torch.stack(rows) for place, rows in found.items()}
 
 
+def labelled(
+    archives: Sequence[str], labels: str, source: str, test: str
+) -> tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]:
+    """Photographs to learn from and to test on: bytes of the file, and its class, 0 .. classes - 1."""
+    lines = [json.loads(line) for line in Path(labels).read_text("utf-8").splitlines()]
+    known = {line["file"]: line["label"] for line in lines if line["source"] == source}
+    classes = {name: number for number, name in enumerate(sorted(set(known.values())))}
+    photos = [(Path(name).name, data) for path in archives for name, data in photo_files(path)]
+    tested = [(data, classes[Path(name).parent.name]) for name, data in photo_files(test)]
+    return [(data, classes[known[name]]) for name, data in photos if name in known], tested
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -111,12 +123,8 @@ def main() -> None:
     parser.add_argument("--test", required=True, help="a folder or archive with a folder a class")
     parser.add_argument("--limit", type=int, help="photographs, for a trial")
     options = parser.parse_args()
-    lines = [json.loads(line) for line in Path(options.labels).read_text("utf-8").splitlines()]
-    labels = {line["file"]: line["label"] for line in lines if line["source"] == options.source}
-    classes = {name: number for number, name in enumerate(sorted(set(labels.values())))}
-    known = [(n, data) for path in options.train for n, data in photo_files(path) if Path(n).name in labels]
-    train = [(data, classes[labels[Path(n).name]]) for n, data in known][: options.limit]
-    test = [(d, classes[Path(n).parent.name]) for n, d in photo_files(options.test)][: options.limit]
+    train, test = labelled(options.train, options.labels, options.source, options.test)
+    train, test = train[: options.limit], test[: options.limit]
     ours, linear = tc.load(), tc.load("pca")
     of_train, of_test = (read(files, ours, linear, files is train) for files in (train, test))
     y = torch.tensor([label for _, label in train]).repeat_interleave(2)
