@@ -3,8 +3,8 @@ const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-for (const name of ['k', 'bytes', 'psnr', 'ssim', 'linear', 'token', 'mass', 'gain']) at[name] = $('.n-' + name);
-for (const name of ['fill', 'thumb', 'cur', 'ref', 'badge', 'held', 'needle', 'status', 'range', 'rail', 'pick', 'follow', 'stage', 'wipe', 'said', 'dial']) at[name] = $('.' + name);
+const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref badge held needle status range rail pick follow stage wipe said dial';
+for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
 at.on = $('.att-on'); at.add = $('.add-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
 
@@ -35,6 +35,8 @@ function draw() {
     put(at.psnr, frame.psnr); put(at.ssim, frame.ssim);
     last = frame;
   }
+  const kind = frame.m === 'mean' ? 'sample' : 'mean', other = film[kind].at[nearest(film[kind])];      // beside it, the other kind
+  if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, other ? 'the ' + kind : ''); }
   gaze();
   if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);
@@ -118,7 +120,6 @@ function ready() {
   greet();
 }
 $('.spec').setAttribute('viewBox', '0 0 ' + W + ' ' + H);
-$('.strip svg').setAttribute('viewBox', '0 0 256 40');
 const peek = (on) => at.stage.classList.toggle('peek', on && !!film && !!film.original && !hidden()), hold = $('.compare');
 for (const node of [at.stage, hold]) {
   node.addEventListener('pointerdown', () => peek(true));

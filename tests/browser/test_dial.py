@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 PIXELS = """() => { const c = document.querySelector('#dial canvas.pic');
   const rgba = c.getContext('2d').getImageData(0, 0, c.width, c.width).data;
   return Array.from(rgba.filter((_, i) => i % 997 === 0)); }"""
+CURVES = "['cur', 'also'].map((name) => document.querySelector('#dial .' + name).getAttribute('d'))"
 CURVE = "document.querySelector('#dial .cur').getAttribute('d')"
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
   return Array.from(c.getContext('2d').getImageData(0, 0, 16, 16).data); }"""
@@ -106,12 +107,16 @@ def test_attention_follows_the_dial_or_stays(page):
 
 def test_mean_and_sample_differ(page):
     turn(page, 16)
-    page.wait_for_function("dial.badge === 'sample'", timeout=30_000)
-    sample = page.evaluate(PIXELS)
+    page.wait_for_function("dial.done && dial.badge === 'sample'", timeout=120_000)
+    sample, curves = page.evaluate(PIXELS), page.evaluate(CURVES)
+    assert page.locator("#dial .n-other").inner_text() == "the mean"
     page.get_by_label("mean", exact=True).check()
     page.wait_for_function("dial.badge === 'mean'")
     settle(page)
     assert page.evaluate(PIXELS) != sample
+    assert page.locator("#dial .n-other").inner_text() == "the sample"
+    assert page.evaluate(CURVES) == curves[::-1], "each is shown beside the other"
+    assert all(curves)
 
 
 def test_a_drag_asks_nothing_and_paints_at_once(page):
