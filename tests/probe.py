@@ -114,15 +114,20 @@ def labelled(
     return [(data, classes[known[name]]) for name, data in photos if name in known], tested
 
 
+def asked(doc: str | None) -> argparse.Namespace:
+    """The words after the command, the same for every probe."""
+    parser = argparse.ArgumentParser(description=str(doc).partition("\n")[0])
+    parser.add_argument("train", nargs="+", help="folders or archives")
+    parser.add_argument("--labels", required=True, help="lines of JSON: file, source, label")
+    parser.add_argument("--source", required=True, help="only the photographs of this source")
+    parser.add_argument("--test", required=True, help="a folder or archive with a folder a class")
+    parser.add_argument("--limit", type=int, help="only so many photographs")
+    return parser.parse_args()
+
+
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("train", nargs="+")
-    parser.add_argument("--labels", required=True, help="lines of JSON: file, source, label")
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--test", required=True, help="a folder or archive with a folder a class")
-    parser.add_argument("--limit", type=int, help="photographs, for a trial")
-    options = parser.parse_args()
+    options = asked(__doc__)
     train, test = labelled(options.train, options.labels, options.source, options.test)
     train, test = train[: options.limit], test[: options.limit]
     ours, linear = tc.load(), tc.load("pca")

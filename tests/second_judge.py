@@ -11,7 +11,6 @@ from ImageNet but these photographs, and has no layer in common with what the tr
 Source of the features: Dalal and Triggs, CVPR 2005.
 """
 
-import argparse
 import io
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from skimage.feature import hog
 from torch import Tensor
 
 import tokenizer_core as tc
-from tests.probe import labelled, probe
+from tests.probe import asked, labelled, probe
 from tokenizer_core.codecs import CODECS, best_pictures
 from tokenizer_core.evaluate import packed_pictures
 from tokenizer_core.tally import interval
@@ -58,14 +57,11 @@ def pictures(original: tc.Picture, ours, linear, seed: int) -> Iterator[tuple[st
 
 
 def main() -> None:
-    """Print the table; a kind that is not possible for every photograph is left out."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("train", nargs="+")
-    parser.add_argument("--labels", required=True, help="lines of JSON: file, source, label")
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--test", required=True, help="a folder or archive with a folder a class")
-    parser.add_argument("--limit", type=int, help="of the test photographs, evenly taken")
-    options = parser.parse_args()
+    """Print the table; a kind that is not possible for every photograph is left out.
+
+    `--limit` takes test photographs evenly, so that every class is among them.
+    """
+    options = asked(__doc__)
     train, test = labelled(options.train, options.labels, options.source, options.test)
     test = test[:: max(1, len(test) // (options.limit or len(test)))][: options.limit]
     ours, linear = tc.load(), tc.load("pca")

@@ -25,6 +25,7 @@ from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.loop import AveragedWeights, Schedule
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.prefix_flow import FlowNetworks
+from tokenizer_core.training.sharpen import PULL
 from tokenizer_core.weights import load_weights, save_weights
 
 PLACE = Place(torch.device("cpu"), 0, 1)
@@ -288,6 +289,21 @@ def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
     assert losses.local_spectrum_loss(0.1 * pixels, pixels) > 1
     assert losses.hinge_loss(torch.tensor([2.0]), torch.tensor([-3.0])) == 0
     assert losses.hinge_loss(torch.tensor([0.0]), torch.tensor([1.0])) == 3
+
+
+def test_what_each_kind_is_pulled_to(generator: torch.Generator) -> None:
+    """A picture that is what it should decode to: only a sample still lacks its photograph's spectrum."""
+    photo = torch.rand(2, 3, 256, 256, generator=generator) * 2 - 1
+    smooth = nn.functional.avg_pool2d(photo, 3, 1, 1)
+    assert PULL["true"](photo, photo, photo) == 0
+    assert PULL["held"](photo, photo, photo) == 0
+    lacks = losses.local_spectrum_loss(smooth, photo)
+    assert PULL["held"](smooth, smooth, photo) == pytest.approx(0.2 * lacks)
+    apart = (smooth - photo).abs().mean() + 2 * (smooth - photo).square().mean()
+    assert PULL["true"](smooth, photo, photo) == pytest.approx(apart + 0.1 * lacks)
+    assert PULL["held"](smooth, photo, smooth) == pytest.approx(apart / 2)
+    wanted = 0.3 * losses.log_error(smooth, photo) + 0.03 * losses.grid_loss(smooth)
+    assert PULL["mean"](smooth, photo, photo) == pytest.approx(wanted)
 
 
 def test_the_grid_loss_sees_cells_and_nothing_else(generator: torch.Generator) -> None:
