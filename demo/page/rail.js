@@ -32,7 +32,7 @@ at.rail.addEventListener('pointerdown', (e) => {
   at.rail.setPointerCapture(e.pointerId); at.range.focus({ preventScroll: true }); set(fromX(e.clientX), 'drag'); e.preventDefault();
 });
 at.rail.addEventListener('pointermove', (e) => { if (at.rail.hasPointerCapture(e.pointerId)) { clearTimeout(settle); set(fromX(e.clientX), 'drag'); } });
-for (const t of ['pointerup', 'pointercancel']) at.rail.addEventListener(t, () => { speak(); settled(); });
+for (const t of ['pointerup', 'pointercancel']) at.rail.addEventListener(t, () => { speak(); ask(); settled(); });
 at.range.addEventListener('input', () => { const v = +at.range.value; at.range.value = k; set(v); settled(); });
 at.range.addEventListener('keydown', (e) => {                                       // page keys walk the ladder
   const next = { PageUp: LADDER.find((c) => c > k) ?? film?.top, PageDown: LADDER.findLast((c) => c < k) ?? 0 }[e.key];

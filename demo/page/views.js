@@ -35,8 +35,8 @@ function draw() {
     put(at.psnr, frame.psnr); put(at.ssim, frame.ssim);
     last = frame;
   }
-  const kind = frame.m === 'mean' ? 'sample' : 'mean', other = film[kind].at[nearest(film[kind])];      // beside it, the other kind
-  if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, other ? 'the ' + kind : ''); }
+  const kind = frame.m === 'mean' ? 'sample' : 'mean', other = at.rail.matches(':active') ? null : film[kind].at[nearest(film[kind])];   // beside it, the other kind; not in a drag
+  if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, film.generative ? 'the ' + kind : ''); }
   gaze();
   if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);

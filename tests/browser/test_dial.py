@@ -117,6 +117,14 @@ def test_mean_and_sample_differ(page):
     assert page.locator("#dial .n-other").inner_text() == "the sample"
     assert page.evaluate(CURVES) == curves[::-1], "each is shown beside the other"
     assert all(curves)
+    box = page.locator("#dial .rail").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 18)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 18)
+    settle(page)
+    assert page.evaluate(CURVES)[1] in ("", None), "a drag draws one curve"
+    page.mouse.up()
+    page.wait_for_function(f"{CURVES}[1]")
 
 
 def test_a_drag_asks_nothing_and_paints_at_once(page):
