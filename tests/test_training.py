@@ -181,17 +181,15 @@ def test_a_run_goes_on_from_a_checkpoint(
     torch.testing.assert_close(network.stem.weight, stem.float(), atol=0.02 * float(stem.abs().max()), rtol=0)
 
 
-def test_a_bundle_of_two_decoders(autoencoder: Path, flow: Path, tmp_path: Path) -> None:
+def test_a_bundle_holds_bytes(autoencoder: Path, flow: Path, tmp_path: Path) -> None:
     after = load_file(autoencoder / "autoencoder.safetensors")
-    before = {name: value + 0.25 if "decoder" in name else value for name, value in after.items()}
-    save_weights(tmp_path / "before.safetensors", before)
-    words = ["--autoencoder", str(autoencoder / "autoencoder.safetensors"), "--tiny", "--share", "0.6"]
-    words += ["--flow", str(flow / "flow.safetensors"), "--before", str(tmp_path / "before.safetensors")]
-    assert not main(["train", "bundle", *words, "--out", str(tmp_path / "it")])
+    words = ["--autoencoder", str(autoencoder / "autoencoder.safetensors"), "--tiny"]
+    words += ["--flow", str(flow / "flow.safetensors"), "--out", str(tmp_path / "it")]
+    assert not main(["train", "bundle", *words])
     packed = load_file(tmp_path / "it/autoencoder.safetensors")
     assert all(v.dtype == torch.int8 for v in packed.values() if v.dim() > 1), "every matrix fits in a byte"
     made = read_checkpoint(tmp_path / "it").tensors
-    torch.testing.assert_close(made["autoencoder.decoder.out.bias"], after["decoder.out.bias"] + 0.1)
+    torch.testing.assert_close(made["autoencoder.decoder.out.bias"], after["decoder.out.bias"])
     torch.testing.assert_close(made["autoencoder.stem.bias"], after["stem.bias"])
     assert made["autoencoder.standardise.num_batches_tracked"] == after["standardise.num_batches_tracked"]
 

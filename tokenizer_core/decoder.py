@@ -4,6 +4,7 @@ Tokens enter as keys and values only. They pass through a short causal stream of
 patches nor time, so their keys and values are computed once a photo and serve every step, prefix and seed.
 The first k tokens are the first k keys; nothing stands for the rest, and the empty prefix is no key at all.
 Time modulates all blocks through one shared projection plus a bias a block (adaLN-single, arXiv 2310.00426).
+A time below 0 asks for a distilled step from -t: where guided sampling ends up, in one forward.
 """
 
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class DecoderBlock(nn.Module):
 
 
 class FlowDecoder(nn.Module):
-    """Predicts the clean latent (B, N, C) from x_t, t and the tokens' keys and values."""
+    """Predicts the clean latent (B, N, C) from x_t, t in [-1, 1] and the tokens' keys and values."""
 
     def __init__(
         self, config: DecoderConfig, latent_channels: int, num_patches: int, num_tokens: int, token_width: int
@@ -106,6 +107,7 @@ class FlowDecoder(nn.Module):
         self.token_positions = nn.Parameter(torch.randn(num_tokens, width) * 0.02)
         self.token_blocks = nn.ModuleList(CausalBlock(width) for _ in range(config.token_depth))
         self.time = nn.Sequential(nn.Linear(TIME_FEATURES, width), nn.SiLU(), nn.Linear(width, 6 * width))
+        self.distilled = nn.Parameter(torch.zeros(width))
         self.blocks = nn.ModuleList(DecoderBlock(width) for _ in range(config.depth))
         self.modulation_out = nn.Parameter(torch.zeros(2, width))
         self.to_latent = nn.Linear(width, latent_channels)
@@ -182,8 +184,9 @@ class FlowDecoder(nn.Module):
     def _start(self, noisy: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         dtype = self.from_latent.weight.dtype
         x = self.from_latent(noisy.to(dtype)) + self.patch_positions
-        modulation = self.time(sinusoids(t, TIME_FEATURES).to(dtype)).view(len(t), 6, -1)
-        return x, modulation
+        hidden = self.time[0](sinusoids(t.abs(), TIME_FEATURES).to(dtype))
+        modulation = self.time[1:](hidden + (t < 0).to(dtype)[:, None] * self.distilled)
+        return x, modulation.view(len(t), 6, -1)
 
     @staticmethod
     def _mask(keep_mask: Tensor | None, num_patches: int) -> Tensor | None:

@@ -7,6 +7,7 @@ kept.
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -164,7 +165,9 @@ class FlowTokenizer(Tokenizer):
             counts = torch.tensor(lengths, device=self.device)
             keep_mask = prefix_mask(counts, longest)
         noise = self._noise(seed).expand(len(lengths), -1, -1)
-        options = {"steps": steps, "guidance_scale": scale, "time_shift": self.config.sampler.time_shift}
+        own = self.config.sampler
+        distilled = own.distilled_steps if scale == own.guidance_scale else 0
+        options = asdict(own) | {"steps": steps, "guidance_scale": scale, "distilled_steps": distilled}
         latent = sequence_to_latent(sample(self.decoder, context, noise, keep_mask, **options))
         return self.autoencoder.decode(latent.to(self._dtype, memory_format=torch.channels_last))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tokenizer_core.autoencoder import Autoencoder
+from tokenizer_core.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.masks import draw_lengths
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import Run, RunOptions
@@ -65,7 +65,8 @@ class _Polisher(Run[PolishRun]):
             pixels = self.pool.draw(batch, generator)
             lengths = draw_lengths(batch, config.encoder.num_tokens, generator, 0.15, 0.05)
             with self.place.autocast():
-                drawn = networks.draw(self.network.encode(pixels), lengths, generator, sampler)
+                latent = latent_to_sequence(self.network.encode(pixels))
+                drawn = sequence_to_latent(networks.draw(latent, lengths, generator, sampler)[-1])
                 target = pixels if steps == 1 else self.network.decode(drawn).clamp(-1, 1)
             rows.append([part.bfloat16() for part in (drawn, target, pixels)])
         drawn, target, photo = (torch.cat(column) for column in zip(*rows, strict=True))

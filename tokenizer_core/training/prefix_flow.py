@@ -6,6 +6,10 @@ distance of a middle block to classifier features (REPA, arXiv 2410.06940). The 
 error alone spends tokens on detail: a part of the batch is decoded to pixels, where means (t=1) learn the
 photo's PSNR and as many later predictions its features. Nested dropout draws the prefix length; a share of
 empty prefixes stays for the whole run.
+
+`distilled` rows of each batch learn instead to do in one forward what guided sampling from the weights at the
+start does in two steps (progressive distillation, arXiv 2202.00512); the last of them are also decoded.
+`nested` 0 makes the control `fixed-1d`: all tokens always, and means alone.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +26,7 @@ from tokenizer_core.autoencoder import Autoencoder, latent_to_sequence, sequence
 from tokenizer_core.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.decoder import FlowDecoder
 from tokenizer_core.encoder import TokenEncoder
-from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight
+from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.sampler import sample
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
@@ -48,6 +52,10 @@ class PrefixFlowRun(RunOptions):
     decoded: int = 16
     share_uniform: float = 0.5
     share_empty: float = 0.07
+    train_encoder: int = 1
+    nested: int = 1
+    distilled: int = 0
+    drawn: int = 32768
 
 
 class FlowNetworks(nn.Module):
@@ -65,14 +73,14 @@ class FlowNetworks(nn.Module):
 
     @torch.no_grad()
     def draw(
-        self, latent: Float[Tensor, "B C h w"], lengths: Tensor, generator: Generator, sampler: SamplerConfig
-    ) -> Float[Tensor, "B C h w"]:
-        """What the decoder makes of the first `lengths` (B,) tokens of each latent, as `sampler` says."""
-        sequence = latent_to_sequence(latent)
-        noise = torch.randn(sequence.shape, generator=generator, device=latent.device)
-        tokens = self.encoder(sequence)
+        self, latent: Float[Tensor, "B N C"], lengths: Tensor, generator: Generator, sampler: SamplerConfig
+    ) -> list[Float[Tensor, "B N C"]]:
+        """From noise to what the decoder makes of the first `lengths` (B,) tokens: x_t at every time."""
+        path = [torch.randn(latent.shape, generator=generator, device=latent.device)]
+        tokens = self.encoder(latent)
         context, keep_mask = self.decoder.context(tokens), prefix_mask(lengths, tokens.shape[1])
-        return sequence_to_latent(sample(self.decoder, context, noise, keep_mask, **asdict(sampler)))
+        sample(self.decoder, context, path[0], keep_mask, path=path, **asdict(sampler))
+        return path
 
 
 def run(options: PrefixFlowRun) -> Path:
@@ -89,10 +97,16 @@ class _Trainer(Run[PrefixFlowRun]):
         self.photos = self.held_out(options.validation)
         self.latents, self.targets = self._cache()
         self.networks = self.ready(FlowNetworks(options.config), options.start, "alignment.")
+        self.networks.encoder.requires_grad_(bool(options.train_encoder))
+        self.paths: tuple[Tensor, ...] = ()
+        if options.distilled:
+            self.paths = self._draw_paths(self.place.generator(options.seed + 1))
         sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
         self.causal = causal_blocks(patches + sizes.num_tokens, patches, self.place.device) if gpu else None
-        few = min(options.decoded, round(SHARE_NOISE * options.batch))
-        self.decoded = torch.tensor([*range(few), *range(-few, 0)], device=self.place.device)
+        self.few = few = min(options.decoded, round(SHARE_NOISE * options.batch))
+        later = {0, options.distilled}  # rows from the end: distilled ones, and before those others
+        rows = [*range(few), *(row - few - end for end in later for row in range(few))]
+        self.decoded = torch.tensor(rows, device=self.place.device)
 
     @torch.no_grad()
     def _cache(self) -> tuple[Float[Tensor, "M N C"], Float[Tensor, "M N F"]]:
@@ -106,6 +120,22 @@ class _Trainer(Run[PrefixFlowRun]):
         latents, raw = (torch.cat(column) for column in zip(*rows, strict=True))
         spread, centre = torch.std_mean(raw[:2000].float(), (0, 1))
         return latents, (raw - centre.bfloat16()) / spread.bfloat16()
+
+    @torch.no_grad()
+    def _draw_paths(self, generator: Generator) -> tuple[Tensor, ...]:
+        """Numbers of crops (M,), lengths (M,) and x_t at the S + 1 distilled times (M, S + 1, N, C)."""
+        sampler, rows = self.options.config.sampler, []
+        sampler = replace(sampler, steps=2 * sampler.distilled_steps)
+        for _ in range(0, self.options.drawn, self.options.batch):
+            index, lengths = self.pool.choose(self.options.batch, generator), self._lengths(generator)
+            with self.place.autocast():
+                path = self.networks.draw(self.latents[index].float(), lengths, generator, sampler)
+            rows.append((index, lengths, torch.stack(path[::2], 1).half()))
+        return tuple(torch.cat(column) for column in zip(*rows, strict=True))
+
+    def _lengths(self, generator: Generator) -> Tensor:
+        o = self.options
+        return draw_lengths(o.batch, o.config.encoder.num_tokens, generator, o.share_uniform, o.share_empty)
 
     def train(self) -> Path:
         """The loop; ends with averaged weights in the networks."""
@@ -137,37 +167,58 @@ class _Trainer(Run[PrefixFlowRun]):
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
     def _draw(self, generator: Generator) -> tuple[Any, ...]:
-        """Pixels of what `_seen` decodes; latents, targets, noise, times, token noise, masks."""
+        """Pixels of what `_seen` decodes; latents, x_t, goals, targets, times, token noise, masks."""
         o, sizes = self.options, self.options.config.encoder
-        index = self.pool.choose(o.batch, generator)
-        latent, pixels = self.latents[index].float(), self.pool.at(index[self.decoded])
-        noise = torch.randn(latent.shape, generator=generator, device=self.place.device)
+        index, lengths = self.pool.choose(o.batch, generator), self._lengths(generator)
         t = draw_times(o.batch, generator, self.place.device)
-        lengths = draw_lengths(o.batch, sizes.num_tokens, generator, o.share_uniform, o.share_empty)
+        if not o.nested:
+            t, lengths = torch.ones_like(t), torch.full_like(lengths, sizes.num_tokens)
+        noise = torch.randn(o.batch, *self.latents.shape[1:], generator=generator, device=self.place.device)
+        x_t = interpolate(self.latents[index].float(), noise, t)
+        goal = self.latents[index].float()
+        if self.paths:
+            rows = slice(-o.distilled, None)
+            index[rows], lengths[rows], t[rows], x_t[rows], goal[rows] = self._distilled(generator)
+        latent, pixels = self.latents[index].float(), self.pool.at(index[self.decoded])
         shape = (o.batch, sizes.num_tokens, sizes.token_width)
         token_noise = torch.randn(shape, generator=generator, device=self.place.device)
         mask = prefix_mask(lengths, sizes.num_tokens)
         if self.causal is not None:
             mask = prefix_blocks(lengths, latent.shape[1], sizes.num_tokens)
-        return pixels, latent, self.targets[index], noise, t, o.token_noise * token_noise, mask, self.causal
+        token_noise = o.token_noise * token_noise
+        return pixels, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal
+
+    def _distilled(self, generator: Generator) -> tuple[Tensor, ...]:
+        """Crops, lengths, -t, x_t and the x that leads to the teacher's next x_t; the last steps are last."""
+        (crops, lengths, states), sampler = self.paths, self.options.config.sampler
+        times = torch.tensor(time_grid(sampler.distilled_steps, sampler.time_shift), device=crops.device)
+        at = torch.arange(self.options.distilled, device=crops.device)
+        pick = torch.randint(len(crops), at.shape, generator=generator, device=crops.device)
+        at = at * sampler.distilled_steps // len(at)
+        ratio = (times[at + 1] / times[at])[:, None, None]
+        x_t, x_next = states[pick, at].float(), states[pick, at + 1].float()
+        return crops[pick], lengths[pick], -times[at], x_t, (x_next - ratio * x_t) / (1 - ratio)
 
     def _parts(self, *drawn: Any) -> tuple[Tensor, Values]:
-        latent, target, noise, t, token_noise, mask, causal = drawn
-        networks, noisy = self.networks, interpolate(latent, noise, t)
+        latent, x_t, goal, target, t, token_noise, mask, causal = drawn
+        networks = self.networks
         tokens = networks.encoder(latent, mask=causal) + token_noise
         context = networks.decoder.context(tokens)
-        x, hidden = networks.decoder.predict(noisy, t, context, mask, networks.hidden_after)
-        squared = (x - latent).pow(2).mean((1, 2))
+        x, hidden = networks.decoder.predict(x_t, t, context, mask, networks.hidden_after)
+        squared = (x - goal).pow(2).mean((1, 2))
         aligned = networks.alignment(F.rms_norm(hidden, (hidden.shape[-1],)))
         alignment = 1 - F.cosine_similarity(aligned.float(), target.float(), dim=-1).mean()
-        weighted = (loss_weight(t) * squared).mean()
-        return x, {"weighted": weighted, "squared": squared.detach().mean(), "alignment": alignment}
+        weighted = (loss_weight(t.abs()) * squared).mean()
+        few = self.options.distilled
+        apart = {"distilled": squared[-few:].detach().mean()} if few else {}
+        apart |= {"squared": squared[: len(t) - few].detach().mean(), "alignment": alignment}
+        return x, apart | {"weighted": weighted}
 
     def _seen(self, x: Tensor, pixels: Tensor) -> Values:
-        """Losses in pixels: the first half of `x` are means (t=1), the other half later predictions."""
-        (means, later), wanted = self.decode(sequence_to_latent(x)).chunk(2), pixels.chunk(2)
-        features = feature_loss(self.classifier, later, wanted[1])
-        return {"log_error": log_error(means, wanted[0]), "features": features}
+        """Losses in pixels: the first `few` of `x` are means (t=1), the others later predictions."""
+        made = self.decode(sequence_to_latent(x))
+        features = feature_loss(self.classifier, made[self.few :], pixels[self.few :])
+        return {"log_error": log_error(made[: self.few], pixels[: self.few]), "features": features}
 
     def snapshot(self, pictures: int = 50) -> Path:
         """Weights; means and samples of a few lengths of the first validation photographs."""
@@ -178,7 +229,9 @@ class _Trainer(Run[PrefixFlowRun]):
         return self.save("flow.safetensors", self.networks)
 
     def _decode(self, pixels: Tensor, length: int, steps: int) -> Tensor:
-        sampler, latent = replace(self.options.config.sampler, steps=steps), self.frozen.encode(pixels)
+        sampler = replace(self.options.config.sampler, steps=steps)
+        latent = latent_to_sequence(self.frozen.encode(pixels))
         lengths = torch.full((len(pixels),), length, device=pixels.device)
         generator = Generator(pixels.device).manual_seed(1)
-        return self.frozen.decode(self.networks.draw(latent, lengths, generator, sampler))
+        drawn = self.networks.draw(latent, lengths, generator, sampler)[-1]
+        return self.frozen.decode(sequence_to_latent(drawn))
