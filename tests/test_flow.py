@@ -161,6 +161,23 @@ def test_guidance_leads_away_from_the_empty_prefix(context, noise, scale, expect
     torch.testing.assert_close(end, torch.full_like(noise, expected))
 
 
+def test_distilled_steps_are_one_forward_each_whatever_the_guidance(context, noise):
+    decoder, path = Fixed(lambda x_t, t, k: x_t * 0 + t), []
+    end = sample(
+        decoder, context, noise, steps=4, guidance_scale=2.0, time_shift=3.0, distilled_steps=4, path=path
+    )
+    times = time_grid(4, 3.0)
+    assert decoder.asked == [(pytest.approx(-t), TOKENS, None) for t in times[:-1]]
+    expected = noise
+    for (t, t_next), x_t in zip(pairwise(times), path, strict=True):
+        expected = euler_step(torch.full_like(noise, -t), expected, t, t_next)
+        torch.testing.assert_close(x_t, expected)
+    assert end is path[-1]
+    decoder.asked.clear()
+    sample(decoder, context, noise, steps=3, distilled_steps=4)
+    assert all(t > 0 for t, _, _ in decoder.asked), "any other number of steps is solved"
+
+
 def gaussian_error(context, noise, steps: int, spread: float = 0.3, solver=sample) -> float:
     """Latents of a normal distribution: the best prediction, and where the path ends, are known."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_flow import (
@@ -15,6 +16,7 @@ from tiny_flow import (
     make_networks,
     unit,
 )
+from torch import nn
 
 from tokenizer_core import layers
 from tokenizer_core.decoder import TokenContext
@@ -223,6 +225,20 @@ def test_time_counts(latent, tokens):
     answers = [decoder(latent, torch.full((3,), t), context) for t in (1.0, 0.99, 0.5)]
     assert (answers[0] - answers[1]).abs().max() > 1e-4
     assert (answers[0] - answers[2]).abs().max() > 1e-3
+
+
+def test_a_time_below_0_asks_for_the_distilled_prediction(latent, tokens):
+    """Each item has its own; the switch is one vector beside the time, and without it nothing changes."""
+    decoder = make_decoder()
+    context, t = decoder.context(tokens), torch.tensor([0.5, -0.5, 0.5])
+    mixed, plain = decoder(latent, t, context), decoder(latent, t.abs(), context)
+    close(mixed[[0, 2]], plain[[0, 2]])
+    assert (mixed[1] - plain[1]).abs().max() > 0.01
+    hidden = decoder.time[0](layers.sinusoids(t.abs(), 256))
+    wanted = decoder.time[2](F.silu(hidden + torch.tensor([[0.0], [1], [0]]) * decoder.distilled))
+    close(decoder._start(latent, t)[1].flatten(1), wanted)
+    nn.init.zeros_(decoder.distilled)
+    close(decoder(latent, t, context), plain)
 
 
 def test_the_stream_after_a_block_is_handed_out(latent, tokens, times):

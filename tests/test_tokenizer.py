@@ -146,6 +146,19 @@ def test_the_model_s_time_shift_is_used(tokenizer, encoding):
     assert difference(tokenizer.decode(encoding, 4), before) > 0
 
 
+def test_distilled_steps_are_taken_at_the_guidance_that_they_were_distilled_at(
+    tokenizer, encoding, monkeypatch
+):
+    taken, sample = [], room.sample
+    monkeypatch.setattr(
+        room, "sample", lambda *args, **options: taken.append(options) or sample(*args, **options)
+    )
+    tokenizer.decode(encoding, 4, steps=2)
+    tokenizer.decode(encoding, 4, steps=2, guidance_scale=1.5)
+    tokenizer.decode(encoding, 4, steps=2, guidance_scale=3.0)
+    assert [options["distilled_steps"] for options in taken] == [2, 2, 0]
+
+
 def test_a_mean_ignores_guidance(tokenizer, encoding):
     plain = tokenizer.decode(encoding, 4, steps=1)
     assert tokenizer.decode(encoding, 4, steps=1, guidance_scale=9.0) == plain

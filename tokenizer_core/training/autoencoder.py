@@ -24,7 +24,6 @@ class AutoencoderRun(RunOptions):
     `train_encoder` 0 trains the decoder alone: the encoder, and with it every token there is, stays.
     """
 
-    validation: str
     train_encoder: int = 1
     minutes: float = 7.0
     rate: float = 8e-4
@@ -41,7 +40,6 @@ def run(options: AutoencoderRun) -> Path:
 class _Trainer(Run[AutoencoderRun]):
     def __init__(self, options: AutoencoderRun) -> None:
         super().__init__("autoencoder", options)
-        self.photos = self.held_out(options.validation)
         self.network = self.ready(Autoencoder(options.config.autoencoder), options.start)
 
     def train(self) -> Path:
@@ -83,6 +81,6 @@ class _Trainer(Run[AutoencoderRun]):
         self.network.eval()
 
     def snapshot(self) -> Path:
-        """Weights, validation PSNR, and a sheet of photographs over their reconstructions."""
-        self.judge("autoencoder.png", self.photos, self.photos, {"autoencoder": self.network})
+        """Weights, and validation PSNR."""
+        self.judge({"autoencoder": self.network})
         return self.save("autoencoder.safetensors", self.network)

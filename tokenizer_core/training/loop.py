@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from tokenizer_core.classifier import LiteClassifier
 from tokenizer_core.config import TokenizerConfig
+from tokenizer_core.metrics import psnr_batch, round_to_8_bit
 from tokenizer_core.photoset import load_crops
 from tokenizer_core.training.data import PhotoPool, to_pixels
-from tokenizer_core.training.place import M, Place, RunLog, picture_grid
+from tokenizer_core.training.place import M, Place, RunLog
 from tokenizer_core.weights import load_weights, save_weights
 
 SNAPSHOT_SECONDS, LOG_SECONDS = 110, 10
@@ -34,9 +35,13 @@ O = TypeVar("O", bound="RunOptions")  # noqa: E741
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Options of every run: `batch` counts crops a process, `limit` photographs a source; `start` resumes."""
+    """Options of every run: `batch` counts crops a process, `limit` photographs a source; `start` resumes.
+
+    `validation` is a source of which middle crops are judged and never learnt from.
+    """
 
     photos: tuple[str, ...]
+    validation: str
     out: Path
     minutes: float
     max_steps: int | None = None
@@ -54,9 +59,7 @@ class Schedule:
     The clock starts after ten steps (compilation); the learning rate is full after `warm_up` steps.
     """
 
-    def __init__(
-        self, place: Place, minutes: float, max_steps: int | None = None, warm_up: int = 200
-    ) -> None:
+    def __init__(self, place: Place, minutes: float, max_steps: int | None, warm_up: int = 200) -> None:
         self.place, self.seconds, self.max_steps = place, minutes * 60, max_steps
         self.warm_up, self.step, self.share, self.start = warm_up, 0, 0.0, math.inf
 
@@ -115,14 +118,11 @@ class Run(Generic[O]):
         self.options, self.place, config = options, Place.find(), options.config.autoencoder
         self.log = RunLog(options.out, self.place)
         torch.default_generator.manual_seed(options.seed)
-        self.source = (config.image_size, options.limit, options.workers)
-        self.pool = PhotoPool(options.photos, self.place.device, *self.source)
+        source = (config.image_size, options.limit, options.workers)
+        self.pool = PhotoPool(options.photos, self.place.device, *source)
+        self.photos = to_pixels(torch.from_numpy(load_crops(options.validation, *source, two=False)))
         self.classifier = self.place.put(LiteClassifier(0))
         self.log.write(run=name, world=self.place.world, crops=len(self.pool.crops), **asdict(options))
-
-    def held_out(self, path: str) -> Tensor:
-        """Middle crops (B, 3, H, W) of the validation photographs, on the CPU."""
-        return to_pixels(torch.from_numpy(load_crops(path, *self.source, two=False)))
 
     def ready(self, module: M, weights: Path | None, *allow_missing: str) -> M:
         """The module on the device, with the weights of a file if there is one."""
@@ -131,7 +131,7 @@ class Run(Generic[O]):
         return self.place.put(module)
 
     def snapshot(self) -> Path:
-        """Write weights and a sheet of pictures into the run's folder."""
+        """Write weights into the run's folder, and log what they are worth."""
         raise NotImplementedError
 
     def save(self, name: str, module: nn.Module) -> Path:
@@ -141,19 +141,14 @@ class Run(Generic[O]):
         return self.options.out / name
 
     @torch.no_grad()
-    def judge(
-        self, name: str, given: Tensor, wanted: Tensor, makers: dict[str, Callable[[Tensor], Tensor]]
-    ) -> None:
-        """Log the PSNR of what each maker makes of `given`, and write a sheet: the wanted ones, then each."""
-        rows, scores = [wanted.cpu()], {}
+    def judge(self, makers: dict[str, Callable[[Tensor], Tensor]], pictures: int | None = None) -> None:
+        """Log the PSNR of what each maker makes of the first validation photographs (B, 3, H, W)."""
+        photos, scores = self.photos[:pictures], {}
         for kind, make in makers.items() if self.place.rank == 0 else ():
             with self.place.autocast(), torch.compiler.set_stance("force_eager"):
-                made = [make(part.to(self.place.device)).float().cpu() for part in given.split(50)]
-            rows.append(torch.cat(made).clamp(-1, 1))
-            error = (rows[-1] - rows[0]).pow(2).mean((1, 2, 3))
-            scores[kind] = round((10 * torch.log10(4 / error)).mean().item(), 2)
-        self.log.write(psnr=scores, pictures=len(wanted))
-        picture_grid(self.options.out / name, rows)
+                made = [make(part.to(self.place.device)).float().cpu() for part in photos.split(50)]
+            scores[kind] = round(psnr_batch(round_to_8_bit(torch.cat(made)), photos).mean().item(), 2)
+        self.log.write(psnr=scores, pictures=len(photos))
 
     def fit(self, averages: AveragedWeights, schedule: Schedule, steppers: Steppers, losses: Step) -> None:
         """Train the module of `averages`, which ends with its averages and in evaluation mode.

@@ -1,21 +1,18 @@
-"""Where a run computes, and what it writes down: one process a GPU, a log of JSON lines, sheets of pictures.
+"""Where a run computes, and what it writes down: one process a GPU, a log of JSON lines.
 
 With torchrun each process takes one GPU and gradients are averaged over processes; only rank 0 writes.
 """
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float
-from PIL import Image
 from torch import Tensor, nn
 
 from tokenizer_core.devices import fastest_dtype
@@ -56,7 +53,7 @@ class Place:
 
     def compile_blocks(self, *stacks: nn.ModuleList) -> None:
         """Compile the blocks of each stack in place: alike, they are compiled once, not once a block."""
-        for block in chain(*stacks) if self.device.type == "cuda" else ():
+        for block in [b for stack in stacks for b in stack] if self.device.type == "cuda" else ():
             block.compile(dynamic=False)
 
     def generator(self, seed: int) -> torch.Generator:
@@ -83,10 +80,9 @@ class Place:
 
     def agree(self, value: float) -> float:
         """Rank 0's value, on every process, so that all stop at the same step."""
-        if self.world == 1:
-            return value
         box = torch.tensor([value], device=self.device, dtype=torch.float64)
-        dist.broadcast(box, 0)
+        if self.world > 1:
+            dist.broadcast(box, 0)
         return box.item()
 
 
@@ -105,11 +101,3 @@ class RunLog:
         print(" ".join(f"{k}={v}" for k, v in short.items()), flush=True)  # noqa: T201
         with self.path.open("a") as file:
             file.write(json.dumps(short, default=str) + "\n")
-
-
-def picture_grid(path: Path, rows: Sequence[Float[Tensor, "_ 3 H W"]], columns: int = 10) -> None:
-    """Write rows of pictures in [-1, 1] as one PNG, at most `columns` wide."""
-    columns = min(columns, *(len(row) for row in rows))
-    sheet = torch.cat([torch.cat(list(row[:columns].float().cpu()), 2) for row in rows], 1)
-    pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(path)

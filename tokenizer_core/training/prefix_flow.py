@@ -29,9 +29,11 @@ from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.sampler import sample
+from tokenizer_core.tokenizer import build_networks
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, log_error
 
+SHARES = {"share_uniform": 0.5, "share_empty": 0.07}  # of the prefix lengths
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
 
 
@@ -39,7 +41,6 @@ STRIDE_16 = 3  # index of the classifier's feature map that has one vector a lat
 class PrefixFlowRun(RunOptions):
     """Options of one run; `matrix_rate` is Muon's, `rate` AdamW's."""
 
-    validation: str
     autoencoder: Path
     minutes: float = 11.0
     batch: int = 256
@@ -50,8 +51,6 @@ class PrefixFlowRun(RunOptions):
     error_weight: float = 0.08
     feature_weight: float = 0.2
     decoded: int = 16
-    share_uniform: float = 0.5
-    share_empty: float = 0.07
     train_encoder: int = 1
     nested: int = 1
     distilled: int = 0
@@ -63,10 +62,9 @@ class FlowNetworks(nn.Module):
 
     def __init__(self, config: TokenizerConfig, feature_width: int = 112) -> None:
         super().__init__()
-        channels, patches = config.autoencoder.latent_channels, config.autoencoder.latent_size**2
-        sizes = (config.encoder.num_tokens, config.encoder.token_width)
-        self.encoder = TokenEncoder(config.encoder, channels, patches)
-        self.decoder = FlowDecoder(config.decoder, channels, patches, *sizes)
+        networks = build_networks(config)
+        self.encoder: TokenEncoder = networks["encoder"]  # type: ignore[assignment]
+        self.decoder: FlowDecoder = networks["decoder"]  # type: ignore[assignment]
         self.hidden_after = max(1, config.decoder.depth // 2)
         width, wide = config.decoder.width, 2 * config.decoder.width
         self.alignment = nn.Sequential(nn.Linear(width, wide), nn.SiLU(), nn.Linear(wide, feature_width))
@@ -94,18 +92,16 @@ class _Trainer(Run[PrefixFlowRun]):
         frozen = self.ready(Autoencoder(options.config.autoencoder), options.autoencoder)
         self.frozen = frozen.eval().requires_grad_(False)
         self.decode = self.place.compiled(frozen.decode)
-        self.photos = self.held_out(options.validation)
         self.latents, self.targets = self._cache()
+        sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
+        self.lengths = partial(draw_lengths, options.batch, sizes.num_tokens, **SHARES)
         self.networks = self.ready(FlowNetworks(options.config), options.start, "alignment.")
         self.networks.encoder.requires_grad_(bool(options.train_encoder))
-        self.paths: tuple[Tensor, ...] = ()
-        if options.distilled:
-            self.paths = self._draw_paths(self.place.generator(options.seed + 1))
-        sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
+        self.paths = self._draw_paths(self.place.generator(options.seed + 1)) if options.distilled else ()
         self.causal = causal_blocks(patches + sizes.num_tokens, patches, self.place.device) if gpu else None
         self.few = few = min(options.decoded, round(SHARE_NOISE * options.batch))
-        later = {0, options.distilled}  # rows from the end: distilled ones, and before those others
-        rows = [*range(few), *(row - few - end for end in later for row in range(few))]
+        # rows that are decoded: means, others, and the last of the distilled ones, which are at the end
+        rows = [*range(few), *(row - few - end for end in {0, options.distilled} for row in range(few))]
         self.decoded = torch.tensor(rows, device=self.place.device)
 
     @torch.no_grad()
@@ -123,27 +119,25 @@ class _Trainer(Run[PrefixFlowRun]):
 
     @torch.no_grad()
     def _draw_paths(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Numbers of crops (M,), lengths (M,) and x_t at the S + 1 distilled times (M, S + 1, N, C)."""
+        """Crops, lengths and -t, (M, S); x_t and the x that leads to the teacher's next one, (M, S, N, C)."""
         sampler, rows = self.options.config.sampler, []
+        times = torch.tensor(time_grid(sampler.distilled_steps, sampler.time_shift), device=generator.device)
         sampler = replace(sampler, steps=2 * sampler.distilled_steps)
+        ratio = (times[1:] / times[:-1])[:, None, None]
         for _ in range(0, self.options.drawn, self.options.batch):
-            index, lengths = self.pool.choose(self.options.batch, generator), self._lengths(generator)
+            index, lengths = self.pool.choose(self.options.batch, generator), self.lengths(generator)
             with self.place.autocast():
                 path = self.networks.draw(self.latents[index].float(), lengths, generator, sampler)
-            rows.append((index, lengths, torch.stack(path[::2], 1).half()))
+            x_t, after = torch.stack(path[:-1:2], 1), torch.stack(path[2::2], 1)
+            given = torch.broadcast_tensors(index[:, None], lengths[:, None], -times[:-1])
+            rows.append([*given, x_t.half(), ((after - ratio * x_t) / (1 - ratio)).half()])
         return tuple(torch.cat(column) for column in zip(*rows, strict=True))
-
-    def _lengths(self, generator: Generator) -> Tensor:
-        o = self.options
-        return draw_lengths(o.batch, o.config.encoder.num_tokens, generator, o.share_uniform, o.share_empty)
 
     def train(self) -> Path:
         """The loop; ends with averaged weights in the networks."""
         o, generator = self.options, self.place.generator(self.options.seed)
-        averages, networks = AveragedWeights(self.networks, 0.9995), self.networks
-        self.place.compile_blocks(
-            networks.encoder.blocks, networks.decoder.blocks, networks.decoder.token_blocks
-        )
+        averages, n = AveragedWeights(self.networks, 0.9995), self.networks
+        self.place.compile_blocks(n.encoder.blocks, n.decoder.blocks, n.decoder.token_blocks)
 
         def losses() -> Values:
             pixels, *drawn = self._draw(generator)
@@ -169,35 +163,26 @@ class _Trainer(Run[PrefixFlowRun]):
     def _draw(self, generator: Generator) -> tuple[Any, ...]:
         """Pixels of what `_seen` decodes; latents, x_t, goals, targets, times, token noise, masks."""
         o, sizes = self.options, self.options.config.encoder
-        index, lengths = self.pool.choose(o.batch, generator), self._lengths(generator)
+        index, lengths = self.pool.choose(o.batch, generator), self.lengths(generator)
         t = draw_times(o.batch, generator, self.place.device)
         if not o.nested:
             t, lengths = torch.ones_like(t), torch.full_like(lengths, sizes.num_tokens)
         noise = torch.randn(o.batch, *self.latents.shape[1:], generator=generator, device=self.place.device)
-        x_t = interpolate(self.latents[index].float(), noise, t)
         goal = self.latents[index].float()
-        if self.paths:
-            rows = slice(-o.distilled, None)
-            index[rows], lengths[rows], t[rows], x_t[rows], goal[rows] = self._distilled(generator)
+        x_t = interpolate(goal, noise, t)
+        if self.paths:  # the last rows, and their last steps last
+            many, steps = self.paths[0].shape
+            pick = torch.randint(many, (o.distilled,), generator=generator, device=t.device)
+            at = torch.arange(o.distilled, device=t.device) * steps // o.distilled
+            for value, path in zip((index, lengths, t, x_t, goal), self.paths, strict=True):
+                value[-o.distilled :] = path[pick, at]
         latent, pixels = self.latents[index].float(), self.pool.at(index[self.decoded])
         shape = (o.batch, sizes.num_tokens, sizes.token_width)
-        token_noise = torch.randn(shape, generator=generator, device=self.place.device)
+        token_noise = o.token_noise * torch.randn(shape, generator=generator, device=self.place.device)
         mask = prefix_mask(lengths, sizes.num_tokens)
         if self.causal is not None:
             mask = prefix_blocks(lengths, latent.shape[1], sizes.num_tokens)
-        token_noise = o.token_noise * token_noise
         return pixels, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal
-
-    def _distilled(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Crops, lengths, -t, x_t and the x that leads to the teacher's next x_t; the last steps are last."""
-        (crops, lengths, states), sampler = self.paths, self.options.config.sampler
-        times = torch.tensor(time_grid(sampler.distilled_steps, sampler.time_shift), device=crops.device)
-        at = torch.arange(self.options.distilled, device=crops.device)
-        pick = torch.randint(len(crops), at.shape, generator=generator, device=crops.device)
-        at = at * sampler.distilled_steps // len(at)
-        ratio = (times[at + 1] / times[at])[:, None, None]
-        x_t, x_next = states[pick, at].float(), states[pick, at + 1].float()
-        return crops[pick], lengths[pick], -times[at], x_t, (x_next - ratio * x_t) / (1 - ratio)
 
     def _parts(self, *drawn: Any) -> tuple[Tensor, Values]:
         latent, x_t, goal, target, t, token_noise, mask, causal = drawn
@@ -209,10 +194,9 @@ class _Trainer(Run[PrefixFlowRun]):
         aligned = networks.alignment(F.rms_norm(hidden, (hidden.shape[-1],)))
         alignment = 1 - F.cosine_similarity(aligned.float(), target.float(), dim=-1).mean()
         weighted = (loss_weight(t.abs()) * squared).mean()
-        few = self.options.distilled
-        apart = {"distilled": squared[-few:].detach().mean()} if few else {}
-        apart |= {"squared": squared[: len(t) - few].detach().mean(), "alignment": alignment}
-        return x, apart | {"weighted": weighted}
+        plain = squared[t > 0].detach().mean()
+        distilled = squared[t < 0].detach().sum() / max(1, self.options.distilled)
+        return x, {"weighted": weighted, "squared": plain, "distilled": distilled, "alignment": alignment}
 
     def _seen(self, x: Tensor, pixels: Tensor) -> Values:
         """Losses in pixels: the first `few` of `x` are means (t=1), the others later predictions."""
@@ -222,16 +206,15 @@ class _Trainer(Run[PrefixFlowRun]):
 
     def snapshot(self, pictures: int = 50) -> Path:
         """Weights; means and samples of a few lengths of the first validation photographs."""
-        photos, steps = self.photos[:pictures], (1, self.options.config.sampler.steps)
+        steps = (1, self.options.config.sampler.steps)
         ways = [(k, n) for n in steps for k in (1, 4, 16, 64, 256)]
         makers = {f"{k} tokens, {n} steps": partial(self._decode, length=k, steps=n) for k, n in ways}
-        self.judge("flow.png", photos, photos, makers)
+        self.judge(makers, pictures)
         return self.save("flow.safetensors", self.networks)
 
     def _decode(self, pixels: Tensor, length: int, steps: int) -> Tensor:
         sampler = replace(self.options.config.sampler, steps=steps)
         latent = latent_to_sequence(self.frozen.encode(pixels))
         lengths = torch.full((len(pixels),), length, device=pixels.device)
-        generator = Generator(pixels.device).manual_seed(1)
-        drawn = self.networks.draw(latent, lengths, generator, sampler)[-1]
+        drawn = self.networks.draw(latent, lengths, self.place.generator(1), sampler)[-1]
         return self.frozen.decode(sequence_to_latent(drawn))
