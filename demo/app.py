@@ -46,6 +46,9 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     def leave(request: gr.Request) -> None:
         handlers.leave(studio, request.session_hash)
 
+    def frames(ask: dict) -> list | dict:  # what the page calls as `server.frames`
+        return handlers.frames(studio, ask)
+
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
         gr.Markdown(TITLE, elem_id="title")
         with gr.Row(elem_id="choose"):
@@ -63,7 +66,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         dial = gr.HTML(
             html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
             js_on_load=read("film.js", "views.js", "rail.js", "share.js"),
-            server_functions=[ask_frames(studio)], elem_id="dial",
+            server_functions=[frames], elem_id="dial",
         )  # fmt: skip
         form = settings(studio)
         camera = gr.Image(sources=["webcam"], type="filepath", label="Webcam", height=280, render=False)
@@ -76,15 +79,6 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         page.unload(leave)
     studio.warm_up()
     return page
-
-
-def ask_frames(studio: Studio) -> Callable[[dict], list | dict]:
-    """The function that the page calls as `server.frames`."""
-
-    def frames(ask: dict) -> list | dict:
-        return handlers.frames(studio, ask)
-
-    return frames
 
 
 def settings(studio: Studio) -> list[Component]:

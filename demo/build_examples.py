@@ -10,7 +10,7 @@ from demo.studio import Studio
 
 
 def build(studio: Studio, folder: Path = examples.CACHE) -> None:
-    """Encode each example once, decode the ladder as means and as samples, and write `<name>.npz`."""
+    """Encode each example once, decode the ladder as means and as samples, and write `<name>.json.gz`."""
     info = studio.default
     sample = Take("sample", info.default_steps, 0)
     first = ladder(info.lengths)
@@ -20,7 +20,7 @@ def build(studio: Studio, folder: Path = examples.CACHE) -> None:
             pass
         film.linear = studio.baseline_psnr(film)
         data = examples.pack(film, sample)
-        (folder / f"{about.name}.npz").write_bytes(data)
+        (folder / f"{about.name}.json.gz").write_bytes(data)
         print(f"{about.name}: {len(data) / 1000:.0f} kB")  # noqa: T201
 
 

@@ -166,11 +166,6 @@ class Film:
             return [(MEAN, first), (sample, first), (sample, rest), (MEAN, rest)]
         return [(MEAN, first), (MEAN, rest), (sample, first)]
 
-    def missing(self, plan: Plan) -> Plan:
-        """The part of a plan that has no frames yet."""
-        left = [(take, [k for k in lengths if k not in self.reel(take)]) for take, lengths in plan]
-        return [(take, lengths) for take, lengths in left if lengths]
-
     def start(self) -> dict:
         """What the browser needs before the first frame."""
         # A Space's page is a frame: a link must name what is around it.
@@ -223,5 +218,6 @@ def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:
-    """A plan less what the browser has."""
-    return [(take, [k for k in lengths if (take, k) not in sent]) for take, lengths in plan]
+    """A plan less what the browser, or the film, has."""
+    left = [(take, [k for k in lengths if (take, k) not in sent]) for take, lengths in plan]
+    return [(take, lengths) for take, lengths in left if lengths]

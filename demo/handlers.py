@@ -85,8 +85,7 @@ def upload(studio: Studio, wish: Wish, path: str | None) -> Iterator[dict]:
     if path is None:
         return
     yield {"run": wish.run, "note": "Reading the photo…"}
-    photo = tc.open_photo(path)
-    yield from roll(studio, wish, studio.films.add(Film(photo, studio.infos[wish.model])))
+    yield from roll(studio, wish, studio.films.add(Film(tc.open_photo(path), studio.infos[wish.model])))
 
 
 @spoken
@@ -174,7 +173,7 @@ def develop(studio: Studio, film: Film, part: list, live: Callable[[], bool], gp
 
 def recorded(studio: Studio, film: Film, part: list, live: Callable[[], bool]) -> Iterator[tuple]:
     """Run the device for what is missing and put it into the film."""
-    todo = film.missing(part)
+    todo = without(part, {(take, k) for take, reel in list(film.reels.items()) for k in list(reel)})
     if not todo and film.encoding is not None:
         return
     source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]

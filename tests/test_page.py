@@ -361,7 +361,7 @@ def test_a_link_shows_what_its_sender_saw_with_the_bundled_weights():
 def test_the_examples_are_of_the_bundled_weights():
     (info,) = [i for i in tc.catalog() if i.name == "prefix-flow-256"]
     for about in examples.EXAMPLES:
-        cache = examples.CACHE / f"{about.name}.npz"
+        cache = examples.CACHE / f"{about.name}.json.gz"
         assert cache.stat().st_size <= 1e6, f"{cache.name} is over 1 MB"
         film = examples.film(about.name, info, "t")
         sample = Take("sample", info.default_steps, 0)

@@ -3,7 +3,7 @@ const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref badge held needle status range rail pick follow stage wipe said dial';
+const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal fewest ticks badge held needle status range rail pick follow stage wipe said dial';
 for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
 at.on = $('.att-on'); at.add = $('.add-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
@@ -21,7 +21,7 @@ function draw() {
   dirty = false;
   const p = place(k);
   at.fill.style.transform = 'scaleX(' + p + ')';
-  at.thumb.style.transform = 'translateX(' + p * 100 + '%)';
+  at.thumb.style.transform = at.mark.style.transform = 'translateX(' + p * 100 + '%)';
   put(at.k, String(k));
   const picked = film && choose();
   if (!picked) return;
@@ -42,6 +42,19 @@ function draw() {
   if (dial.onpaint) dial.onpaint(k, frame.c);
 }
 const ask = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
+
+// ---- PSNR over tokens, on the rail's own scale
+const down = (part) => (PAD.t + part * (H - PAD.t - PAD.b)).toFixed(1), across = (c) => (PAD.l + place(c) * (W - PAD.l - PAD.r)).toFixed(1);
+function curves() {
+  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, +r.at[c].psnr]).filter((p) => p[1] > 0);
+  const lines = { mean: of(film.mean), sample: of(film.sample), linear: (film.linear || []).map((v, c) => [c, v]) };
+  const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) / 2) * 2, high = Math.max(low + 4, ...all), y = (v) => down((high - v) / (high - low));
+  for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
+  at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / 4) + 1 }, (_, i) => low + 4 * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + v + '</text>').join('')
+    + marks.map((m) => '<text x="' + across(+m.textContent) + '" y="' + (H - 18) + '">' + m.textContent + '</text>').join('') + '<text x="' + W / 2 + '" y="' + (H - 3) + '">tokens</text>';
+  put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => p[1] >= +at.goal.value)?.[0] ?? 'never')).join(', '));
+}
+at.goal.addEventListener('input', () => film && curves());
 
 let token = 1, gazed = '';
 function gaze() {
@@ -117,9 +130,9 @@ function ready() {
   at.dial.classList.add('ready'); at.range.disabled = false;
   for (const m of marks) m.classList.toggle('has', !!(film.mean.at[+m.textContent] || film.sample.at[+m.textContent]));
   if (performance.now() > news) say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are in this page: turning the dial asks the server nothing.');
+  if (film.original) curves();
   greet();
 }
-$('.spec').setAttribute('viewBox', '0 0 ' + W + ' ' + H);
 const peek = (on) => at.stage.classList.toggle('peek', on && !!film && !!film.original && !hidden()), hold = $('.compare');
 for (const node of [at.stage, hold]) {
   node.addEventListener('pointerdown', () => peek(true));

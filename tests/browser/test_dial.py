@@ -105,6 +105,30 @@ def test_attention_follows_the_dial_or_stays(page):
     assert page.locator("#dial .n-token").inner_text() == "9"
 
 
+def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    points = "document.querySelector('#dial .c-{}').getAttribute('d').match(/[ML]/g).length"
+    loaded = page.evaluate("dial.loaded")
+    assert page.evaluate(points.format("mean")) == loaded["mean"] == 257
+    assert page.evaluate(points.format("sample")) == loaded["sample"]
+    assert page.evaluate(points.format("linear")) == 65
+    page.get_by_label("mean", exact=True).check()
+    turn(page, 40)
+    page.wait_for_function("dial.badge === 'mean'")
+    place = "document.querySelector('#dial .{}').style.transform"
+    assert page.evaluate(place.format("mark")) == page.evaluate(place.format("thumb")), "the line is at the dial"
+    psnr = page.locator("#dial .n-psnr").inner_text()
+    fewest, goal = page.locator("#dial .n-fewest"), page.get_by_label("Fewest tokens")
+    goal.fill(psnr)
+    mean = fewest.inner_text().split(", ")[0]
+    assert mean.startswith("mean ")
+    assert 1 <= int(mean.removeprefix("mean ")) <= 40
+    goal.press("ArrowUp")
+    assert page.evaluate("dial.k") == 40, "the arrow was for the number, not for the dial"
+    goal.fill("60")
+    assert fewest.inner_text() == "mean never, sample never, linear never"
+
+
 def test_mean_and_sample_differ(page):
     turn(page, 16)
     page.wait_for_function("dial.done && dial.badge === 'sample'", timeout=120_000)
