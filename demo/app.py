@@ -97,6 +97,7 @@ def settings(studio: Studio) -> list[Component]:
             zoom = gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom")
         with gr.Row():
             gr.Button("Save this picture").click(None, js="() => { dial.picture(); }")
+            gr.Button("Save the curve as CSV").click(None, js="() => { dial.csv(); }")
             gr.Button("Save the tokens").click(None, js="() => { dial.tokens(); }")
     dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
     return [model, steps, seed, x, y, zoom]

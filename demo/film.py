@@ -43,19 +43,12 @@ def ladder(lengths: Sequence[int]) -> list[int]:
 
 
 def rest_of_ladder(lengths: Sequence[int]) -> list[int]:
-    """The other allowed lengths, always one from the widest gap, in octaves.
+    """The other allowed lengths: in each octave the middles first, then quarters, eighths and so on.
 
-    So the error of showing the nearest frame falls evenly while frames arrive.
+    So the error of showing the nearest frame, in octaves, falls evenly while frames arrive.
     """
-    have, order, left = ladder(lengths), [], set(lengths) - set(ladder(lengths))
-    while left:
-        gaps = [(math.log2((b + 1) / (a + 1)), a, b) for a, b in itertools.pairwise(have)]
-        _, a, b = max(g for g in gaps if any(k in left for k in range(g[1] + 1, g[2])))
-        middle = math.sqrt((a + 1) * (b + 1)) - 1
-        order.append(min((k for k in left if a < k < b), key=lambda k: abs(k - middle)))
-        left.remove(order[-1])
-        have = sorted([*have, order[-1]])
-    return order
+    left = set(lengths) - set(ladder(lengths))
+    return sorted(left, key=lambda k: (-(k & -k) / (1 << k.bit_length()), k))
 
 
 class Frame(NamedTuple):

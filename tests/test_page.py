@@ -65,6 +65,14 @@ def test_every_length_comes_once_coarse_to_fine(top):
     )
 
 
+def test_the_others_halve_the_gaps_of_every_octave_in_turn():
+    order = rest_of_ladder(range(257))
+    assert order[:12] == [5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224]
+    for passed, parts in ((12, 4), (12 + 20, 8)):
+        have = sorted(ladder(range(257)) + order[:passed])[1:]
+        assert all(b - a <= max(1, (1 << (a.bit_length() - 1)) // parts) for a, b in itertools.pairwise(have))
+
+
 def test_the_length_at_the_dial_comes_first_and_alone(studio, tmp_path):
     ticket = {"run": 1, "k": 13}
     messages = handlers.upload(studio, "a", ticket, FORM, photo(tmp_path / "p.png"))

@@ -36,7 +36,7 @@ function choose() {
 async function add(frames, wanted) {
   const mine = film, take = film.take;
   const got = await Promise.all(frames.map(async ([m, c, webp, levels, psnr, ssim]) => ({
-    m, c, curve: path(bytes(levels)), psnr: ssim === null ? '–' : psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim === null ? '–' : ssim.toFixed(2),
+    m, c, scores: [psnr, ssim], curve: path(bytes(levels)), psnr: ssim === null ? '–' : psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim === null ? '–' : ssim.toFixed(2),
     bitmap: await createImageBitmap(new Blob([bytes(webp)], { type: 'image/webp' })) })));
   for (const f of got) {
     const r = mine[f.m];

@@ -58,6 +58,8 @@ const dial = window.dial = {
   ticket(turned) { if (turned && !film) return {}; stop(); run += 1; chain = Promise.resolve(); return { run, k, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
   mode(m) { mode = m; last = null; ask(); rest(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
+  csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,sample_psnr_db,sample_ssim,linear_psnr_db\n', ...film.lengths.map((c) =>
+    [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '']), film.linear?.[c] ?? ''].join() + '\n')]), 'curve.csv'),
   tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },

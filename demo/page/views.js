@@ -5,7 +5,7 @@ const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenC
 const at = {};
 const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal fewest ticks badge held needle status range rail pick follow stage wipe said dial';
 for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
-at.on = $('.att-on'); at.add = $('.add-on');
+at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
 
 const X = (f) => PAD.l + (Math.log2(f) / 7) * (W - PAD.l - PAD.r);            // 1..128 cycles per picture
@@ -28,7 +28,7 @@ function draw() {
   const [frame, name] = picked;
   put(at.bytes, (k * film.bytes).toLocaleString('en'));
   put(at.linear, film.linear && k < film.linear.length ? film.linear[k].toFixed(1) : '–');
-  put(at.badge, at.add.checked ? 'what changed' : name);
+  put(at.badge, at.add.checked ? 'what changed' : at.less.checked ? 'what is not there yet' : name);
   if (frame !== last) {
     pic.drawImage(frame.bitmap, 0, 0);
     at.cur.setAttribute('d', frame.curve);
@@ -46,7 +46,7 @@ const ask = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } }
 // ---- PSNR over tokens, on the rail's own scale
 const down = (part) => (PAD.t + part * (H - PAD.t - PAD.b)).toFixed(1), across = (c) => (PAD.l + place(c) * (W - PAD.l - PAD.r)).toFixed(1);
 function curves() {
-  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, +r.at[c].psnr]).filter((p) => p[1] > 0);
+  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, r.at[c].scores[0]]).filter((p) => p[1] > 0);
   const lines = { mean: of(film.mean), sample: of(film.sample), linear: (film.linear || []).map((v, c) => [c, v]) };
   const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) / 2) * 2, high = Math.max(low + 4, ...all), y = (v) => down((high - v) / (high - low));
   for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
@@ -61,13 +61,14 @@ function gaze() {
   if (at.follow.checked) token = Math.min(film.top, Math.max(1, k));
   const to = film.mean.at[token] ? token : film.mean.have.reduce((best, c) => (c > token && c < best ? c : best), 999);   // the step over the token
   const back = film.mean.have.reduce((best, c) => (c < to && c < token && c > best ? c : best), -1);
-  const now = [token, film.token, at.on.checked, film.mass.length, at.add.checked && [back, to]].join();
+  const now = [token, film.token, at.on.checked, film.mass.length, at.add.checked && [back, to], at.less.checked && [last.m, last.c]].join();
   at.held.style.transform = 'scaleX(' + k / film.top + ')';
   if (now === gazed) return;
   gazed = now;
   put(at.token, String(token));
   at.needle.style.transform = 'translateX(' + ((token - 0.5) / film.top) * 100 + '%)';
-  if (at.add.checked) added(film.mean.at[back], film.mean.at[to]);
+  if (at.add.checked) differ(film.mean.at[back], film.mean.at[to], 'changes from ' + back + ' to ' + to + ' tokens in the mean');
+  if (at.less.checked) differ({ bitmap: $('.photo') }, last, 'differs from the photo');
   if (!film.attention) return;
   put(at.mass, Math.round(100 * film.mass[token - 1]) + ' %');
   if (!at.on.checked) return;
@@ -75,7 +76,7 @@ function gaze() {
   for (let i = 0; i < 256; i++) { px[4 * i] = px[4 * i + 1] = 8; px[4 * i + 2] = 16; px[4 * i + 3] = 210 - 0.82 * map[i]; }   // dims what it does not look at
   att.putImageData(dim, 0, 0);
 }
-function added(less, more) {          // the difference of two means, doubled until it can be seen
+function differ(less, more, what) {   // the difference of two pictures, doubled until it can be seen
   dif.globalCompositeOperation = 'source-over';
   dif.fillRect(0, 0, 128, 128);
   put(at.gain, '');
@@ -85,14 +86,14 @@ function added(less, more) {          // the difference of two means, doubled un
   dif.globalCompositeOperation = 'lighter'; thumb.drawImage(dif.canvas, 0, 0, 16, 16);
   let gain = 1, most = Math.max(1, ...thumb.getImageData(0, 0, 16, 16).data.filter((_, i) => (i & 3) < 3));
   for (; most < 110 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
-  put(at.gain, 'Bright: what changes from ' + less.c + ' to ' + more.c + ' tokens in the mean' + (gain > 1 ? ', ' + gain + ' times as strong' : ''));
+  put(at.gain, 'Bright: what ' + what + (gain > 1 ? ', ' + gain + ' times as strong' : ''));
 }
 const lookAt = (n, pinned) => { token = n; if (pinned) at.follow.checked = false; ask(); };
 at.pick.addEventListener('input', () => lookAt(+at.pick.value, true));
 at.follow.addEventListener('change', () => { at.pick.value = token; ask(); });
-for (const box of [at.on, at.add]) box.addEventListener('change', () => {     // one of the two at a time
-  if (box.checked) (box === at.on ? at.add : at.on).checked = false;
-  $('.att').classList.toggle('on', at.on.checked); at.dial.classList.toggle('adding', at.add.checked);
+for (const box of [at.on, at.add, at.less]) box.addEventListener('change', () => {     // one at a time
+  for (const other of [at.on, at.add, at.less]) other.checked &&= other === box;
+  $('.att').classList.toggle('on', at.on.checked); at.dial.classList.toggle('adding', at.add.checked || at.less.checked);
   gazed = ''; ask();
 });
 function wipe(part) {                 // the photo from the left edge to here, in percent

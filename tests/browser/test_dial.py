@@ -116,7 +116,9 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     turn(page, 40)
     page.wait_for_function("dial.badge === 'mean'")
     place = "document.querySelector('#dial .{}').style.transform"
-    assert page.evaluate(place.format("mark")) == page.evaluate(place.format("thumb")), "the line is at the dial"
+    assert page.evaluate(place.format("mark")) == page.evaluate(place.format("thumb")), (
+        "the line is at the dial"
+    )
     psnr = page.locator("#dial .n-psnr").inner_text()
     fewest, goal = page.locator("#dial .n-fewest"), page.get_by_label("Fewest tokens")
     goal.fill(psnr)
@@ -127,6 +129,43 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     assert page.evaluate("dial.k") == 40, "the arrow was for the number, not for the dial"
     goal.fill("60")
     assert fewest.inner_text() == "mean never, sample never, linear never"
+
+
+def test_what_is_not_there_yet_grows_darker(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    page.get_by_label("mean", exact=True).check()
+    brightness = """() => { const c = document.querySelector('#dial canvas.dif');
+      const rgba = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+      const gain = document.querySelector('#dial .n-gain').textContent.match(/([0-9]+) times/);
+      return rgba.filter((_, i) => (i & 3) < 3).reduce((a, b) => a + b) / (gain ? +gain[1] : 1); }"""
+    page.check("#dial .add-on")
+    page.check("#dial .less-on")
+    assert not page.locator("#dial .add-on").is_checked(), "one at a time"
+    turn(page, 2)
+    few = page.evaluate(brightness)
+    assert page.evaluate("dial.badge") == "what is not there yet"
+    assert "differs from the photo" in page.locator("#dial .n-gain").inner_text()
+    turn(page, 256)
+    assert page.evaluate(brightness) < 0.7 * few
+    page.uncheck("#dial .less-on")
+    settle(page)
+    assert page.evaluate("dial.badge") == "mean"
+
+
+def test_the_curve_is_saved_as_a_table(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    with page.expect_download() as download:
+        page.evaluate("dial.csv()")
+    head, *rows = download.value.path().read_text().strip().split("\n")
+    assert head.split(",")[0] == "tokens"
+    assert len(rows) == 257
+    assert all(len(row.split(",")) == 6 for row in rows)
+    at_64 = rows[64].split(",")
+    assert at_64[0] == "64"
+    turn(page, 64)
+    page.wait_for_function("dial.badge === 'sample'")
+    assert f"{float(at_64[3]):.1f}" == page.locator("#dial .n-psnr").inner_text()
+    assert f"{float(at_64[5]):.1f}" == page.locator("#dial .n-linear").inner_text()
 
 
 def test_mean_and_sample_differ(page):
