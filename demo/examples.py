@@ -51,11 +51,8 @@ def fill(film: Film, data: bytes) -> Film:
     stored = json.loads(gzip.decompress(data))
     if (stored["model"], stored["checkpoint_id"]) != (film.info.name, film.info.checkpoint_id):
         return film
-    film.encoding, film.scale, film.linear = (
-        b64decode(stored["tokens"]),
-        tuple(stored["scale"]),
-        stored["linear"],
-    )
+    film.encoding, film.linear = b64decode(stored["tokens"]), stored["linear"]
+    film.scale = stored["scale"][0], stored["scale"][1]
     if stored["attention"]:
         film.attention = b64decode(stored["attention"]), stored["mass"]
     for take, k, webp, levels, *scores in stored["frames"]:

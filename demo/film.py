@@ -167,6 +167,7 @@ class Film:
             "token": self.token,
             "lengths": list(self.info.lengths),
             "generative": self.info.generative,
+            "maps": self.info.has_attention and photo is not None,
             "bytes": self.info.bytes_per_token,
             "decades": self.scale[1] - self.scale[0],
             "original": photo and b64(webp(photo.to_pil(), 90)),

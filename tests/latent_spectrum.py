@@ -11,6 +11,7 @@ rings. Meaning and spectrum are apart if samples keep the power at every length;
 
 import argparse
 from collections import defaultdict
+from dataclasses import asdict
 
 import torch
 from jaxtyping import Float
@@ -39,7 +40,7 @@ def errors(tokenizer: FlowTokenizer, picture: tc.Picture, steps: int, seed: int)
     own = tokenizer.autoencoder.encode(picture.to_pixels().to(tokenizer.device, dtype)).float()
     context = tokenizer.decoder.context(tokenizer.encoder(latent_to_sequence(own).to(dtype)))
     noise = draw_noise(seed, shape.latent_size**2, shape.latent_channels).to(tokenizer.device)
-    options = {"steps": steps, "guidance_scale": tokenizer.info.default_guidance}
+    options = asdict(tokenizer.config.sampler) | {"steps": steps}
     drawn = [sample(tokenizer.decoder, context.first(k), noise, **options) for k in LENGTHS]
     latents = torch.cat([own, *map(sequence_to_latent, drawn)])
     powers = {"latent": latent_power(latents)}

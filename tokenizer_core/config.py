@@ -92,7 +92,7 @@ class SamplerConfig:
     `distilled_steps` is the number of steps that the decoder was distilled to at this guidance; 0 is none.
     """
 
-    steps: int = 4
+    steps: int = 8
     guidance_scale: float = 2.2
     time_shift: float = 1.0
     distilled_steps: int = 4

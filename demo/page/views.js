@@ -110,7 +110,7 @@ function lay(start) {
   put($('.credit'), start.credit);
   at.ref.setAttribute('d', url && path(bytes(start.reference)));
   at.cur.setAttribute('d', '');
-  at.dial.classList.add('nomap'); $('.bars').setAttribute('d', 'M0 39H256'); wipe(0);
+  at.dial.classList.toggle('nomap', !start.maps); $('.bars').setAttribute('d', 'M0 39H256'); put(at.mass, '–'); att.clearRect(0, 0, 16, 16); wipe(0);
   at.pick.max = start.lengths.at(-1); at.pick.value = token = Math.min(token, at.pick.max); gazed = '';
   const n = Math.floor(start.decades), y = (i) => PAD.t + (i / start.decades) * (H - PAD.t - PAD.b);
   $('.grid').innerHTML = Array.from({ length: n + 1 }, (_, i) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(i) + '" y2="' + y(i) + '"/>').join('')
