@@ -4,6 +4,7 @@
 #   make demo ARGS="--port 8000"     options of `tokendial demo`
 #   make demo TORCH=cpu              Linux without an NVIDIA GPU: PyTorch's much smaller CPU build
 #   make demo PYTHON=python3.12      another Python than the first one found
+#   make publish SPACE=owner/name    the page on a Hugging Face Space (docs/publish.md); ARGS=--private hides it
 #   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
 VENV   ?= .venv
@@ -16,11 +17,12 @@ CARD   := checkpoints/prefix-flow-256
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test check format clean judge
+.PHONY: help demo test check format clean judge publish
 help:
 	@echo "make demo    serve the page         make check   ruff and pyright"
 	@echo "make test    check, then the tests  make format  let ruff rewrite what it can"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
+	@echo "make publish SPACE=owner/name      put the page on a Hugging Face Space"
 
 demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
@@ -37,6 +39,15 @@ check: $(VENV)/ready-dev
 judge: $(VENV)/ready-dev
 	$(BIN)/tokendial judge $(PHOTOS) --free demo/examples --out runs/judge $(ARGS)
 	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ ;; esac
+
+# What a Space gets: no tests, no training code. Files that have gone from the folders go from the Space, too.
+publish: $(VENV)/ready-demo
+	$(BIN)/hf repos create $(SPACE) --type space --space-sdk gradio --exist-ok $(ARGS)
+	$(BIN)/hf upload $(SPACE) . . --type space --commit-message "Publish tokendial" \
+		--include app.py --include README.md --include LICENSE --include pyproject.toml \
+		--include requirements.txt --include 'checkpoints/*' --include 'demo/*' --include 'tokenizer_core/*' \
+		--exclude 'tokenizer_core/training/*' --exclude '*/__pycache__/*' --exclude '.*' --exclude '*/.*' \
+		--delete 'checkpoints/*' --delete 'demo/*' --delete 'tokenizer_core/*'
 
 format: $(VENV)/ready-dev
 	$(BIN)/ruff check --fix .

@@ -13,7 +13,7 @@ from gradio.components import Component
 from gradio.themes import Default
 
 import tokenizer_core as tc
-from demo import handlers
+from demo import handlers, programs
 from demo.examples import EXAMPLES
 from demo.studio import Studio
 
@@ -77,6 +77,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         page.load(None, None, [form[2], mode], js=LINKED)
         wire(studio, dial, form, photo, camera, strip)
         page.unload(leave)
+        programs.add(studio)
     studio.warm_up()
     return page
 

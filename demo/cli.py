@@ -1,4 +1,4 @@
-"""The command `tokendial`: the core's verbs, and `demo` and `publish`.
+"""The command `tokendial`: the core's verbs, and `demo`.
 
 What a user got wrong ends in one sentence on stderr and exit code 2.
 """
@@ -31,13 +31,6 @@ def build_parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     add_verbs(subparsers)
-
-    what = "put the page on a Hugging Face Space"
-    publish = subparsers.add_parser("publish", help=what, description=what[0].upper() + what[1:] + ".")
-    publish.add_argument("space", metavar="OWNER/NAME")
-    publish.add_argument("--private", action="store_true", help="only for its owner's eyes")
-    publish.add_argument("--dry-run", action="store_true", help="list the files and send nothing")
-    publish.set_defaults(run=_publish)
     return parser
 
 
@@ -74,9 +67,3 @@ def _demo(args: argparse.Namespace) -> None:
         raise tc.TokenizerError(f"{what} at {args.host} is taken or not allowed.") from None
     print(f"tokendial is at {public or local} (Ctrl-C ends it)", flush=True)
     app.blocks.block_thread()
-
-
-def _publish(args: argparse.Namespace) -> None:
-    from demo.publish import publish
-
-    print(publish(args.space, private=args.private, dry_run=args.dry_run))

@@ -16,6 +16,11 @@ FOREIGN = "This link was made with other weights than this page has, so its pict
 CREDIT = "It stayed with the sender, as a link holds only the tokens: no scores here, and no maps of looks."
 
 
+def text(data: bytes) -> str:
+    """Packed tokens as a link holds them."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
 def film(text: object, infos: Mapping[str, tc.ModelInfo]) -> Film:
     """The film of a link's tokens; the same link is the same film.
 

@@ -22,7 +22,6 @@ OPTIONS = {
     "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device",
     "bench": "--model --device --json",
     "train": "rest",
-    "publish": "OWNER/NAME --private --dry-run",
 }
 
 
@@ -150,34 +149,6 @@ def test_train_hands_its_words_on(capsys):
         main(["train", "pca", "--help"])
     assert left.value.code == 0
     assert "tokendial train pca" in capsys.readouterr().out
-
-
-def test_publish_lists_what_a_space_gets_and_sends_nothing(capsys):
-    assert main(["publish", "someone/tokendial", "--dry-run"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert {"app.py", "README.md", "requirements.txt", "demo/app.py", "tokenizer_core/cli.py"} <= set(lines)
-    assert not [line for line in lines if "training" in line or "pycache" in line or line.startswith("tests")]
-    assert lines[-1].endswith("nothing was sent.")
-
-
-def test_publish_uploads_with_the_hub_s_own_upload(monkeypatch, capsys):
-    import huggingface_hub
-
-    calls = []
-    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *a, **o: calls.append((a[1:], o)))
-    monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", lambda *a, **o: calls.append((a[1:], o)))
-    assert main(["publish", "someone/tokendial", "--private"]) == 0
-    (made, how), (_, upload) = calls
-    assert made == ("someone/tokendial",)
-    assert how == {"repo_type": "space", "space_sdk": "gradio", "private": True, "exist_ok": True}
-    assert upload["repo_type"] == "space"
-    assert "app.py" in upload["allow_patterns"]
-    assert "https://huggingface.co/spaces/someone/tokendial" in capsys.readouterr().out
-
-
-def test_publish_without_token_name_or_network_is_a_sentence(capsys, tmp_path):
-    _expect_sentence(["publish", "tokendial", "--dry-run"], capsys, tmp_path)
-    _expect_sentence(["publish", "someone/tokendial"], capsys, tmp_path)
 
 
 def test_an_address_that_cannot_be_served_is_a_sentence(monkeypatch, capsys, tmp_path):

@@ -1,6 +1,8 @@
-"""A clean copy of only what a Space gets starts, answers and shows an example."""
+"""A clean copy of only what `make publish` sends to a Space starts, answers and shows an example."""
 
+import itertools
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -11,18 +13,69 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 import tokenizer_core as tc
-from demo.publish import space_files
 
 ROOT = Path(__file__).resolve().parent.parent
 MB = 1e6
 START_LIMIT = 60  # seconds; DESIGN's 15 hold for a machine that does nothing else
 
 
+def publishing() -> list[list[str]]:
+    """The words of the two commands of `make publish`."""
+    made = subprocess.run(
+        ["make", "-n", "-o", ".venv/ready-demo", "publish", "SPACE=someone/tokendial", "ARGS=--private"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = made.stdout.replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines if "/hf " in line]
+
+
+def kept(files: list[str]) -> list[str]:
+    """What the hub's own rule makes of the patterns of `hf upload`."""
+    _, upload = publishing()
+    said = {option: [b for a, b in itertools.pairwise(upload) if a == option] for option in upload}
+    return list(
+        filter_repo_objects(files, allow_patterns=said["--include"], ignore_patterns=said["--exclude"])
+    )
+
+
+def space_files() -> list[str]:
+    """Of the files that git knows."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return kept(tracked.stdout.splitlines())
+
+
+def test_publishing_asks_only_what_the_hub_s_command_knows():
+    create, upload = publishing()
+    assert create[1:4] == ["repos", "create", "someone/tokendial"]
+    assert "--private" in create
+    assert upload[1:5] == ["upload", "someone/tokendial", ".", "."]
+    hf = Path(sys.executable).with_name("hf")
+    for words in (create, upload):
+        verb = words[1:3] if words[1] == "repos" else words[1:2]
+        known = subprocess.run([hf, *verb, "--help"], capture_output=True, text=True, check=True).stdout
+        assert all(word in known for word in words if word.startswith("--"))
+    deleted = {b for a, b in itertools.pairwise(upload) if a == "--delete"}
+    assert deleted == {"checkpoints/*", "demo/*", "tokenizer_core/*"}, "what has gone here goes there"
+
+
+def test_a_space_gets_no_tests_no_training_code_and_nothing_hidden():
+    files = space_files()
+    assert {"app.py", "README.md", "requirements.txt", "demo/app.py", "demo/page/dial.html"} <= set(files)
+    assert {"checkpoints/pca/model.safetensors", "tokenizer_core/cli.py"} <= set(files)
+    assert not [f for f in files if f.startswith((".", "tests", "docs", "tokenizer_core/training"))]
+    litter = ["demo/__pycache__/app.pyc", "tokenizer_core/.x", ".venv/a", "runs/a.png", "demo/.DS_Store"]
+    assert kept(litter) == []
+
+
 @pytest.fixture
 def copy(tmp_path):
-    for path in space_files(ROOT):
+    for path in space_files():
         target = tmp_path / "space" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, target)

@@ -1,0 +1,78 @@
+"""Named endpoints for programs (`gradio_client`, curl): photo to tokens, tokens to picture, maps, spectrum.
+
+Each is one request and shows nothing; a mistake comes back as the sentence that the page would show. The
+work takes its turn with the visitors' films and is one call of the device.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.components import Component
+
+import tokenizer_core as tc
+from demo import links
+from demo.film import MEAN, Take, log_power
+from demo.studio import Studio
+
+
+def add(studio: Studio) -> None:
+    """Add the endpoints to the page that is being built; the fields give them types and are never shown."""
+    info = studio.default
+    with gr.Row(visible=False):
+        photo, picture = gr.File(label="photo"), gr.Image(label="picture", format="png")
+        tokens, numbers = gr.Textbox(label="tokens"), gr.JSON(label="numbers")
+        whole = {"length": 32, "token": 1, "steps": info.default_steps, "seed": 0}
+        length, token, steps, seed = (gr.Number(v, label=label, precision=0) for label, v in whole.items())
+
+    def device(source: Any, *plan: tuple[Take, list[int]]) -> dict[Any, Any]:
+        with studio.turn.take():
+            return {key: value for key, *_, value in studio.record(info.name, source, list(plan))}
+
+    @endpoint([photo], tokens)
+    def encode(photo: str) -> str:
+        """The tokens of a photo's middle square, as text: what a link holds after `t=`."""
+        return links.text(device(tc.square_crop(tc.open_photo(photo)).array)["encoding"])
+
+    @endpoint([tokens, length, steps, seed], picture)
+    def decode(tokens: str, length: int, steps: int, seed: int) -> np.ndarray:
+        """The picture in the first `length` tokens, 256 x 256: the mean with 1 step, else a sample."""
+        film = links.film(tokens, studio.infos)
+        if not (length in film.info.lengths and steps in range(1, 51) and seed in range(2**31)):
+            raise tc.TokenizerError("Lengths are 0 to 256, steps 1 to 50 and seeds 0 to 2147483647.")
+        take = Take("mean" if steps == 1 else "sample", steps, seed)
+        return device(film.encoding, (take, [length]))[take]
+
+    @endpoint([photo, token], numbers)
+    def attention(photo: str, token: int) -> list[list[float]]:
+        """Where a token (1..256) looked: 16 rows of 16 numbers, the most looked at is 1."""
+        if token not in info.lengths[1:]:
+            raise tc.TokenizerError(f"Tokens are 1 to {info.lengths[-1]}.")
+        maps, _ = device(tc.square_crop(tc.open_photo(photo)).array, (MEAN, [0]))["attention"]
+        one = np.frombuffer(maps, np.uint8).reshape(-1, 16, 16)[token - 1]
+        return (one / 255).round(3).tolist()
+
+    @endpoint([photo], numbers)
+    def spectrum(photo: str) -> list[float]:
+        """log10 of the mean power at 1..127 cycles of a photo's middle square."""
+        return log_power(tc.power_spectrum(tc.square_crop(tc.open_photo(photo)))).tolist()
+
+
+def endpoint(inputs: list, output: Component) -> Callable:
+    """A decorator: the function answers under its name, and a visitor's mistake is a sentence there, too."""
+
+    def add_to_page(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def told(*values: Any) -> Any:
+            try:
+                return function(*values)
+            except tc.TokenizerError as error:
+                raise gr.Error(str(error)) from None
+
+        limits = {"concurrency_limit": 2, "concurrency_id": "programs"}
+        gr.Button(visible=False).click(told, inputs, output, api_name=function.__name__, **limits)
+        return function
+
+    return add_to_page
