@@ -105,7 +105,7 @@ def test_a_mistake_is_a_sentence(client, tokens, photo, name, values, sentence):
 
 def test_a_file_that_is_no_photo_is_a_sentence(client, tmp_path):
     (tmp_path / "photo.png").write_bytes(b"not a photo")
-    with pytest.raises(AppError, match="photo") as caught:
+    with pytest.raises(AppError, match="not a picture") as caught:
         ask(client, handle_file(tmp_path / "photo.png"), name="spectrum")
     assert "Traceback" not in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
