@@ -88,3 +88,22 @@ def _check(host: object) -> None:
         local = False
     if not local:
         raise OSError(f"Tests have no network: {name}")
+
+
+@pytest.fixture(scope="session")
+def stand_ins():
+    """The models of a page that needs no weights, by name."""
+    from tests.stand_in import StandIn, models
+
+    return {info.name: StandIn(info) for info in models()}
+
+
+@pytest.fixture(scope="session")
+def address(stand_ins):
+    """Where that page is served."""
+    from demo import app
+
+    page = app.build(lambda name, device: stand_ins[name], [model.info for model in stand_ins.values()])
+    _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
+    yield url
+    page.close()

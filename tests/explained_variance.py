@@ -9,13 +9,13 @@ for `pca`. Ordered like principal components means: the growth a token falls fro
 Source: Semanticist, arXiv 2503.08685, section 3.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 import tokenizer_core as tc
+from tests.measuring import photo_options
 from tokenizer_core.evaluate import packed_pictures
 from tokenizer_core.photoset import iter_photos
 from tokenizer_core.tally import interval
@@ -52,11 +52,7 @@ def lines(found: Tensor, lengths: Sequence[int]) -> Iterator[str]:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("photos")
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--device", default="auto")
-    options = parser.parse_args()
+    options = photo_options(__doc__)
     originals = [tc.square_crop(photo) for _, photo in iter_photos(options.photos, options.limit)]
     for name in ("prefix-flow-256", "pca"):
         tokenizer = tc.load(name, options.device)

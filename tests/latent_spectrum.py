@@ -9,7 +9,6 @@ photographs' latents: mean |log10 ratio| by picture, in decades, over the low, m
 rings. Meaning and spectrum are apart if samples keep the power at every length; means do not.
 """
 
-import argparse
 from collections import defaultdict
 from dataclasses import asdict
 
@@ -18,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 import tokenizer_core as tc
+from tests.measuring import photo_options
 from tokenizer_core.autoencoder import latent_to_sequence, sequence_to_latent
 from tokenizer_core.photoset import iter_photos
 from tokenizer_core.sampler import draw_noise, sample
@@ -53,11 +53,7 @@ def errors(tokenizer: FlowTokenizer, picture: tc.Picture, steps: int, seed: int)
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("photos")
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--device", default="auto")
-    options = parser.parse_args()
+    options = photo_options(__doc__)
     tokenizer = tc.load(device=options.device)
     assert isinstance(tokenizer, FlowTokenizer)
     found = defaultdict(list)

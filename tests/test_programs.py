@@ -9,23 +9,13 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import app
-from tests.stand_in import StandIn, models
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")  # Gradio's and its client's own
 
 
 @pytest.fixture(scope="module")
-def stand_ins():
-    return {info.name: StandIn(info) for info in models()}
-
-
-@pytest.fixture(scope="module")
-def client(stand_ins):
-    page = app.build(lambda name, device: stand_ins[name], models())
-    _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
-    yield Client(url, verbose=False)
-    page.close()
+def client(address):
+    return Client(address, verbose=False)
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,7 @@ import os
 
 import pytest
 
-from demo import app
 from tests.browser.drag import FLAGS, PROBE, chromium
-from tests.stand_in import StandIn, models
 
 
 @pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own
@@ -21,19 +19,6 @@ def browser():
         found = play.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield found
         found.close()
-
-
-@pytest.fixture(scope="session")
-def stand_ins():
-    return {info.name: StandIn(info) for info in models()}
-
-
-@pytest.fixture(scope="session")
-def address(stand_ins):
-    page = app.build(lambda name, device: stand_ins[name], models())
-    _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
-    yield url
-    page.close()
 
 
 @pytest.fixture(params=[(1440, 900), (390, 844)], ids=["1440", "390"])

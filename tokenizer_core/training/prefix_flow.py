@@ -41,8 +41,8 @@ STRIDE_16 = 3  # index of the classifier's feature map that has one vector a lat
 class PrefixFlowRun(RunOptions):
     """Options of one run; `matrix_rate` is Muon's, `rate` AdamW's.
 
-    Of each batch `decoded` means, as many others and as many `distilled` rows are seen as pictures; `drawn` is
-    how many paths are drawn before it starts. `train_encoder` 0 leaves the tokens what they are.
+    Of each batch `decoded` means, as many others and as many `distilled` rows are seen as pictures; `drawn`
+    is how many paths are drawn before it starts. `train_encoder` 0 leaves the tokens what they are.
     """
 
     autoencoder: Path
