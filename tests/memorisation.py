@@ -14,14 +14,15 @@ import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 import tokenizer_core as tc
 from tokenizer_core.classifier import LiteClassifier
 from tokenizer_core.photoset import iter_photos, photo_files
-from tokenizer_core.training.place import picture_grid
 
 LENGTHS = (0, 1, 4)
 BATCH, PAIRS = 32, 10
@@ -76,16 +77,16 @@ def main() -> None:
             kinds.setdefault(f"samples of {k} tokens", []).append(picture)
     print(f"{tokenizer.info.name} ({tokenizer.info.checkpoint_id}), {train.shape[1]} training photographs")  # noqa: T201
     files = [data for path in options.train for _, data in islice(photo_files(path), options.limit)]
-    sheet: list[Tensor] = []
+    sheet: list[list[tc.Picture]] = []
     for name, pictures in kinds.items():
         distance, which = nearest(features(pictures, judge), train)
         ends = ", ".join(f"{100 * share:g} %: {distance.quantile(share):.3f}" for share in SHARES)
         print(f"{name:24s} nearest {distance.min():.3f}, {ends}", flush=True)  # noqa: T201
         order = distance.argsort()[:PAIRS].tolist()
         twins = [tc.square_crop(tc.open_photo(io.BytesIO(files[int(which[i])]))) for i in order]
-        pairs = [pictures[i] for i in order], twins
-        sheet += [torch.cat([one.to_pixels() for one in row]) for row in pairs]
-    picture_grid(options.sheet, sheet)
+        sheet += [[pictures[i] for i in order], twins]
+    rows = [np.concatenate([one.array for one in row], 1) for row in sheet]
+    Image.fromarray(np.concatenate(rows)).save(options.sheet)
 
 
 if __name__ == "__main__":
