@@ -235,7 +235,10 @@ def test_a_pickle_is_never_opened(folder, tmp_path):
     ("change", "sentence"),
     [
         ({"colour": "red"}, "config has unknown keys: colour."),
-        ({"sampler": {"steps": 4}}, "config.sampler lacks the keys: guidance_scale, time_shift."),
+        (
+            {"sampler": {"steps": 4, "time_shift": 1}},
+            "config.sampler lacks the keys: distilled_steps, guidance_scale.",
+        ),
         ({"sampler": 4}, "config.sampler must be an object."),
         ({"kind": "magic"}, "The checkpoint tiny is of a kind that this program does not know."),
         (
