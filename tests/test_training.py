@@ -190,8 +190,20 @@ def test_the_last_rows_of_a_batch_are_distilled_and_decoded(trainer: Callable) -
         same = (states.float() == x_t[row]).flatten(2).all(2) & (times == t[row])
         assert same.sum() == 1
         assert torch.equal(goals[same][0].float(), goal[row])
-    assert run.decoded.tolist() == [0, -1, -5]
-    assert len(pixels) == 3
+    assert run.decoded.tolist() == [0, -6, -5, -1]
+    assert len(pixels) == 4
+
+
+def test_late_rows_learn_spectra(trainer: Callable) -> None:
+    run = trainer(decoded=1)
+    assert run.decoded.tolist() == [0, -2, -1]
+    times = torch.stack([run._draw(PLACE.generator(seed))[5] for seed in range(20)])
+    assert (times[:, -1] < prefix_flow.LATE).all()
+    assert times[:, -2].max() > prefix_flow.LATE
+    pixels, *drawn = run._draw(PLACE.generator(3))
+    x = drawn[1][run.decoded].requires_grad_()
+    run._seen(x, pixels)["spectra"].backward()
+    assert [row.abs().sum() > 0 for row in x.grad] == [False, False, True]
 
 
 def test_the_control_has_all_tokens_always_and_means_alone(trainer: Callable) -> None:

@@ -93,7 +93,7 @@ class SamplerConfig:
     """
 
     steps: int = 8
-    guidance_scale: float = 2.2
+    guidance_scale: float = 3.0
     time_shift: float = 1.0
     distilled_steps: int = 4
 

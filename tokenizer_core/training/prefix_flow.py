@@ -4,11 +4,11 @@ Latents and alignment targets of all crops and their mirror images are computed 
 Loss: squared error of the predicted clean latent, weighted over time (`flow.loss_weight`), plus the cosine
 distance of a middle block to classifier features (REPA, arXiv 2410.06940). The latent is whitened, so that
 error alone spends tokens on detail: a part of the batch is decoded to pixels, where means (t=1) learn the
-photo's PSNR and as many later predictions its features. Nested dropout draws the prefix length; a share of
-empty prefixes stays for the whole run.
+photo's PSNR, as many later predictions its features, and the latest (t < 0.25) its local spectra, too. Nested
+dropout draws the prefix length; a share of empty prefixes stays for the whole run.
 
 `distilled` rows of each batch learn instead to do in one forward what guided sampling from the weights at the
-start does in two steps (progressive distillation, arXiv 2202.00512); the last of them are also decoded.
+start does in two steps (progressive distillation, arXiv 2202.00512); the last of them count as latest, too.
 `nested` 0 makes the control `fixed-1d`: all tokens always, and means alone.
 """
 
@@ -31,9 +31,10 @@ from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, pre
 from tokenizer_core.sampler import sample
 from tokenizer_core.tokenizer import build_networks
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
-from tokenizer_core.training.losses import feature_loss, log_error
+from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error
 
 SHARES = {"share_uniform": 0.5, "share_empty": 0.07}  # of the prefix lengths
+LATE = 0.25  # the last two of eight steps are not earlier
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
 
 
@@ -41,8 +42,8 @@ STRIDE_16 = 3  # index of the classifier's feature map that has one vector a lat
 class PrefixFlowRun(RunOptions):
     """Options of one run; `matrix_rate` is Muon's, `rate` AdamW's.
 
-    Of each batch `decoded` means, as many others and as many `distilled` rows are seen as pictures; `drawn`
-    is how many paths are drawn before it starts. `train_encoder` 0 leaves the tokens what they are.
+    Of each batch `decoded` means and as many others, late ones and `distilled` rows are seen as pictures;
+    `drawn` is how many paths are drawn before it starts. `train_encoder` 0 leaves the tokens what they are.
     """
 
     autoencoder: Path
@@ -54,6 +55,7 @@ class PrefixFlowRun(RunOptions):
     alignment_weight: float = 0.5
     error_weight: float = 0.08
     feature_weight: float = 0.2
+    spectrum_weight: float = 0.0
     decoded: int = 16
     train_encoder: int = 1
     nested: int = 1
@@ -104,8 +106,9 @@ class _Trainer(Run[PrefixFlowRun]):
         self.paths = self._draw_paths(self.place.generator(options.seed + 1)) if options.distilled else ()
         self.causal = causal_blocks(patches + sizes.num_tokens, patches, self.place.device) if gpu else None
         self.few = few = min(options.decoded, round(SHARE_NOISE * options.batch))
-        # rows that are decoded: means, others, and the last of the distilled ones, which are at the end
-        rows = [*range(few), *(row - few - end for end in {0, options.distilled} for row in range(few))]
+        # rows that are decoded: means, others, late ones, and the last of the distilled, which are at the end
+        ends = sorted({options.distilled + few, options.distilled, 0}, reverse=True)
+        rows = [*range(few), *(row - few - end for end in ends for row in range(few))]
         self.decoded = torch.tensor(rows, device=self.place.device)
 
     @torch.no_grad()
@@ -150,7 +153,7 @@ class _Trainer(Run[PrefixFlowRun]):
                 parts |= self._seen(x[self.decoded], pixels)
             loss = parts["weighted"] + o.alignment_weight * parts["alignment"]
             loss = loss + o.error_weight * parts["log_error"] + o.feature_weight * parts["features"]
-            return parts | {"loss": loss}
+            return parts | {"loss": loss + o.spectrum_weight * parts["spectra"]}
 
         self.fit(averages, Schedule(self.place, o.minutes, o.max_steps), self._steppers(), losses)
         return self.snapshot(pictures=200)
@@ -169,6 +172,7 @@ class _Trainer(Run[PrefixFlowRun]):
         o, sizes = self.options, self.options.config.encoder
         index, lengths = self.pool.choose(o.batch, generator), self.lengths(generator)
         t = draw_times(o.batch, generator, self.place.device)
+        t[self.decoded[2 * self.few : 3 * self.few]] *= LATE
         if not o.nested:
             t, lengths = torch.ones_like(t), torch.full_like(lengths, sizes.num_tokens)
         noise = torch.randn(o.batch, *self.latents.shape[1:], generator=generator, device=self.place.device)
@@ -203,15 +207,15 @@ class _Trainer(Run[PrefixFlowRun]):
         return x, {"weighted": weighted, "squared": plain, "distilled": distilled, "alignment": alignment}
 
     def _seen(self, x: Tensor, pixels: Tensor) -> Values:
-        """Losses in pixels: the first `few` of `x` are means (t=1), the others later predictions."""
-        made = self.decode(sequence_to_latent(x))
-        features = feature_loss(self.classifier, made[self.few :], pixels[self.few :])
-        return {"log_error": log_error(made[: self.few], pixels[: self.few]), "features": features}
+        """Losses in pixels: `few` of `x` are means (t=1), as many others any later ones, the rest late."""
+        few, made = self.few, self.decode(sequence_to_latent(x))
+        features = feature_loss(self.classifier, made[few:], pixels[few:])
+        spectra = local_spectrum_loss(made[2 * few :], pixels[2 * few :])
+        return {"log_error": log_error(made[:few], pixels[:few]), "features": features, "spectra": spectra}
 
     def snapshot(self, pictures: int = 50) -> Path:
         """Weights; means and samples of a few lengths of the first validation photographs."""
-        steps = (1, self.options.config.sampler.steps)
-        ways = [(k, n) for n in steps for k in (1, 4, 16, 64, 256)]
+        ways = [(k, n) for n in (1, self.options.config.sampler.steps) for k in (1, 4, 16, 64, 256)]
         makers = {f"{k} tokens, {n} steps": partial(self._decode, length=k, steps=n) for k, n in ways}
         self.judge(makers, pictures)
         return self.save("flow.safetensors", self.networks)
