@@ -100,6 +100,7 @@ def settings(studio: Studio) -> list[Component]:
             gr.Button("Save this picture").click(None, js="() => { dial.picture(); }")
             gr.Button("Save the curve as CSV").click(None, js="() => { dial.csv(); }")
             gr.Button("Save the tokens").click(None, js="() => { dial.tokens(); }")
+            gr.Button("Forget this photo").click(None, js="() => { dial.forget(); }")
     dice.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
     return [model, steps, seed, x, y, zoom]
 

@@ -88,18 +88,15 @@ def upload(studio: Studio, wish: Wish, path: str | None) -> Iterator[dict]:
     yield from roll(studio, wish, studio.films.add(Film(tc.open_photo(path), studio.infos[wish.model])))
 
 
-@spoken
-def example(studio: Studio, wish: Wish, name: str) -> Iterator[dict]:
-    """An example was chosen. The bundled model answers from the cache before its weights are there."""
-    yield from shown(studio, wish, name)
-
-
 def shown(studio: Studio, wish: Wish, name: str) -> Iterator[dict]:
-    """The film of an example."""
+    """An example was chosen. The bundled model answers from the cache before its weights are there."""
     info = studio.infos.get(wish.model, studio.default)
     token = f"{name}/{info.name}/{info.checkpoint_id}"
     film = studio.films.get(token) or studio.films.add(examples.film(name, info, token))
     yield from roll(studio, wish, film)
+
+
+example = spoken(shown)
 
 
 @spoken
@@ -133,7 +130,10 @@ def again(studio: Studio, wish: Wish) -> Iterator[dict]:
 def roll(studio: Studio, wish: Wish, film: Film) -> Iterator[dict]:
     """Stream a film: what the server has, then the rest as it is decoded, coarse to fine."""
     sample, turned = Take("sample", wish.steps, wish.seed), film.token == wish.token
-    live = functools.partial(is_live, studio, wish)
+
+    def live() -> bool:  # whether this is still the newest thing that its visitor asked for
+        return studio.latest.get(wish.session) == wish.run
+
     head = {"run": wish.run, "token": film.token, "take": {"seed": wish.seed, "steps": wish.steps}}
     yield head if turned else head | {"start": film.start()}
     sent = {(MEAN, k) for k in wish.means} if turned else set()
@@ -214,11 +214,6 @@ def extras(film: Film, head: dict, told: set[str]) -> Iterator[dict]:
         yield head | fresh
 
 
-def is_live(studio: Studio, wish: Wish) -> bool:
-    """Whether this is still the newest thing that its visitor asked for."""
-    return studio.latest.get(wish.session) == wish.run
-
-
 def leave(studio: Studio, session: str | None) -> None:
     """The page was closed: its film stops."""
     studio.latest.pop(session or "", None)
@@ -228,7 +223,8 @@ def frames(studio: Studio, ask: object) -> list | dict:
     """Called from the page, outside the queue: what got lost, or one sample where the dial rests.
 
     `ask` is {"token", "mode", "steps", "seed", "counts": [k, ...] (at most 64)}; nothing in it is trusted.
-    Gives [frame, ...], in the mode "start" all of the film that is no frame, or {"error": a sentence}.
+    Gives [frame, ...] or {"error": a sentence}; in the mode "start" all of the film that is no frame. In the
+    mode "forget" the film goes, and with it the photo.
     """
     try:
         film = studio.films.get(ask["token"])  # pyright: ignore[reportIndexIssue]
@@ -238,6 +234,8 @@ def frames(studio: Studio, ask: object) -> list | dict:
         return []
     if film is None:
         return {"error": GONE}
+    if mode == "forget":
+        return [studio.films.films.pop(film.token).token]
     if mode == "start":
         return next(extras(film, {"start": film.start()}, set()), {"start": film.start()})
     sane = 2 <= steps <= 50 and 0 <= seed < 2**31 and set(counts) <= set(film.info.lengths)

@@ -80,9 +80,8 @@ class Studio:
 
     def warm_up(self) -> None:
         """Start to load what every visitor needs."""
-        self.loading(self.default.name)
-        if self.baseline:
-            self.loading(self.baseline.name)
+        for info in filter(None, (self.default, self.baseline)):
+            self.loading(info.name)
 
     def on_gpu(self, name: str) -> bool:
         """Whether the model sits on a GPU; waits until it is loaded."""

@@ -171,6 +171,19 @@ def test_a_film_that_is_gone_is_a_sentence(studio):
     assert handlers.frames(studio, ask) == {"error": handlers.GONE}
 
 
+def test_a_photo_is_forgotten_when_its_visitor_says_so(studio, tmp_path):
+    kept, gone = (
+        collect(handlers.upload(studio, who, {"run": 1}, FORM, photo(tmp_path / f"{who}.png")))["start"][
+            "token"
+        ]
+        for who in ("a", "b")
+    )
+    ask = {"token": gone, "mode": "forget", "steps": 8, "seed": 0, "counts": []}
+    assert handlers.frames(studio, ask) == [gone]
+    assert list(studio.films.films) == [kept]
+    assert handlers.frames(studio, ask) == {"error": handlers.GONE}
+
+
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [

@@ -60,6 +60,7 @@ const dial = window.dial = {
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,sample_psnr_db,sample_ssim,linear_psnr_db\n', ...film.lengths.map((c) =>
     [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '']), film.linear?.[c] ?? ''].join() + '\n')]), 'curve.csv'),
+  forget: () => film && server.frames({ token: film.token, mode: 'forget', steps: 2, seed: 0, counts: [] }).then(() => location.assign(location.pathname)),
   tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },

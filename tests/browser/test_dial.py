@@ -90,6 +90,16 @@ def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
     page.wait_for_function("location.hash === '#k=256'")
 
 
+def test_a_photo_is_forgotten(page, photo):
+    choose_photo(page, photo)
+    page.wait_for_function("dial.done && dial.k === 32", timeout=60_000)
+    page.get_by_role("button", name="Seed, steps").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Forget this photo").press("Enter")
+    page.wait_for_function("window.dial && dial.loaded.mean > 20", timeout=60_000)
+    assert page.locator("#dial .credit").inner_text() != "", "an example has its place"
+
+
 def test_attention_follows_the_dial_or_stays(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
     page.check("#dial .att-on")
