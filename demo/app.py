@@ -85,7 +85,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 def settings(studio: Studio) -> list[Component]:
     """The form: model, steps, seed, and the crop's x, y and zoom; and buttons that ask the server nothing."""
     default = studio.default
-    with gr.Accordion("Seed, steps, model, crop, download", open=False):
+    with gr.Accordion("Seed, steps, model, crop, download, forget", open=False):
         with gr.Row():
             titles = [(info.title, name) for name, info in studio.infos.items()]
             model = gr.Dropdown(titles, value=default.name, label="Model")
