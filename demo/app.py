@@ -43,8 +43,8 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     """
     studio = Studio(load, models, device)
 
-    def leave(request: gr.Request) -> None:
-        handlers.leave(studio, request.session_hash)
+    def leave(request: gr.Request) -> None:  # the page was closed: its film stops
+        studio.latest.pop(request.session_hash or "", None)
 
     def frames(ask: dict) -> list | dict:  # what the page calls as `server.frames`
         return handlers.frames(studio, ask)

@@ -198,6 +198,11 @@ class Films:
             self.films.move_to_end(film.token)
         return film
 
+    def forget(self, film: Film) -> list[str]:
+        """Drop a film and all others of its photo (other crops, other models); their tokens."""
+        same = [t for t, f in list(self.films.items()) if f is film or f.photo is film.photo is not None]
+        return [token for token in same if self.films.pop(token, None)]
+
 
 def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
     """A plan in pieces of a few means or one sample, so that others get the processor in between.

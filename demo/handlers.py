@@ -123,7 +123,7 @@ def again(studio: Studio, wish: Wish) -> Iterator[dict]:
         if film.photo is None:
             raise tc.TokenizerError(NO_PHOTO)
         info = studio.infos.get(wish.model, studio.default)
-        film = studio.films.add(Film(film.photo.copy(), info, wish.crop, film.credit))
+        film = studio.films.add(Film(film.photo, info, wish.crop, film.credit))
     yield from roll(studio, wish, film)
 
 
@@ -214,17 +214,12 @@ def extras(film: Film, head: dict, told: set[str]) -> Iterator[dict]:
         yield head | fresh
 
 
-def leave(studio: Studio, session: str | None) -> None:
-    """The page was closed: its film stops."""
-    studio.latest.pop(session or "", None)
-
-
 def frames(studio: Studio, ask: object) -> list | dict:
     """Called from the page, outside the queue: what got lost, or one sample where the dial rests.
 
     `ask` is {"token", "mode", "steps", "seed", "counts": [k, ...] (at most 64)}; nothing in it is trusted.
     Gives [frame, ...] or {"error": a sentence}; in the mode "start" all of the film that is no frame. In the
-    mode "forget" the film goes, and with it the photo.
+    mode "forget" the photo's films go: their tokens.
     """
     try:
         film = studio.films.get(ask["token"])  # pyright: ignore[reportIndexIssue]
@@ -235,7 +230,7 @@ def frames(studio: Studio, ask: object) -> list | dict:
     if film is None:
         return {"error": GONE}
     if mode == "forget":
-        return [studio.films.films.pop(film.token).token]
+        return studio.films.forget(film)
     if mode == "start":
         return next(extras(film, {"start": film.start()}, set()), {"start": film.start()})
     sane = 2 <= steps <= 50 and 0 <= seed < 2**31 and set(counts) <= set(film.info.lengths)
@@ -253,5 +248,4 @@ def rest_sample(studio: Studio, film: Film, take: Take, k: int) -> None:
     if not future.done() or studio.on_gpu(film.info.name) or studio.turn.waiting > 8:
         return
     with studio.turn.take(urgent=True):
-        if k not in film.reel(take):
-            list(recorded(studio, film, [(take, [k])], lambda: True))
+        list(recorded(studio, film, [(take, [k])], lambda: True))  # nothing, if it came meanwhile

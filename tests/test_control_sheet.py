@@ -27,7 +27,5 @@ def test_a_row_is_the_original_and_its_means_from_packed_tokens():
     for (_, pictures), original in zip(rows, originals.values(), strict=True):
         assert pictures[0] is original
         wanted = [one for _, one in packed_pictures(tokenizer, original, (1, 4), (1,))]
-        assert [np.array_equal(p.array, w.array) for p, w in zip(pictures[1:], wanted, strict=True)] == [
-            True
-        ] * 2
+        assert all(np.array_equal(p.array, w.array) for p, w in zip(pictures[1:], wanted, strict=True))
         assert not np.array_equal(pictures[1].array, pictures[2].array)

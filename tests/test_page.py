@@ -171,17 +171,26 @@ def test_a_film_that_is_gone_is_a_sentence(studio):
     assert handlers.frames(studio, ask) == {"error": handlers.GONE}
 
 
-def test_a_photo_is_forgotten_when_its_visitor_says_so(studio, tmp_path):
-    kept, gone = (
-        collect(handlers.upload(studio, who, {"run": 1}, FORM, photo(tmp_path / f"{who}.png")))["start"][
-            "token"
-        ]
-        for who in ("a", "b")
-    )
-    ask = {"token": gone, "mode": "forget", "steps": 8, "seed": 0, "counts": []}
-    assert handlers.frames(studio, ask) == [gone]
-    assert list(studio.films.films) == [kept]
-    assert handlers.frames(studio, ask) == {"error": handlers.GONE}
+def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
+    def shown(handler, who, *what, form=FORM, **ticket):
+        return collect(handler(studio, who, {"run": 1, **ticket}, form, *what))
+
+    def forget(run):
+        ask = {"token": run["start"]["token"], "mode": "forget", "steps": 8, "seed": 0, "counts": []}
+        return handlers.frames(studio, ask)
+
+    kept = shown(handlers.upload, "a", photo(tmp_path / "a.png"))
+    first = shown(handlers.upload, "b", photo(tmp_path / "b.png", (20, 200, 90)))
+    token, form = first["start"]["token"], ("prefix-flow-256", 8, 0, 1.0, 0.5, 1)
+    crop = shown(handlers.again, "b", form=form, run=2, token=token)
+    codes = [links.text(base64.b64decode(run["tokens"])) for run in (kept, first)]
+    linked = [shown(handlers.link, who, code, "") for who, code in zip("cd", codes, strict=True)]
+    tokens = [run["start"]["token"] for run in (kept, first, crop, *linked)]
+    assert list(studio.films.films) == tokens
+    assert forget(crop) == tokens[1:3]
+    assert forget(crop) == {"error": handlers.GONE}
+    assert forget(linked[0]) == tokens[3:4], "another film without a photo is not of the same photo"
+    assert list(studio.films.films) == [tokens[0], tokens[4]]
 
 
 @pytest.mark.parametrize(
