@@ -5,7 +5,7 @@ const LADDER = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 let chain = Promise.resolve(), run = 0;              // the newest thing that the visitor asked for; messages of other runs are dropped
 let film = null;          // what begin() makes
 const link = new URLSearchParams(location.hash.slice(1));   // what the address said when the page was opened
-let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, beside = null, news = 0;   // news: until then the status line keeps its words
+let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, curve = null, beside = null, news = 0;   // news: until then the status line keeps its words
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const octave = (length) => Math.log2(length + 1);
@@ -14,7 +14,7 @@ const reel = () => ({ at: [], have: [] });
 function begin(start) {
   for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
   film = { ...start, mean: reel(), sample: reel(), top: start.lengths.at(-1), take: null, attention: null, mass: [], linear: null, done: false };
-  last = beside = null;
+  last = curve = beside = null;
   lay(start);
 }
 

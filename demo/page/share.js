@@ -60,5 +60,16 @@ function known() {
 $('.more').addEventListener('click', () => { set(k + 1); settled(); }); $('.know').addEventListener('click', known);
 $('.challenge').addEventListener('click', () => { const count = guess ? guess.most : k; share('Name it! I needed ' + num(count) + '. And you?', { k: count, name: 1 }); });
 
-scale();
+// ---- links into the page, as those of its own text: a length, and one of the views on, add and less
+function visit(q) {
+  if (q.has('k')) dial.set(+q.get('k'));
+  for (const view of ['on', 'add', 'less']) if (at[view].checked !== (q.get('show') === view)) at[view].click();
+}
+document.addEventListener('click', (e) => {   // captured: Gradio's own handler of such links scrolls to the top
+  const to = e.target.closest?.('a[href^="#k="]'); if (!to) return;
+  e.preventDefault(); e.stopPropagation(); visit(new URLSearchParams(to.hash.slice(1)));
+  if (at.stage.getBoundingClientRect().bottom < 99) at.stage.scrollIntoView({ behavior: 'smooth' });
+}, true);
+
+scale(); if (!guess) visit(link);
 trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', seed: +link.get('seed') || 0, ticket: dial.ticket() });

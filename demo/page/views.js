@@ -31,16 +31,19 @@ function draw() {
   put(at.badge, at.add.checked ? 'what changed' : at.less.checked ? 'what is not there yet' : name);
   if (frame !== last) {
     pic.drawImage(frame.bitmap, 0, 0);
-    at.cur.setAttribute('d', frame.curve);
     put(at.psnr, frame.psnr); put(at.ssim, frame.ssim);
     last = frame;
   }
-  const kind = frame.m === 'mean' ? 'sample' : 'mean', other = at.rail.matches(':active') ? null : film[kind].at[nearest(film[kind])];   // beside it, the other kind; not in a drag
+  const turning = at.rail.matches(':active');     // then what is off the screen waits
+  if (curve !== frame && (spectrum.seen || !turning)) { curve = frame; at.cur.setAttribute('d', frame.curve); }
+  const kind = frame.m === 'mean' ? 'sample' : 'mean', other = turning ? null : film[kind].at[nearest(film[kind])];   // beside it, the other kind; not in a drag
   if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, film.generative ? 'the ' + kind : ''); }
-  gaze();
+  if (look.seen || !turning || at.on.checked || at.add.checked || at.less.checked) gaze();
   if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);
 }
+const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });
+eyes.observe(spectrum); eyes.observe(look);
 const ask = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
 
 // ---- PSNR over tokens, on the rail's own scale

@@ -49,7 +49,21 @@ def test_the_first_screen_is_alive(page):
         assert box["y"] + box["height"] <= page.viewport_size["height"], (
             f"{selector} is below the first screen"
         )
+    panels = page.locator("#dial .side").bounding_box()
+    assert panels["y"] >= page.viewport_size["height"] - 1, "a sentence, a picture, a dial, the examples"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
+def test_the_words_turn_the_dial_that_stays_in_sight(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    for words, k, badge in (("what token 4 added", 4, "what changed"), ("One token", 1, "sample")):
+        page.get_by_role("link", name=words).click()
+        page.wait_for_function(f"dial.k === {k} && dial.badge === {badge!r}")
+        assert page.evaluate("scrollY") > 0 or page.viewport_size["width"] < 760, "where the words are"
+        page.wait_for_function("document.querySelector('.stage').getBoundingClientRect().bottom > 99")
+    assert not page.locator("#dial .add-on").is_checked()
+    page.goto(page.url.partition("#")[0] + "?photo=coffee#k=16&show=less")
+    page.wait_for_function("window.dial && dial.k === 16 && dial.badge === 'what is not there yet'")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
