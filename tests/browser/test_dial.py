@@ -417,12 +417,12 @@ def test_name_it(page, photo, browser, example):
     assert friend.evaluate("dial.k") == 1
     for spoiler in ("#dial .thumbnail", "#dial .pair", "#dial .photo", "#examples"):
         assert not friend.locator(spoiler).is_visible(), f"{spoiler} gives it away"
+    bottom = friend.locator("#dial .know").bounding_box()
+    assert bottom["y"] + bottom["height"] <= friend.viewport_size["height"], "on the first screen"
     friend.get_by_role("button", name="One more token").click()
     friend.get_by_role("button", name="One more token").press("Enter")
     settle(friend)
     assert "So far: 3 tokens, 24 bytes" in friend.locator("#dial .said").inner_text()
-    bottom = friend.locator("#dial .know").bounding_box()
-    assert bottom["y"] + bottom["height"] <= friend.viewport_size["height"], "on the first screen"
     friend.locator("#dial .know").press("Enter")
     assert "You: 3 tokens, 24 bytes; sender: 12." in friend.locator("#dial .said").inner_text()
     assert friend.evaluate("dial.k") == 256
