@@ -52,17 +52,13 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
         gr.Markdown(TITLE, elem_id="title")
         with gr.Row(elem_id="choose"):
-            strip = gr.Gallery(
-                [(str(e.photo), e.title) for e in EXAMPLES], columns=6, rows=1, object_fit="cover",
-                allow_preview=False, show_label=False, container=False, interactive=False, buttons=[],
-                elem_id="examples",
-            )  # fmt: skip
+            six = [(str(e.photo), e.title) for e in EXAMPLES]
+            bare: dict[str, Any] = {"show_label": False, "container": False}
+            still = bare | {"allow_preview": False, "interactive": False, "buttons": []}
+            strip = gr.Gallery(six, columns=6, rows=1, object_fit="cover", elem_id="examples", **still)
             types = ["image", ".heic", ".heif"]
             photo = gr.UploadButton("Upload a photo", file_types=types, variant="primary", elem_id="upload")
-            mode = gr.Radio(
-                ["sample", "mean"], value="sample", label="What the picture is", show_label=False,
-                container=False, elem_id="mode",
-            )  # fmt: skip
+            mode = gr.Radio(["sample", "mean"], value="sample", label="The picture", elem_id="mode", **bare)
         dial = gr.HTML(
             html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
             js_on_load=read("film.js", "views.js", "rail.js", "share.js"),
@@ -168,16 +164,7 @@ def launch(
 
 def serve(page: gr.Blocks, **options) -> Any:
     """Launch a built page with its theme, limits and styles."""
-    theme = Default(
-        primary_hue="teal", neutral_hue="slate", font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    ).set(
-        color_accent="*primary_600", button_primary_background_fill="*primary_700",
-        button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
-        checkbox_background_color_selected="*primary_700",
-        checkbox_background_color_selected_dark="*primary_600",
-    )  # fmt: skip
+    fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     return page.launch(theme=theme, css=read("page.css"), **limits, **options)

@@ -131,10 +131,10 @@ class Film:
         return np.clip((log_power(spectrum) - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
 
     def reel(self, take: Take) -> dict[int, Frame]:
-        """The frames of a take; besides the mean, the newest four takes are kept."""
+        """The frames of a take; besides the mean, the newest six takes are kept."""
         if take not in self.reels:
             self.reels[take] = {}
-            for old in [t for t in self.reels if t != MEAN][:-4]:
+            for old in [t for t in self.reels if t != MEAN][:-6]:
                 del self.reels[old]
         return self.reels[take]
 

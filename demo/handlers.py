@@ -245,7 +245,7 @@ def frames(studio: Studio, ask: object) -> list | dict:
 def rest_sample(studio: Studio, film: Film, take: Take, k: int) -> None:
     """Decode one sample between two parts of the films; on a GPU the film brings it anyway."""
     future = studio.loading(film.info.name)
-    if not future.done() or studio.on_gpu(film.info.name) or studio.turn.waiting > 8:
+    if not future.done() or (studio.on_gpu(film.info.name) and film.reel(take)) or studio.turn.waiting > 8:
         return
     with studio.turn.take(urgent=True):
         list(recorded(studio, film, [(take, [k])], lambda: True))  # nothing, if it came meanwhile

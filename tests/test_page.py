@@ -157,6 +157,19 @@ def test_the_sample_where_the_dial_rests_is_the_one_of_the_film(studio, tmp_path
     assert base64.b64decode(row[2]) == film["frames"]["sample", 16]
 
 
+@pytest.mark.parametrize("gpu", [False, True])
+def test_five_other_seeds_beside_a_film_leave_its_own_frames(studio, tmp_path, monkeypatch, gpu):
+    run = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    film = studio.films.get(run["start"]["token"])
+    before = set(film.reels[Take("sample", 8, 0)])
+    monkeypatch.setattr(studio, "on_gpu", lambda name: gpu)
+    ask = {"token": film.token, "mode": "sample", "steps": 8, "seed": 0, "counts": [13]}
+    seen = [handlers.frames(studio, ask | {"seed": seed})[0][2] for seed in (1, 2, 3, 4, 5)]
+    assert len(set(seen)) == 5
+    assert set(film.reels[Take("sample", 8, 0)]) == before
+    assert len(handlers.frames(studio, ask)) == (0 if gpu else 1), "on a GPU the film brings its own"
+
+
 @pytest.mark.parametrize(
     "ask",
     [None, {}, [], {"token": 3}, {"token": "x", "mode": "mean", "steps": "?", "seed": 0, "counts": [1]},

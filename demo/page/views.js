@@ -3,7 +3,7 @@ const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal fewest ticks badge held needle status range rail pick follow stage wipe said dial';
+const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal fewest ticks badge held needle status range rail pick follow stage wipe said open dial';
 for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
 at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
@@ -105,11 +105,29 @@ function wipe(part) {                 // the photo from the left edge to here, i
 }
 at.wipe.addEventListener('input', () => wipe(+at.wipe.value));
 
+// ---- chance: the same tokens with five other seeds, and how far those pictures are from each other
+$('.seeds').addEventListener('click', async () => {
+  const mine = film, want = k, made = [];
+  if (!film?.generative) return put(at.open, 'This model makes one picture of a length: nothing is left open.');
+  for (let n = 1; n <= 5; n++) {
+    put(at.open, 'Seed ' + n + ' of 5 …');
+    const got = await server.frames({ token: mine.token, mode: 'sample', ...mine.take, seed: mine.take.seed + n, counts: [want] });
+    if (mine !== film) return;
+    if (!got.length) return put(at.open, got.error || 'The server is busy. Once more?');
+    made.push(Object.assign(new Image(), { src: 'data:image/webp;base64,' + got[0][2], alt: 'Seed ' + (mine.take.seed + n) }));
+    await made.at(-1).decode(); $('.seeded').replaceChildren(...made);
+  }
+  const map = Object.assign(document.createElement('canvas'), { width: 64, height: 64, role: 'img', ariaLabel: 'Where the five differ' }), paint = map.getContext('2d', { willReadFrequently: true });
+  const values = made.map((picture) => { paint.drawImage(picture, 0, 0, 64, 64); return paint.getImageData(0, 0, 64, 64).data; }), mean = (i, power) => values.reduce((sum, v) => sum + v[i] ** power, 0) / 5;
+  paint.putImageData(new ImageData(values[0].map((_, i) => (i % 4 > 2 ? 255 : 3 * Math.sqrt(mean(i, 2) - mean(i, 1) ** 2))), 64), 0, 0);   // their standard deviation, three times
+  $('.seeded').append(map); put(at.open, 'Five seeds at ' + num(want) + '. Bright in the last: where they differ, the tokens leave it open.');
+});
+
 // ---- once a film
 function lay(start) {
   const url = start.original ? 'data:image/webp;base64,' + start.original : '';
   for (const c of ['.photo', '.thumbnail']) if (url) $(c).src = url; else $(c).removeAttribute('src');
-  at.dial.classList.toggle('linked', !url); begun(start);
+  at.dial.classList.toggle('linked', !url); begun(start); $('.seeded').replaceChildren(); put(at.open, '');
   put($('.credit'), start.credit);
   at.ref.setAttribute('d', url && path(bytes(start.reference)));
   at.cur.setAttribute('d', '');

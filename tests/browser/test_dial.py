@@ -15,6 +15,8 @@ PIXELS = """() => { const c = document.querySelector('#dial canvas.pic');
   return Array.from(rgba.filter((_, i) => i % 997 === 0)); }"""
 CURVES = "['cur', 'also'].map((name) => document.querySelector('#dial .' + name).getAttribute('d'))"
 CURVE = "document.querySelector('#dial .cur').getAttribute('d')"
+DIFFER = """() => { const c = document.querySelector('#dial .seeded canvas');
+  return Array.from(c.getContext('2d').getImageData(0, 0, 64, 64).data.filter((_, i) => i % 4 < 3)); }"""
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
   return Array.from(c.getContext('2d').getImageData(0, 0, 16, 16).data); }"""
 
@@ -328,6 +330,25 @@ def uploaded(page, photo, k):
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
     turn(page, k)
     page.wait_for_function("dial.done", timeout=120_000)
+
+
+@pytest.mark.parametrize("press", [lambda button: button.click(), lambda button: button.press("Enter")])
+def test_five_seeds_show_what_the_tokens_leave_open(page, photo, press):
+    uploaded(page, photo, 4)
+    shown = page.evaluate("dial.loaded.sample")
+    press(page.get_by_role("button", name="What the tokens leave open"))
+    page.wait_for_function("document.querySelector('#dial .seeded canvas')", timeout=60_000)
+    pictures = page.locator("#dial .seeded img").evaluate_all("all => all.map(img => [img.alt, img.src])")
+    assert [alt for alt, _ in pictures] == [f"Seed {n}" for n in (1, 2, 3, 4, 5)]
+    assert len({src for _, src in pictures}) == 5
+    differ = page.evaluate(f"Math.max(...({DIFFER})())")
+    assert differ > 0
+    assert "at 4 tokens" in page.locator("#dial .open").inner_text()
+    assert page.evaluate("dial.loaded.sample") == shown, "the film has its own seed's frames alone"
+    turn(page, 8)
+    page.locator("#examples button").first.click()
+    page.wait_for_function("!document.querySelector('#dial .open').textContent", timeout=20_000)
+    assert page.locator("#dial .seeded *").count() == 0, "another photo"
 
 
 def lost(roll):
