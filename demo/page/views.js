@@ -107,15 +107,15 @@ at.wipe.addEventListener('input', () => wipe(+at.wipe.value));
 
 // ---- chance: the same tokens with five other seeds, and how far those pictures are from each other
 $('.seeds').addEventListener('click', async () => {
-  const mine = film, want = k, made = [];
+  const want = k, made = [];
   if (!film?.generative) return put(at.open, 'This model makes one picture of a length: nothing is left open.');
-  for (let n = 1; n <= 5; n++) {
-    put(at.open, 'Seed ' + n + ' of 5 …');
-    const got = await server.frames({ token: mine.token, mode: 'sample', ...mine.take, seed: mine.take.seed + n, counts: [want] });
-    if (mine !== film) return;
+  for (film.open = made; made.length < 5;) {     // film.open: another photo, or another press of the button, ends this one
+    const n = made.length + 1, seed = film.take.seed + n; put(at.open, 'Seed ' + n + ' of 5 …');
+    const got = await server.frames({ token: film.token, mode: 'sample', ...film.take, seed, counts: [want] });
+    if (film.open !== made) return;
     if (!got.length) return put(at.open, got.error || 'The server is busy. Once more?');
-    made.push(Object.assign(new Image(), { src: 'data:image/webp;base64,' + got[0][2], alt: 'Seed ' + (mine.take.seed + n) }));
-    await made.at(-1).decode(); $('.seeded').replaceChildren(...made);
+    made.push(Object.assign(new Image(), { src: 'data:image/webp;base64,' + got[0][2], alt: 'Seed ' + seed }));
+    await made.at(-1).decode(); if (film.open !== made) return; $('.seeded').replaceChildren(...made);
   }
   const map = Object.assign(document.createElement('canvas'), { width: 64, height: 64, role: 'img', ariaLabel: 'Where the five differ' }), paint = map.getContext('2d', { willReadFrequently: true });
   const values = made.map((picture) => { paint.drawImage(picture, 0, 0, 64, 64); return paint.getImageData(0, 0, 64, 64).data; }), mean = (i, power) => values.reduce((sum, v) => sum + v[i] ** power, 0) / 5;
