@@ -80,12 +80,11 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> list[Component]:
     """The form: model, steps, seed, and the crop's x, y and zoom; and buttons that ask the server nothing."""
-    default = studio.default
     with gr.Accordion("Seed, steps, model, crop, download, forget", open=False):
         with gr.Row():
             titles = [(info.title, name) for name, info in studio.infos.items()]
-            model = gr.Dropdown(titles, value=default.name, label="Model")
-            steps = gr.Slider(2, 50, default.default_steps, step=1, label="Steps of a sample")
+            model = gr.Dropdown(titles, value=studio.default.name, label="Model")
+            steps = gr.Slider(2, 50, studio.default.default_steps, step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             dice = gr.Button("Another seed")
         with gr.Row():

@@ -3,7 +3,7 @@ const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal fewest ticks badge held needle status range rail pick follow stage wipe said open dial';
+const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks badge held needle status range rail pick follow stage wipe said open dial';
 for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
 at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
@@ -46,18 +46,22 @@ const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver(
 eyes.observe(spectrum); eyes.observe(look);
 const ask = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
 
-// ---- PSNR over tokens, on the rail's own scale
+// ---- PSNR or SSIM over tokens, on the rail's own scale
 const down = (part) => (PAD.t + part * (H - PAD.t - PAD.b)).toFixed(1), across = (c) => (PAD.l + place(c) * (W - PAD.l - PAD.r)).toFixed(1);
 function curves() {
-  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, r.at[c].scores[0]]).filter((p) => p[1] > 0);
-  const lines = { mean: of(film.mean), sample: of(film.sample), linear: (film.linear || []).map((v, c) => [c, v]) };
-  const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) / 2) * 2, high = Math.max(low + 4, ...all), y = (v) => down((high - v) / (high - low));
+  const m = at.measure.selectedIndex, unit = [4, 0.2][m];
+  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, r.at[c].scores[m]]).filter((p) => p[1] > 0);
+  const lines = { mean: of(film.mean), sample: of(film.sample), linear: (m ? [] : film.linear || []).map((v, c) => [c, v]) };
+  const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) * 2 / unit) * unit / 2, high = Math.max(low + unit, ...all), y = (v) => down((high - v) / (high - low));
   for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
-  at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / 4) + 1 }, (_, i) => low + 4 * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + v + '</text>').join('')
+  at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / unit) + 1 }, (_, i) => low + unit * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + +v.toFixed(1) + '</text>').join('')
     + marks.map((m) => '<text x="' + across(+m.textContent) + '" y="' + (H - 18) + '">' + m.textContent + '</text>').join('') + '<text x="' + W / 2 + '" y="' + (H - 3) + '">tokens</text>';
   put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => p[1] >= +at.goal.value)?.[0] ?? 'never')).join(', '));
 }
-at.goal.addEventListener('input', () => film && curves());
+at.goal.addEventListener('input', () => film?.original && curves());
+at.measure.addEventListener('input', () => {        // another measure, another goal
+  const m = at.measure.selectedIndex; at.goal.value = [20, 0.5][m]; put(at.unit, ['dB', 'SSIM'][m]); at.dial.classList.toggle('ssim', m > 0); if (film?.original) curves();
+});
 
 let token = 1, gazed = '';
 function gaze() {

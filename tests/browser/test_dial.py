@@ -156,6 +156,18 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     goal.fill("60")
     assert fewest.inner_text() == "mean never, sample never, linear never"
 
+    before = page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')")
+    measure = page.get_by_label("Nearness to the photo")
+    measure.select_option("SSIM")
+    assert goal.input_value() == "0.5"
+    assert page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')") != before
+    assert not page.evaluate("document.querySelector('#dial .c-linear').getAttribute('d')")
+    goal.fill(f"{float(page.locator('#dial .n-ssim').inner_text()) - 0.01:.2f}")  # what is shown is rounded
+    assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40
+    measure.press("ArrowUp")
+    assert page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')") == before
+    assert goal.input_value() == "20"
+
 
 def test_what_is_not_there_yet_grows_darker(page):
     page.wait_for_function("dial.done", timeout=120_000)
