@@ -218,8 +218,8 @@ def frames(studio: Studio, ask: object) -> list | dict:
     """Called from the page, outside the queue: what got lost, or one sample where the dial rests.
 
     `ask` is {"token", "mode", "steps", "seed", "counts": [k, ...] (at most 64)}; nothing in it is trusted.
-    Gives [frame, ...] or {"error": a sentence}; in the mode "start" all of the film that is no frame. In the
-    mode "forget" the photo's films go: their tokens.
+    Gives [frame, ...] or {"error": a sentence}. The mode "chance" is a sample of a seed that no film brings;
+    in "start" it is all of the film that is no frame, in "forget" the photo's films go: their tokens.
     """
     try:
         film = studio.films.get(ask["token"])  # pyright: ignore[reportIndexIssue]
@@ -234,18 +234,18 @@ def frames(studio: Studio, ask: object) -> list | dict:
     if mode == "start":
         return next(extras(film, {"start": film.start()}, set()), {"start": film.start()})
     sane = 2 <= steps <= 50 and 0 <= seed < 2**31 and set(counts) <= set(film.info.lengths)
-    if not sane or mode not in ("mean", "sample"):
+    if not sane or mode not in ("mean", "sample", "chance"):
         return []
-    take = MEAN if mode == "mean" else Take(mode, steps, seed)
+    take = MEAN if mode == "mean" else Take("sample", steps, seed)
     if len(counts) == 1 and take != MEAN and film.encoding is not None and counts[0] not in film.reel(take):
-        rest_sample(studio, film, take, counts[0])
-    return [pack_frame(mode, k, film.reel(take)[k]) for k in counts if k in film.reel(take)]
+        lone_sample(studio, film, take, counts[0], mode == "chance")
+    return [pack_frame(take.mode, k, film.reel(take)[k]) for k in counts if k in film.reel(take)]
 
 
-def rest_sample(studio: Studio, film: Film, take: Take, k: int) -> None:
-    """Decode one sample between two parts of the films; on a GPU the film brings it anyway."""
+def lone_sample(studio: Studio, film: Film, take: Take, k: int, chance: bool) -> None:
+    """Decode one sample between two parts of the films; on a GPU the film brings all but those by chance."""
     future = studio.loading(film.info.name)
-    if not future.done() or (studio.on_gpu(film.info.name) and film.reel(take)) or studio.turn.waiting > 8:
+    if not future.done() or (studio.on_gpu(film.info.name) and not chance) or studio.turn.waiting > 8:
         return
     with studio.turn.take(urgent=True):
         list(recorded(studio, film, [(take, [k])], lambda: True))  # nothing, if it came meanwhile

@@ -164,10 +164,14 @@ def test_five_other_seeds_beside_a_film_leave_its_own_frames(studio, tmp_path, m
     before = set(film.reels[Take("sample", 8, 0)])
     monkeypatch.setattr(studio, "on_gpu", lambda name: gpu)
     ask = {"token": film.token, "mode": "sample", "steps": 8, "seed": 0, "counts": [13]}
-    seen = [handlers.frames(studio, ask | {"seed": seed})[0][2] for seed in (1, 2, 3, 4, 5)]
-    assert len(set(seen)) == 5
+    for k in (13, 14):  # again at another length
+        chance = ask | {"mode": "chance", "counts": [k]}
+        rows = [handlers.frames(studio, chance | {"seed": seed})[0] for seed in (1, 2, 3, 4, 5)]
+        assert {(mode, length) for mode, length, *_ in rows} == {("sample", k)}
+        assert len({webp for _, _, webp, *_ in rows}) == 5
     assert set(film.reels[Take("sample", 8, 0)]) == before
-    assert len(handlers.frames(studio, ask)) == (0 if gpu else 1), "on a GPU the film brings its own"
+    for seed in (0, 6):  # where the dial rests: on a GPU the film brings it, and there is no second call
+        assert len(handlers.frames(studio, ask | {"seed": seed})) == (0 if gpu else 1)
 
 
 @pytest.mark.parametrize(

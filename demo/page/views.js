@@ -114,8 +114,8 @@ $('.seeds').addEventListener('click', async () => {
   const want = k, made = [];
   if (!film?.generative) return put(at.open, 'This model makes one picture of a length: nothing is left open.');
   for (film.open = made; made.length < 5;) {     // film.open: another photo, or another press of the button, ends this one
-    const n = made.length + 1, seed = film.take.seed + n; put(at.open, 'Seed ' + n + ' of 5 …');
-    const got = await server.frames({ token: film.token, mode: 'sample', ...film.take, seed, counts: [want] });
+    const n = made.length + 1, seed = (film.take.seed + n) % 2 ** 31; put(at.open, 'Seed ' + n + ' of 5 …');
+    const got = await server.frames({ token: film.token, mode: 'chance', ...film.take, seed, counts: [want] });
     if (film.open !== made) return;
     if (!got.length) return put(at.open, got.error || 'The server is busy. Once more?');
     made.push(Object.assign(new Image(), { src: 'data:image/webp;base64,' + got[0][2], alt: 'Seed ' + seed }));
