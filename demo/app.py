@@ -1,7 +1,7 @@
 """Layout and wiring of the page; what happens is in handlers.py, what moves is in page/."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ from demo.studio import Studio
 
 HERE = Path(__file__).parent
 TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").split("\n---\n")
-TICKET = "dial.ticket()"  # in the page: a new run, and what the browser holds
+TICKET = "dial.ticket()"  # in the page: a new run, and the film that is shown
 LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
   return [Number(link.get('seed')) || 0, link.get('mode') === 'mean' ? 'mean' : 'sample']; }"""
-WHOLE = (0.5, 0.5, 1)  # the largest square in the middle
 
 
 def read(*names: str) -> str:
@@ -43,11 +42,12 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     """
     studio = Studio(load, models, device)
 
-    def leave(request: gr.Request) -> None:  # the page was closed: its film stops
-        studio.latest.pop(request.session_hash or "", None)
+    def called(handler: Callable) -> Callable:  # what the page calls, as `server.<its name>`
+        def call(ask: dict) -> dict:
+            return handler(studio, ask)
 
-    def frames(ask: dict) -> list | dict:  # what the page calls as `server.frames`
-        return handlers.frames(studio, ask)
+        call.__name__ = handler.__name__
+        return call
 
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
         gr.Markdown(TITLE, elem_id="title")
@@ -62,7 +62,8 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         dial = gr.HTML(
             html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
             js_on_load=read("film.js", "views.js", "rail.js", "share.js"),
-            server_functions=[frames], elem_id="dial",
+            server_functions=[called(handlers.pull), called(handlers.view), called(handlers.forget)],
+            elem_id="dial",
         )  # fmt: skip
         form = settings(studio)
         camera = gr.Image(sources=["webcam"], type="filepath", label="Webcam", height=280, render=False)
@@ -72,7 +73,6 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         mode.change(None, mode, js="(m) => { dial.mode(m); }")
         page.load(None, None, [form[2], mode], js=LINKED)
         wire(studio, dial, form, photo, camera, strip)
-        page.unload(leave)
         programs.add(studio)
     studio.warm_up()
     return page
@@ -101,41 +101,42 @@ def settings(studio: Studio) -> list[Component]:
 
 
 def wire(studio: Studio, dial: gr.HTML, form: list, photo: Any, camera: Any, strip: gr.Gallery) -> None:
-    """Events to handlers. Each starts a new run: several may be on their way, and the older ones stop."""
-    ticket = gr.JSON(visible=False)
+    """Events to handlers. Each opens a film and is a new run: an older one's answer may come later."""
+    ticket, (model, steps, seed, *crop) = gr.JSON(visible=False), form
     options: dict[str, Any] = {
         "trigger_mode": "multiple", "concurrency_limit": 12, "concurrency_id": "film",
         "show_progress": "hidden", "api_visibility": "private",
     }  # fmt: skip
 
-    def on_photo(path, ticket, model, steps, seed, request: gr.Request) -> Iterator[dict]:
-        yield from handlers.upload(studio, request.session_hash, ticket, (model, steps, seed, *WHOLE), path)
+    def said(run: int, message: dict) -> dict:
+        if "error" in message:
+            gr.Warning(message["error"], duration=None)  # stays until it is read
+        return message | {"run": run}
 
-    def on_example(ticket, model, steps, seed, event: gr.SelectData, request: gr.Request) -> Iterator[dict]:
+    def on_photo(path, ticket, model):  # no path: the camera's picture was taken away
+        return said(ticket["run"], handlers.upload(studio, model, path)) if path else gr.skip()
+
+    def on_example(ticket, model, event: gr.SelectData):
         name = EXAMPLES[int(event.index) % len(EXAMPLES)].name  # pyright: ignore[reportArgumentType]
-        yield from handlers.example(studio, request.session_hash, ticket, (model, steps, seed, *WHOLE), name)
+        return said(ticket["run"], handlers.example(studio, model, name))
 
-    def on_wake(model, steps, seed, event: gr.EventData, request: gr.Request) -> Iterator[dict]:
-        names = [e.name for e in EXAMPLES]
-        name = event.photo if event.photo in names else names[0]
-        settings = (model, steps, event.seed or seed, *WHOLE)
-        if event.tokens:
-            yield from handlers.link(studio, request.session_hash, event.ticket, settings, event.tokens, name)
-        else:
-            yield from handlers.example(studio, request.session_hash, event.ticket, settings, name)
+    def on_wake(model, event: gr.EventData):
+        name = event.photo if event.photo in {e.name for e in EXAMPLES} else EXAMPLES[0].name
+        linked = said(event.run, handlers.link(studio, event.tokens)) if event.tokens else {}
+        return linked if "start" in linked else said(event.run, handlers.example(studio, model, name))
 
-    def on_form(ticket, model, steps, seed, x, y, zoom, request: gr.Request) -> Iterator[dict]:
-        yield from handlers.again(studio, request.session_hash, ticket, (model, steps, seed, x, y, zoom))
+    def on_form(ticket, model, x, y, zoom):
+        token = ticket.get("token")
+        return said(ticket["run"], handlers.again(studio, token, model, x, y, zoom)) if token else gr.skip()
 
-    dial.wake(on_wake, form[:3], dial, **options)
+    dial.wake(on_wake, model, dial, **options)
     for source, event in ((photo, photo.upload), (camera, camera.input)):
-        inputs = [source, ticket, *form[:3]]
-        event(on_photo, inputs, dial, js=f"(p, t, ...form) => [p, {TICKET}, ...form]", **options)
-        event(None, None, form[3:], js="() => [0.5, 0.5, 1]")
-    strip.select(on_example, [ticket, *form[:3]], dial, js=f"(t, ...form) => [{TICKET}, ...form]", **options)
-    changes = [c.change for c in form[:3]] + [c.release for c in form[3:]]
-    turned = TICKET.replace("()", "(true)")  # of the film that is shown, if there is one
-    gr.on(changes, on_form, [ticket, *form], dial, js=f"(t, ...form) => [{turned}, ...form]", **options)
+        event(on_photo, [source, ticket, model], dial, js=f"(p, t, m) => [p, {TICKET}, m]", **options)
+        event(None, None, crop, js="() => [0.5, 0.5, 1]")
+    strip.select(on_example, [ticket, model], dial, js=f"(t, m) => [{TICKET}, m]", **options)
+    inputs, changes = [ticket, model, *crop], [model.change, *(c.release for c in crop)]
+    gr.on(changes, on_form, inputs, dial, js=f"(t, ...form) => [{TICKET}, ...form]", **options)
+    gr.on([steps.change, seed.change], None, [steps, seed], js="(steps, seed) => { dial.take(steps, seed); }")
 
 
 def credits() -> str:

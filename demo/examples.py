@@ -72,6 +72,6 @@ def pack(film: Film, sample: Take) -> bytes:
         "attention": b64(attention),
         "mass": mass,
         "linear": film.linear,
-        "frames": [[take, k, b64(f.webp), b64(f.levels), f.psnr, f.ssim] for take, k, f in frames],
+        "frames": [[take, k, b64(f.webp), b64(f.levels), f.psnr, f.ssim, f.bands] for take, k, f in frames],
     }
     return gzip.compress(json.dumps(stored).encode(), mtime=0)

@@ -7,13 +7,12 @@ kept as WebP with their spectrum and scores, never as arrays: 514 of them are ab
 
 import base64
 import io
-import itertools
 import math
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,15 +51,16 @@ def rest_of_ladder(lengths: Sequence[int]) -> list[int]:
 
 
 class Frame(NamedTuple):
-    """One picture as the browser gets it: WebP, log power of rings 1..127 as 0..255, dB, 0..1.
+    """One picture as the browser gets it: WebP, log power of rings 1..127 as 0..255, dB, 0..1, three decades.
 
-    Without an original to score against, PSNR and SSIM are not numbers.
+    Without an original to score against, PSNR and SSIM are not numbers and there are no band errors.
     """
 
     webp: bytes
     levels: bytes
     psnr: float
     ssim: float
+    bands: Sequence[float] = ()
 
 
 def webp(picture: Image.Image, quality: int = 80) -> bytes:
@@ -81,13 +81,14 @@ def b64(data: bytes) -> str:
 
 
 def pack_frame(mode: str, k: int, frame: Frame) -> list:
-    """A frame as JSON: [mode, length, WebP, spectrum, PSNR, SSIM].
+    """A frame as JSON: [mode, length, WebP, spectrum, PSNR, SSIM, low, middle and high band errors].
 
-    PSNR is null where the pictures are equal; both are null where there is no original.
+    PSNR is null where the pictures are equal; all scores are null where there is no original.
     """
     psnr = round(frame.psnr, 2) if math.isfinite(frame.psnr) else None
     ssim = None if math.isnan(frame.ssim) else round(frame.ssim, 3)
-    return [mode, k, b64(frame.webp), b64(frame.levels), psnr, ssim]
+    bands = [round(error, 3) for error in frame.bands] or None
+    return [mode, k, b64(frame.webp), b64(frame.levels), psnr, ssim, bands]
 
 
 @dataclass(frozen=True)
@@ -142,22 +143,23 @@ class Film:
         """Score a decoded picture, (S, S, 3) uint8, and keep it."""
         picture = tc.Picture(array)
         score = self.score(picture) if self.score else tc.Score(*UNSCORED, tc.power_spectrum(picture))
-        frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim)
+        bands = list(astuple(tc.spectrum_error(picture, self.original))) if self.original else []
+        frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim, bands)
         return self.reel(take).setdefault(k, frame)
 
-    def plan(self, sample: Take, all_samples: bool, dial: int | None = None) -> Plan:
-        """What to decode, in order: the length at the dial, the ladder, the others.
+    def plan(self, sample: Take, dial: int, rest: bool, all_samples: bool) -> Plan:
+        """What to decode, in order: where the dial is (the sample, too, if it rests), the ladder, the others.
 
         Samples cost `steps` times as much: without `all_samples` (on a CPU) they come last, for the ladder.
         """
-        first, rest = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
-        if dial in self.info.lengths:
-            first, rest = [dial, *(k for k in first if k != dial)], [k for k in rest if k != dial]
+        first, others = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
+        here = [dial] if dial in self.info.lengths else []
         if not self.info.generative:
-            return [(MEAN, first), (MEAN, rest)]
+            return [(MEAN, here), (MEAN, first), (MEAN, others)]
+        head = [(MEAN, here), (sample, here if rest else []), (MEAN, first)]
         if all_samples:
-            return [(MEAN, first), (sample, first), (sample, rest), (MEAN, rest)]
-        return [(MEAN, first), (MEAN, rest), (sample, first)]
+            return [*head, (sample, first), (sample, others), (MEAN, others)]
+        return [*head, (MEAN, others), (sample, first)]
 
     def start(self) -> dict:
         """What the browser needs before the first frame."""
@@ -167,6 +169,7 @@ class Film:
             "token": self.token,
             "lengths": list(self.info.lengths),
             "generative": self.info.generative,
+            "steps": self.info.default_steps,
             "maps": self.info.has_attention and photo is not None,
             "bytes": self.info.bytes_per_token,
             "decades": self.scale[1] - self.scale[0],
@@ -202,18 +205,6 @@ class Films:
         """Drop a film and all others of its photo (other crops, other models); their tokens."""
         same = [t for t, f in list(self.films.items()) if f is film or f.photo is film.photo is not None]
         return [token for token in same if self.films.pop(token, None)]
-
-
-def small_parts(plan: Plan, size: int = 4) -> Iterable[Plan]:
-    """A plan in pieces of a few means or one sample, so that others get the processor in between.
-
-    The first length goes alone: it is the one that is looked at. A sample that was decoded alone is the same
-    to the last bit as one that is asked for where a dial rests.
-    """
-    for number, (take, lengths) in enumerate(plan):
-        step = size if take == MEAN else 1
-        cuts = [0, *range(step if number else 1, len(lengths), step), len(lengths)]
-        yield from ([(take, lengths[a:b])] for a, b in itertools.pairwise(cuts) if a < b)
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:

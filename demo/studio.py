@@ -1,24 +1,27 @@
 """The studio: the loaded tokenizers, whose turn it is, and the one call that uses the device.
 
-Weights load in a background thread, so the page is there first. On a CPU one decode runs at a time and a
-visitor whose dial rests goes before the films. On a Space with ZeroGPU a photo costs one GPU call:
-`record` is wrapped by `spaces.GPU` there, runs in a forked worker, and so gets and yields plain data.
+Weights load in a background thread, so the page is there first. One decode runs at a time, and a visitor
+whose dial rests goes before the films. On a Space with ZeroGPU `record` is wrapped by `spaces.GPU`, runs in
+a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`).
 """
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 import tokenizer_core as tc
-from demo.film import Film, Films, Plan
+from demo.film import Film, Films, Plan, Take, without
 
 try:
     from spaces import GPU  # pyright: ignore[reportMissingImports]
+
+    BATCH = 999  # lengths that one question has decoded on a GPU
 except ImportError:
+    BATCH = 64
 
     def GPU(duration: int) -> Callable:
         """No Space: leave the function as it is."""
@@ -29,21 +32,25 @@ class Turn:
     """One at a time; the urgent before the others."""
 
     def __init__(self):
-        self.door, self.busy, self.waiting = threading.Condition(), False, 0
+        self.door, self.busy, self.waiting, self.here = threading.Condition(), False, 0, 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many wait that the server's threads are better kept for pages and files."""
+        return self.here > 20
 
     @contextmanager
     def take(self, urgent: bool = False) -> Iterator[None]:
         """Wait for the turn and hold it."""
         with self.door:
-            self.waiting += urgent
+            self.waiting, self.here = self.waiting + urgent, self.here + 1
             self.door.wait_for(lambda: not self.busy and (urgent or not self.waiting))
-            self.waiting -= urgent
-            self.busy = True
+            self.waiting, self.busy = self.waiting - urgent, True
         try:
             yield
         finally:
             with self.door:
-                self.busy = False
+                self.busy, self.here = False, self.here - 1
                 self.door.notify_all()
 
 
@@ -61,7 +68,6 @@ class Studio:
         self.default = models[0]
         self.baseline = next((info for info in models if not info.generative), None)
         self.films, self.turn = Films(), Turn()
-        self.latest: dict[str, int] = {}  # session -> its newest run: older ones stop
         self._load, self._device = load, device
         self._pool, self._lock = ThreadPoolExecutor(1, "load"), threading.Lock()
         self._shelf: dict[str, Future] = {}
@@ -77,6 +83,14 @@ class Studio:
                 device = self._device if self.infos[name].generative else "cpu"
                 self._shelf[name] = self._pool.submit(self._load, name, device)
             return self._shelf[name]
+
+    def info(self, name: str) -> tc.ModelInfo:
+        """What the catalog says of a model; of the default if there is no such model."""
+        return self.infos.get(name, self.default)
+
+    def ready(self, name: str, seconds: float = 1.0) -> bool:
+        """Whether a model's loading is over; waits for it a little."""
+        return bool(wait([self.loading(name)], seconds).done)
 
     def warm_up(self) -> None:
         """Start to load what every visitor needs."""
@@ -104,15 +118,35 @@ class Studio:
             if encoding is not None and number == 0 and tokenizer.info.has_attention:
                 yield "attention", look(tokenizer, encoding)
 
+    def develop(self, film: Film, take: Take, lengths: list[int]) -> None:
+        """Run the device for what a film lacks, and put it there; the caller has the turn."""
+        todo = without(
+            [(take, lengths)], {(take, k) for k in film.reel(take)}
+        )  # someone else's turn may have brought it
+        if not todo and film.encoding is not None:
+            return
+        source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
+        for item in self.record(film.info.name, source, todo):
+            if item[0] == "encoding":
+                film.encoding = item[1]
+            elif item[0] == "attention":
+                film.attention = item[1]
+            else:
+                film.add(*item)
+
+    def baseline_pictures(self, photo: tc.Picture, lengths: Sequence[int]) -> list[tc.Picture]:
+        """What the linear baseline makes of a photo, at some of its lengths; there must be one."""
+        tokenizer = self.loading(self.baseline.name).result()  # pyright: ignore[reportOptionalMemberAccess]
+        with self.turn.take():
+            encoding = tc.Encoding.from_bytes(tokenizer.encode(photo).to_bytes())
+            return [picture for _, picture in tokenizer.decode_many(encoding, lengths, steps=1)]
+
     def baseline_psnr(self, film: Film) -> list[float] | None:
         """PSNR of the linear baseline at each length, for this photo; None without either."""
         if self.baseline is None or film.original is None:
             return None
-        tokenizer = self.loading(self.baseline.name).result()
-        with self.turn.take():
-            encoding = tc.Encoding.from_bytes(tokenizer.encode(film.original).to_bytes())
-            pictures = tokenizer.decode_many(encoding, self.baseline.lengths, steps=1)
-            return [round(tc.psnr(picture, film.original), 2) for _, picture in pictures]
+        pictures = self.baseline_pictures(film.original, self.baseline.lengths)
+        return [round(tc.psnr(picture, film.original), 2) for picture in pictures]
 
 
 def look(tokenizer: Any, encoding: tc.Encoding) -> tuple[bytes, list[float]]:

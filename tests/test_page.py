@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import numpy as np
@@ -12,13 +13,13 @@ from PIL import Image
 
 import tokenizer_core as tc
 from demo import examples, handlers, links
-from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder, small_parts
+from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder
 from demo.studio import Studio
 from tests.stand_in import StandIn, models
 
 TOP = 24  # tokens of the stand-in: few, so that a film is short
 SHORT = {k for k in LADDER if k <= TOP}
-FORM = ("prefix-flow-256", 8, 0, 0.5, 0.5, 1)
+MODEL = "prefix-flow-256"
 
 
 @pytest.fixture
@@ -41,18 +42,42 @@ def photo(path, colour=(200, 60, 40), size=(320, 256)):
     return str(path)
 
 
+def pulls(studio, head, k=0, steps=8, seed=0, rest=False, means=()):
+    """What the page does with a film's head: its questions' answers, until nothing is lacking."""
+    have, told = {"mean": list(means), "sample": []}, []
+    ask = {"token": head["start"]["token"], "k": k, "steps": steps, "seed": seed, "rest": rest}
+    while True:
+        got = handlers.pull(studio, ask | {"means": have["mean"], "samples": have["sample"], "told": told})
+        yield got
+        told += [what for what in ("tokens", "attention", "linear") if what in got]
+        for mode, length, *_ in got.get("frames", ()):
+            have[mode].append(length)
+        if "error" in got or not ("note" in got or got["frames"]):
+            return
+
+
 def collect(messages):
-    """Everything that a run sends, merged."""
-    out = {"frames": {}, "errors": [], "runs": set()}
+    """All answers, merged."""
+    out = {"frames": {}, "errors": []}
     for message in messages:
-        out["runs"].add(message["run"])
         out["errors"] += [message["error"]] if "error" in message else []
         for mode, k, webp, *_ in message.get("frames", ()):
             assert (mode, k) not in out["frames"], "a frame goes once"
             out["frames"][mode, k] = base64.b64decode(webp)
-        for key in ("start", "tokens", "attention", "linear", "done"):
-            out[key] = message.get(key, out.get(key))
+        for key in ("tokens", "attention", "linear"):
+            assert not (key in message and key in out), "and so does everything else"
+            out |= {key: message[key]} if key in message else {}
     return out
+
+
+def shown(studio, head, **ask):
+    """A film's head and all that follows."""
+    assert "error" not in head
+    return collect(pulls(studio, head, **ask)) | head
+
+
+def upload(studio, path, **ask):
+    return shown(studio, handlers.upload(studio, MODEL, path), **ask)
 
 
 @pytest.mark.parametrize("top", [256, 64, 10])
@@ -73,29 +98,36 @@ def test_the_others_halve_the_gaps_of_every_octave_in_turn():
         assert all(b - a <= max(1, (1 << (a.bit_length() - 1)) // parts) for a, b in itertools.pairwise(have))
 
 
-def test_the_length_at_the_dial_comes_first_and_alone(studio, tmp_path):
-    ticket = {"run": 1, "k": 13}
-    messages = handlers.upload(studio, "a", ticket, FORM, photo(tmp_path / "p.png"))
-    first = next(m["frames"] for m in messages if "frames" in m)
-    assert [(mode, k) for mode, k, *_ in first] == [("mean", 13)]
-    found = collect(messages)
-    assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1)) - {13}
+def test_the_length_at_the_dial_comes_first_and_alone_then_its_sample(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    answers = [m["frames"] for m in pulls(studio, head, k=13, rest=True) if "frames" in m]
+    order = [[(mode, k) for mode, k, *_ in frames] for frames in answers]
+    assert order[:3] == [[("mean", 13)], [("sample", 13)], [("mean", k) for k in (0, 1, 2, 3)]]
+    means = [k for frames in order for mode, k in frames if mode == "mean"]
+    assert means == [13, *sorted(SHORT), *(k for k in rest_of_ladder(range(TOP + 1)) if k != 13)]
 
 
-def test_a_plan_in_small_parts_is_the_plan():
-    sample = Take("sample", 8, 0)
-    parts = list(small_parts([(MEAN, [5, 0, 1, 2, 3, 4]), (MEAN, [6, 7, 8, 9, 10]), (sample, [0, 1])]))
-    assert [lengths for ((_, lengths),) in parts] == [[5], [0, 1, 2, 3], [4], [6, 7, 8, 9], [10], [0], [1]]
-    assert list(small_parts([(MEAN, [])])) == []
+def test_the_next_answer_follows_the_dial(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    next(pulls(studio, head, k=13))
+    answer = next(pulls(studio, head, k=7, means=[13]))
+    assert [(mode, k) for mode, k, *_ in answer["frames"]] == [("mean", 7)]
+
+
+def test_on_a_gpu_all_samples_come_in_large_parts(studio, tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "on_gpu", lambda name: True)
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    sizes = [len(m["frames"]) for m in pulls(studio, head) if "frames" in m]
+    others = TOP + 1 - len(SHORT)
+    assert sizes == [1, len(SHORT) - 1, len(SHORT), others, others, 0]
 
 
 def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(studio, tmp_path):
-    found = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
+    found = upload(studio, photo(tmp_path / "p.png"))
     assert found["errors"] == []
-    assert found["done"]
     assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1))
     assert {k for m, k in found["frames"] if m == "sample"} == SHORT
-    assert studio.made["prefix-flow-256"].encoded == 1
+    assert studio.made[MODEL].encoded == 1
     assert len(base64.b64decode(found["attention"])) == TOP * 16 * 16
     assert len(found["linear"]) == 65
     tokens = tc.Encoding.from_bytes(base64.b64decode(found["tokens"]))
@@ -103,37 +135,43 @@ def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(s
     assert Image.open(io.BytesIO(found["frames"]["mean", TOP])).size == (256, 256)
 
 
+def test_a_frame_has_its_scores(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    (row,) = next(m["frames"] for m in pulls(studio, head, k=4) if m.get("frames"))
+    original = studio.films.get(head["start"]["token"]).original
+    encoding = studio.made[MODEL].encode(original)
+    ((_, picture),) = studio.made[MODEL].decode_many(encoding, [4], steps=1)
+    error = tc.spectrum_error(picture, original)
+    wanted = [tc.psnr(picture, original), tc.ssim(picture, original), error.low, error.middle, error.high]
+    assert [row[4], row[5], *row[6]] == pytest.approx(wanted, abs=0.006)
+
+
 def test_another_seed_reuses_the_encoding_and_the_means(studio, tmp_path):
-    first = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
-    ticket = {"run": 2, "token": first["start"]["token"], "means": list(range(TOP + 1))}
-    second = collect(handlers.again(studio, "a", ticket, ("prefix-flow-256", 8, 5, 0.5, 0.5, 1)))
-    assert studio.made["prefix-flow-256"].encoded == 1
-    assert second["start"] is None
+    first = upload(studio, photo(tmp_path / "p.png"))
+    second = collect(pulls(studio, first, seed=5, means=range(TOP + 1)))
+    assert studio.made[MODEL].encoded == 1
     assert {m for m, _ in second["frames"]} == {"sample"}
     assert second["frames"]["sample", 16] != first["frames"]["sample", 16]
 
 
 def test_another_crop_encodes_again(studio, tmp_path):
-    first = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
-    ticket = {"run": 2, "token": first["start"]["token"], "means": []}
-    second = collect(handlers.again(studio, "a", ticket, ("prefix-flow-256", 8, 0, 1.0, 0.5, 1)))
-    assert studio.made["prefix-flow-256"].encoded == 2
+    first = upload(studio, photo(tmp_path / "p.png"))
+    second = shown(studio, handlers.again(studio, first["start"]["token"], MODEL, 1.0, 0.5, 1))
+    assert studio.made[MODEL].encoded == 2
     assert second["frames"]["mean", TOP] != first["frames"]["mean", TOP]
 
 
-def test_a_second_upload_stops_the_first(studio, tmp_path):
-    first = handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png"))
-    assert next(m for m in first if "frames" in m)
-    second = handlers.upload(studio, "a", {"run": 2}, FORM, photo(tmp_path / "q.png", (10, 220, 90)))
-    assert next(second)["run"] == 2
-    left = sum(len(m.get("frames", ())) for m in first)
-    assert left <= 4, "the first film ends within a batch"
-    assert collect(second)["done"]
+def test_nothing_is_decoded_for_a_film_that_nobody_asks_for(studio, tmp_path):
+    first = pulls(studio, handlers.upload(studio, MODEL, photo(tmp_path / "p.png")))
+    assert next(m for m in first if m.get("frames"))
+    decoded = studio.made[MODEL].decoded
+    second = upload(studio, photo(tmp_path / "q.png", (10, 220, 90)))
+    assert len(second["frames"]) == studio.made[MODEL].decoded - decoded
 
 
 def test_two_visitors_never_see_each_others_picture(studio, tmp_path):
-    a = handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png", (250, 0, 0)))
-    b = handlers.upload(studio, "b", {"run": 1}, FORM, photo(tmp_path / "q.png", (0, 0, 250)))
+    a = pulls(studio, handlers.upload(studio, MODEL, photo(tmp_path / "p.png", (250, 0, 0))))
+    b = pulls(studio, handlers.upload(studio, MODEL, photo(tmp_path / "q.png", (0, 0, 250))))
     seen = {"a": [], "b": []}
     for one, two in itertools.zip_longest(a, b):
         seen["a"] += [one] if one else []
@@ -146,82 +184,212 @@ def test_two_visitors_never_see_each_others_picture(studio, tmp_path):
             assert k < 3 or mean.argmax() == channel
 
 
+def test_two_pages_of_one_film_decode_it_once(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: collect(pulls(studio, head)), range(2))
+    assert one["frames"] == two["frames"]
+    assert studio.made[MODEL].encoded == 1
+    assert studio.made[MODEL].decoded == len(one["frames"])
+
+
 def test_the_sample_where_the_dial_rests_is_the_one_of_the_film(studio, tmp_path):
-    film = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
-    ask = {"token": film["start"]["token"], "mode": "sample", "steps": 8, "seed": 0, "counts": [13]}
-    ((mode, k, webp, *_),) = handlers.frames(studio, ask)
-    assert (mode, k) == ("sample", 13)
-    ((_, _, again, *_),) = handlers.frames(studio, ask)
-    assert webp == again
-    (row,) = handlers.frames(studio, ask | {"counts": [16]})
-    assert base64.b64decode(row[2]) == film["frames"]["sample", 16]
+    first = upload(studio, photo(tmp_path / "p.png"))
+    parts = [message["frames"] for message in pulls(studio, first, k=13, rest=True, means=range(TOP + 1))]
+    assert [len(frames) for frames in parts] == [len(SHORT), 1, 0], "what is there, and what was lacking"
+    assert parts[1][0][:2] == ["sample", 13]
+    fresh = shown(studio, handlers.upload(studio, MODEL, photo(tmp_path / "p.png")), k=16, rest=True)
+    assert fresh["frames"]["sample", 16] == first["frames"]["sample", 16]
 
 
-@pytest.mark.parametrize("gpu", [False, True])
-def test_five_other_seeds_beside_a_film_leave_its_own_frames(studio, tmp_path, monkeypatch, gpu):
-    run = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
-    film = studio.films.get(run["start"]["token"])
-    before = set(film.reels[Take("sample", 8, 0)])
-    monkeypatch.setattr(studio, "on_gpu", lambda name: gpu)
-    ask = {"token": film.token, "mode": "sample", "steps": 8, "seed": 0, "counts": [13]}
-    for k in (13, 14):  # again at another length
-        chance = ask | {"mode": "chance", "counts": [k]}
-        rows = [handlers.frames(studio, chance | {"seed": seed})[0] for seed in (1, 2, 3, 4, 5)]
-        assert {(mode, length) for mode, length, *_ in rows} == {("sample", k)}
-        assert len({webp for _, _, webp, *_ in rows}) == 5
-    assert set(film.reels[Take("sample", 8, 0)]) == before
-    for seed in (0, 6):  # where the dial rests: on a GPU the film brings it, and there is no second call
-        assert len(handlers.frames(studio, ask | {"seed": seed})) == (0 if gpu else 1)
+def test_a_crowd_is_asked_to_wait(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    assert handlers.pull(studio, nothing(head))["frames"]
+    studio.turn.here = 21
+    assert "moment" in handlers.pull(studio, nothing(head) | {"means": [0]})["note"]
+    assert handlers.view(studio, nothing(head) | SEEDS)["error"].startswith("The server is busy")
+    studio.turn.here = 0
+    assert handlers.pull(studio, nothing(head) | {"means": [0]})["frames"]
+
+
+def nothing(head):
+    """The question of a page that has nothing."""
+    token = head["start"]["token"]
+    return {
+        "token": token,
+        "k": 0,
+        "rest": False,
+        "steps": 8,
+        "seed": 0,
+        "means": [],
+        "samples": [],
+        "told": [],
+    }
+
+
+NONE = {"start": {"token": "x"}}
+
+
+@pytest.mark.parametrize("handler", [handlers.pull, handlers.view, handlers.forget])
+@pytest.mark.parametrize(
+    "ask",
+    [None, {}, [], {"token": 3}, {"token": []}, nothing(NONE) | {"steps": "?"}, nothing(NONE) | {"means": 3}],
+)
+def test_nonsense_from_the_page_is_a_sentence(studio, handler, ask):
+    assert handler(studio, ask) in ({"error": handlers.GONE}, {"error": handlers.BROKEN})
 
 
 @pytest.mark.parametrize(
-    "ask",
-    [None, {}, [], {"token": 3}, {"token": "x", "mode": "mean", "steps": "?", "seed": 0, "counts": [1]},
-     {"token": "x", "mode": "mean", "steps": 8, "seed": 0, "counts": None}],
+    "change",
+    [{"steps": float("inf")}, {"seed": None}, {"means": 3}, {"means": [[]]}, {"told": 4}, {"k": "many"},
+     {"k": -1}, {"k": 10**400}, {"samples": ["x"]}, {"rest": []}, {"means": list(range(9000))}],
 )  # fmt: skip
-def test_nonsense_from_the_page_is_harmless(studio, ask):
-    assert handlers.frames(studio, ask) == []
+def test_nonsense_about_a_film_is_a_sentence_or_no_harm(studio, tmp_path, change):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    studio.ready(MODEL, 9)
+    got = handlers.pull(studio, nothing(head) | change)
+    assert got == {"error": handlers.BROKEN} or got["frames"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"seed": -1}, "seeds from 0"),
+        ({"seed": 2**31}, "seeds from 0"),
+        ({"steps": 99}, "Steps go from 2 to 50"),
+    ],
+)
+def test_settings_out_of_range_are_a_sentence(studio, change, sentence):
+    head = handlers.example(studio, MODEL, examples.EXAMPLES[0].name)
+    assert sentence in handlers.pull(studio, nothing(head) | change)["error"]
 
 
 def test_a_film_that_is_gone_is_a_sentence(studio):
-    ask = {"token": "gone", "mode": "mean", "steps": 8, "seed": 0, "counts": [1]}
-    assert handlers.frames(studio, ask) == {"error": handlers.GONE}
+    assert handlers.pull(studio, nothing(NONE)) == {"error": handlers.GONE}
+    assert handlers.again(studio, "gone", MODEL, 0.5, 0.5, 1) == {"error": handlers.GONE}
+
+
+def test_a_model_that_cannot_be_loaded_is_a_sentence_and_is_tried_again(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    load, studio._load, studio._shelf = studio._load, lambda name, device: tc.load("none"), {}
+    (answer,) = (m for m in pulls(studio, head) if "note" not in m)
+    assert answer["error"].endswith(".")
+    studio._load = load
+    assert collect(pulls(studio, head))["frames"]
 
 
 def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
-    def shown(handler, who, *what, form=FORM, **ticket):
-        return collect(handler(studio, who, {"run": 1, **ticket}, form, *what))
-
     def forget(run):
-        ask = {"token": run["start"]["token"], "mode": "forget", "steps": 8, "seed": 0, "counts": []}
-        return handlers.frames(studio, ask)
+        return handlers.forget(studio, {"token": run["start"]["token"]})
 
-    kept = shown(handlers.upload, "a", photo(tmp_path / "a.png"))
-    first = shown(handlers.upload, "b", photo(tmp_path / "b.png", (20, 200, 90)))
-    token, form = first["start"]["token"], ("prefix-flow-256", 8, 0, 1.0, 0.5, 1)
-    crop = shown(handlers.again, "b", form=form, run=2, token=token)
+    kept = upload(studio, photo(tmp_path / "a.png"))
+    first = upload(studio, photo(tmp_path / "b.png", (20, 200, 90)))
+    crop = handlers.again(studio, first["start"]["token"], MODEL, 1.0, 0.5, 1)
     codes = [links.text(base64.b64decode(run["tokens"])) for run in (kept, first)]
-    linked = [shown(handlers.link, who, code, "") for who, code in zip("cd", codes, strict=True)]
+    linked = [handlers.link(studio, code) for code in codes]
     tokens = [run["start"]["token"] for run in (kept, first, crop, *linked)]
     assert list(studio.films.films) == tokens
-    assert forget(crop) == tokens[1:3]
+    assert forget(crop) == {"forgotten": tokens[1:3]}
     assert forget(crop) == {"error": handlers.GONE}
-    assert forget(linked[0]) == tokens[3:4], "another film without a photo is not of the same photo"
+    assert forget(linked[0]) == {"forgotten": tokens[3:4]}, "another film without a photo is of another photo"
     assert list(studio.films.films) == [tokens[0], tokens[4]]
 
 
+SEEDS = {"view": "seeds", "n": 1, "other": ""}
+
+
+def looked(studio, head, **change):
+    """A view's caption and pixels."""
+    got = handlers.view(studio, nothing(head) | SEEDS | change)
+    assert "error" not in got, got
+    pixels = got["webp"] and np.asarray(Image.open(io.BytesIO(base64.b64decode(got["webp"]))), np.float64)
+    return got["caption"], pixels
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_five_other_seeds_leave_the_film_alone(studio, tmp_path, monkeypatch, gpu):
+    monkeypatch.setattr(studio, "on_gpu", lambda name: gpu)
+    head = upload(studio, photo(tmp_path / "p.png"))
+    before = {take: set(reel) for take, reel in studio.films.get(head["start"]["token"]).reels.items()}
+    for k in (13, 14):
+        five = [looked(studio, head, k=k, n=n, seed=2**31 - 3) for n in (1, 2, 3, 4, 5)]
+        assert [caption for caption, _ in five] == [f"Seed {s}" for s in (2**31 - 2, 2**31 - 1, 0, 1, 2)]
+        assert len({pixels.tobytes() for _, pixels in five}) == 5
+    assert {
+        take: set(reel) for take, reel in studio.films.get(head["start"]["token"]).reels.items()
+    } == before
+
+
+def test_the_photo_in_other_codes_of_as_many_bytes(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png", (200, 90, 30)))
+    original = studio.films.get(head["start"]["token"]).original
+    for n, name in enumerate(("WebP", "JPEG", "linear")):
+        caption, pixels = looked(studio, head, view="codes", n=n, k=TOP)
+        wanted = tc.best_pictures(original, name, [TOP * 8]).get(TOP * 8) if name != "linear" else None
+        if name == "linear":
+            baseline = studio.made["pca"]
+            wanted = baseline.decode(
+                tc.Encoding.from_bytes(baseline.encode(original).to_bytes()), TOP, steps=1
+            )
+        assert caption.startswith(name)
+        assert (pixels is None) == (wanted is None)
+        if wanted is None:
+            assert "no file is so small" in caption
+        else:
+            assert f"{tc.psnr(wanted, original):.1f} dB" in caption
+            assert np.square(pixels - wanted.array).mean() < 30
+    assert looked(studio, head, view="codes", n=1, k=1)[1] is None, "no JPEG has 8 bytes"
+
+
+def test_two_photos_are_mixed_and_each_may_begin(studio, tmp_path):
+    red = upload(studio, photo(tmp_path / "a.png", (250, 0, 0)))
+    blue = upload(studio, photo(tmp_path / "b.png", (0, 0, 250)))
+    one, two = (tc.Encoding.from_bytes(base64.b64decode(film["tokens"])) for film in (red, blue))
+    for k, n in ((9, 0), (9, 1), (0, 0), (TOP, 0)):
+        caption, pixels = looked(studio, red, view="mix", k=k, n=n, other=blue["start"]["token"])
+        tokens = two.mix(one, k) if n else one.mix(two, k)
+        ((_, wanted),) = studio.made[MODEL].decode_many(tokens, [TOP], steps=4, seed=0)
+        assert np.square(pixels - wanted.array).mean() < 60, "but for the WebP's own rounding"
+        assert caption.startswith(f"{k} of {'the other' if n else 'this photo'}")
+
+
+def test_without_another_photo_an_example_is_mixed(studio, tmp_path, monkeypatch):
+    head, seen = upload(studio, photo(tmp_path / "p.png")), []
+    other = upload(studio, photo(tmp_path / "q.png", (9, 200, 9)))["start"]["token"]
+    monkeypatch.setattr(examples, "film", lambda name, *_: seen.append(name) or studio.films.get(other))
+    assert looked(studio, head, view="mix", k=9)[1].shape == (256, 256, 3)
+    assert seen == [examples.EXAMPLES[0].name]
+
+
+def test_all_tokens_but_one(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    tokens = tc.Encoding.from_bytes(base64.b64decode(head["tokens"]))
+    for n in (0, 1, TOP):
+        caption, pixels = looked(studio, head, view="less", k=3, n=n)
+        assert caption == (f"all but token {n}" if n else "all tokens")
+        some = tokens.select(np.arange(TOP) != n - 1)
+        assert len(some) == TOP - (n > 0)
+        if n in (0, TOP):  # the stand-in reads whole tokens from the front alone
+            assert pixels.shape == (256, 256, 3)
+
+
 @pytest.mark.parametrize(
-    ("form", "sentence"),
+    ("ask", "sentence"),
     [
-        (("prefix-flow-256", 8, -1, 0.5, 0.5, 1), "seeds from 0"),
-        (("prefix-flow-256", 99, 0, 0.5, 0.5, 1), "Steps go from 2 to 50"),
-        (("prefix-flow-256", "many", 0, 0.5, 0.5, 1), "not numbers"),
+        ({"view": "codes"}, "A link brings no photo"),
+        ({"view": "mix"}, "Choose another photo"),
+        ({"view": "none"}, handlers.BROKEN),
+        ({"k": 999}, "The server is busy"),
+        ({"n": "x"}, handlers.BROKEN),
+        ({"view": []}, handlers.BROKEN),
+        ({"seed": -9}, None),
     ],
 )
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_settings_out_of_range_are_a_sentence(studio, form, sentence):
-    found = collect(handlers.example(studio, "a", {"run": 1}, form, examples.EXAMPLES[0].name))
-    assert sentence in found["errors"][0]
+def test_a_view_that_cannot_be_made_is_a_sentence(studio, tmp_path, ask, sentence):
+    sent = upload(studio, photo(tmp_path / "p.png"))
+    head = handlers.link(studio, links.text(base64.b64decode(sent["tokens"])))
+    got = handlers.view(studio, nothing(head) | SEEDS | ask)
+    assert got["error"].startswith(sentence) if sentence else "webp" in got
 
 
 def hostile():
@@ -249,30 +417,28 @@ def hostile():
     }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", sorted(hostile()))
 def test_hostile_uploads_end_in_a_sentence_or_work(studio, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(hostile()[name])
-    found = collect(itertools.islice(handlers.upload(studio, "a", {"run": 1}, FORM, str(path)), 40))
+    head = handlers.upload(studio, MODEL, str(path))
     if name in ("text.jpg", "truncated.jpg", "empty.png", "bomb.png"):
-        (sentence,) = found["errors"]
+        sentence = head["error"]
         assert sentence.endswith((".", "work."))
         assert str(tmp_path) not in sentence
         assert "Traceback" not in sentence
-        again = collect(handlers.example(studio, "a", {"run": 2}, FORM, examples.EXAMPLES[0].name))
-        assert again["done"], "the server goes on"
+        again = shown(studio, handlers.example(studio, MODEL, examples.EXAMPLES[0].name))
+        assert again["frames"], "the server goes on"
     else:
-        assert found["errors"] == []
-        assert found["frames"]
+        assert collect(itertools.islice(pulls(studio, head), 4))["frames"]
 
 
 def test_a_cache_brings_back_what_was_packed(studio, tmp_path):
     about = models()[0]
     film = Film(tc.open_photo(photo(tmp_path / "p.png")), about, Crop())
     sample = Take("sample", 8, 0)
-    for _ in handlers.recorded(studio, film, [(MEAN, [0, 4]), (sample, [4])], lambda: True):
-        pass
+    studio.develop(film, MEAN, [0, 4])
+    studio.develop(film, sample, [4])
     film.linear = [1.0, 2.0]
     back = examples.fill(Film(film.photo, about), examples.pack(film, sample))
     assert back.reels[MEAN] == film.reels[MEAN]
@@ -284,34 +450,27 @@ def text_of(encoding: tc.Encoding) -> str:
     return base64.urlsafe_b64encode(encoding.to_bytes()).decode().rstrip("=")
 
 
-def open_link(studio, text, run=1):
-    return collect(handlers.link(studio, "a", {"run": run}, FORM, text, examples.EXAMPLES[0].name))
-
-
 def test_a_link_opens_on_a_fresh_server_with_the_same_tokens_and_picture(studio, tmp_path):
-    sent = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
-    tokens = base64.b64decode(sent["tokens"])
+    sent = upload(studio, photo(tmp_path / "p.png"))
     fresh = Studio(studio._load, models(TOP))
-    found = open_link(fresh, base64.urlsafe_b64encode(tokens).decode().rstrip("="))
+    head = handlers.link(fresh, links.text(base64.b64decode(sent["tokens"])))
+    found = shown(fresh, head)
     assert found["errors"] == []
-    assert base64.b64decode(found["tokens"]) == tokens
+    assert found["tokens"] == sent["tokens"]
     assert found["frames"] == sent["frames"]
-    assert found["start"]["original"] is found["start"]["reference"] is found["attention"] is None
-    assert found["linear"] is None
-    (row,) = handlers.frames(fresh, {"token": found["start"]["token"], "mode": "mean", "steps": 8, "seed": 0,
-                                     "counts": [4]})  # fmt: skip
-    assert row[4] is row[5] is None, "nothing to score against"
+    assert found["start"]["original"] is found["start"]["reference"] is None
+    assert not {"attention", "linear"} & found.keys()
+    (row,) = handlers.pull(fresh, nothing(head) | {"means": sorted(set(range(TOP + 1)) - {4}),
+                                                   "samples": range(TOP + 1)})["frames"]  # fmt: skip
+    assert row[4] is row[5] is row[6] is None, "nothing to score against"
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_link_has_no_photo_to_crop(studio, tmp_path):
-    sent = collect(handlers.upload(studio, "a", {"run": 1}, FORM, photo(tmp_path / "p.png")))
-    found = open_link(studio, sent["tokens"].replace("+", "-").replace("/", "_"), 2)
-    ticket = {"run": 3, "token": found["start"]["token"], "means": []}
-    crop = collect(handlers.again(studio, "a", ticket, ("prefix-flow-256", 8, 0, 1.0, 0.5, 1)))
-    assert crop["errors"] == [handlers.NO_PHOTO]
-    seed = collect(handlers.again(studio, "a", ticket | {"run": 4}, ("prefix-flow-256", 8, 5, 0.5, 0.5, 1)))
-    assert seed["done"]
+    sent = upload(studio, photo(tmp_path / "p.png"))
+    head = handlers.link(studio, links.text(base64.b64decode(sent["tokens"])))
+    crop = handlers.again(studio, head["start"]["token"], MODEL, 1.0, 0.5, 1)
+    assert crop == {"error": handlers.NO_PHOTO}
+    assert shown(studio, head, seed=5)["frames"]
 
 
 def test_in_a_space_a_link_is_the_spaces(monkeypatch, tmp_path):
@@ -366,37 +525,32 @@ def test_any_text_as_a_link_is_a_film_or_a_sentence(studio, text):
     assert sentence in (links.DAMAGED, links.FOREIGN) or film.encoding == encoding().to_bytes()
 
 
-def test_after_a_bad_link_the_page_goes_on(studio):
-    with pytest.warns(UserWarning, match="damaged"):
-        found = open_link(studio, GOOD[:-9])
-    assert found["start"]["example"] == examples.EXAMPLES[0].name
-    assert found["done"]
+def test_a_bad_link_is_a_sentence(studio):
+    assert handlers.link(studio, GOOD[:-9]) == {"error": links.DAMAGED}
 
 
 @pytest.mark.slow
 def test_a_link_shows_what_its_sender_saw_with_the_bundled_weights():
     """The tokens are the same, a mean differs by its batch's rounding at most, a sample not at all."""
-    form, shown = ("prefix-flow-256", 2, 3, 0.5, 0.5, 1), []
+    seen = []
 
-    def frames_of(studio, start):
-        pictures = {}
-        for message in start(studio):
-            pictures |= {(mode, k): base64.b64decode(webp) for mode, k, webp, *_ in message.get("frames", ())}
-            if len(pictures) >= 9:
+    def frames_of(studio, head, k):
+        frames = {}
+        for message in pulls(studio, head, k=k, steps=2, seed=3, rest=True):
+            frames |= {(mode, k): base64.b64decode(webp) for mode, k, webp, *_ in message.get("frames", ())}
+            if len(frames) >= 9 and ("sample", 24) in frames:
                 break
         (film,) = studio.films.films.values()
-        ask = {"token": film.token, "mode": "sample", "steps": 2, "seed": 3, "counts": [24]}
-        shown.append((film.encoding, pictures, handlers.frames(studio, ask)[0][2]))
+        seen.append((film.encoding, frames))
         return film
 
     sender, friend = (Studio(tc.load, tc.catalog()) for _ in range(2))
-    about, ticket = examples.EXAMPLES[1], {"run": 1, "k": 24}
-    film = frames_of(sender, lambda s: handlers.upload(s, "a", ticket, form, str(about.photo)))
-    text = base64.urlsafe_b64encode(film.encoding).decode()
-    frames_of(friend, lambda s: handlers.link(s, "b", ticket | {"k": 5}, form, text, about.name))
-    (tokens, means, sample), (same_tokens, same_means, same_sample) = shown
+    film = frames_of(sender, handlers.upload(sender, MODEL, str(examples.EXAMPLES[1].photo)), 24)
+    code = links.text(film.encoding)
+    frames_of(friend, handlers.link(friend, code), 24)
+    (tokens, means), (same_tokens, same_means) = seen
     assert tokens == same_tokens
-    assert sample == same_sample
+    assert means.pop(("sample", 24)) == same_means.pop(("sample", 24))
     both = sorted(set(means) & set(same_means))
     assert len(both) >= 5
     for key in both:

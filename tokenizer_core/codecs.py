@@ -44,11 +44,9 @@ def _of_side(
 ) -> dict[int, tuple[float, Picture]]:
     """By budget, PSNR and picture at one size."""
     small, size = picture.to_pil().resize((side, side), Image.Resampling.LANCZOS), picture.array.shape[0]
-    files: dict[int, bytes] = {}  # by quality; the budgets share them
-    found = {}
+    files, found = {}, {}  # files by quality: the budgets share them
     for budget in budgets:
-        data = _largest(small, codec, budget, files)
-        if data is not None:
+        if (data := _largest(small, codec, budget, files)) is not None:
             decoded = Image.open(io.BytesIO(data)).convert("RGB")
             one = Picture(np.array(decoded.resize((size, size), Image.Resampling.LANCZOS)))
             found[budget] = psnr(one, picture), one

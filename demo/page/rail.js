@@ -16,14 +16,14 @@ function set(next, how) {
   if (next === k && how !== 'keep') return;
   k = next;
   if (how !== 'drag') speak();        // under a finger nobody listens; touching the range costs layout
-  ask();
+  paint();
 }
 function speak() { at.range.value = k; at.range.setAttribute('aria-valuetext', k === 1 ? '1 token' : k + ' tokens'); }
 function settled() {                  // only when the visitor stops
   clearTimeout(settle);
   settle = setTimeout(() => {
     if (film && !hidden()) history.replaceState(null, '', address(false));
-    rest();
+    pull(); if (film?.view && film.view.value !== 'seeds') show(film.view);      // quick ones follow the dial
   }, 250);
 }
 at.rail.addEventListener('pointerdown', (e) => {
@@ -32,7 +32,7 @@ at.rail.addEventListener('pointerdown', (e) => {
   at.rail.setPointerCapture(e.pointerId); at.range.focus({ preventScroll: true }); set(fromX(e.clientX), 'drag'); e.preventDefault();
 });
 at.rail.addEventListener('pointermove', (e) => { if (at.rail.hasPointerCapture(e.pointerId)) { clearTimeout(settle); set(fromX(e.clientX), 'drag'); } });
-for (const t of ['pointerup', 'pointercancel']) at.rail.addEventListener(t, () => { speak(); ask(); settled(); });
+for (const t of ['pointerup', 'pointercancel']) at.rail.addEventListener(t, () => { speak(); paint(); settled(); });
 at.range.addEventListener('input', () => { const v = +at.range.value; at.range.value = k; set(v); settled(); });
 at.range.addEventListener('keydown', (e) => {                                       // page keys walk the ladder
   const next = { PageUp: LADDER.find((c) => c > k) ?? film?.top, PageDown: LADDER.findLast((c) => c < k) ?? 0 }[e.key];
@@ -55,12 +55,12 @@ document.addEventListener('drop', (e) => { e.preventDefault(); give([...e.dataTr
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
 const dial = window.dial = {
   onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
-  ticket(turned) { if (turned && !film) return {}; stop(); run += 1; chain = Promise.resolve(); return { run, k, token: film ? film.token : '', means: film ? film.mean.have : [] }; },
-  mode(m) { mode = m; last = null; ask(); rest(); },
+  ticket() { stop(); say('Reading the photo…'); run += 1; return { run, token: film ? film.token : '' }; }, take: retake,
+  mode(m) { mode = m; last = null; paint(); pull(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
-  csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,sample_psnr_db,sample_ssim,linear_psnr_db\n', ...film.lengths.map((c) =>
-    [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '']), film.linear?.[c] ?? ''].join() + '\n')]), 'curve.csv'),
-  forget: () => film && server.frames({ token: film.token, mode: 'forget', steps: 2, seed: 0, counts: [] }).then(() => location.assign(location.pathname)),
+  csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db\n', ...film.lengths.map((c) =>
+    [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.linear?.[c] ?? ''].join() + '\n')]), 'curve.csv'),
+  forget: () => film && server.forget({ token: film.token }).then(() => location.assign(location.pathname)),
   tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },

@@ -2,7 +2,7 @@
 const urlsafe = (text) => text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 function address(whole, more) {       // a link that opens anywhere: an example by its name, all else by its tokens
   whole ||= !film.original;           // but what stands in the address bar never holds a visitor's own photo
-  const url = new URL((whole && film.home) || location.href), q = new URLSearchParams(whole ? { k, seed: film.take.seed, mode, ...more } : { k });
+  const url = new URL((whole && film.home) || location.href), q = new URLSearchParams(whole ? { k, seed: take.seed, mode, ...more } : { k });
   if (whole && !film.example) q.set('t', urlsafe(film.tokens || link.get('t')));
   if (film.example) url.searchParams.set('photo', film.example); else url.searchParams.delete('photo');
   url.hash = q;
@@ -72,4 +72,4 @@ document.addEventListener('click', (e) => {   // captured: Gradio's own handler 
 }, true);
 
 scale(); if (!guess) visit(link);
-trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', seed: +link.get('seed') || 0, ticket: dial.ticket() });
+trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', run: dial.ticket().run });

@@ -3,7 +3,7 @@ const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks badge held needle status range rail pick follow stage wipe said open dial';
+const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks bands seen badge held needle status range rail pick follow stage wipe said open dial';
 for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
 at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
@@ -35,7 +35,7 @@ function draw() {
     last = frame;
   }
   const turning = at.rail.matches(':active');     // then what is off the screen waits
-  if (curve !== frame && (spectrum.seen || !turning)) { curve = frame; at.cur.setAttribute('d', frame.curve); }
+  if (curve !== frame && (spectrum.seen || !turning)) { curve = frame; at.cur.setAttribute('d', frame.curve); put(at.bands, frame.off); }
   const kind = frame.m === 'mean' ? 'sample' : 'mean', other = turning ? null : film[kind].at[nearest(film[kind])];   // beside it, the other kind; not in a drag
   if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, film.generative ? 'the ' + kind : ''); }
   if (look.seen || !turning || at.on.checked || at.add.checked || at.less.checked) gaze();
@@ -44,26 +44,26 @@ function draw() {
 }
 const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });
 eyes.observe(spectrum); eyes.observe(look);
-const ask = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
+const paint = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
 
-// ---- PSNR or SSIM over tokens, on the rail's own scale
+// ---- PSNR, SSIM or the high band over tokens, on the rail's own scale
 const down = (part) => (PAD.t + part * (H - PAD.t - PAD.b)).toFixed(1), across = (c) => (PAD.l + place(c) * (W - PAD.l - PAD.r)).toFixed(1);
 function curves() {
-  const m = at.measure.selectedIndex, unit = [4, 0.2][m];
+  const m = at.measure.selectedIndex, unit = [4, 0.2, 0.5][m], good = m < 2 ? (v) => v >= +at.goal.value : (v) => v <= +at.goal.value;
   const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, r.at[c].scores[m]]).filter((p) => p[1] > 0);
   const lines = { mean: of(film.mean), sample: of(film.sample), linear: (m ? [] : film.linear || []).map((v, c) => [c, v]) };
   const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) * 2 / unit) * unit / 2, high = Math.max(low + unit, ...all), y = (v) => down((high - v) / (high - low));
   for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
   at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / unit) + 1 }, (_, i) => low + unit * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + +v.toFixed(1) + '</text>').join('')
     + marks.map((m) => '<text x="' + across(+m.textContent) + '" y="' + (H - 18) + '">' + m.textContent + '</text>').join('') + '<text x="' + W / 2 + '" y="' + (H - 3) + '">tokens</text>';
-  put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => p[1] >= +at.goal.value)?.[0] ?? 'never')).join(', '));
+  put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => good(p[1]))?.[0] ?? 'never')).join(', '));
 }
 at.goal.addEventListener('input', () => film?.original && curves());
 at.measure.addEventListener('input', () => {        // another measure, another goal
-  const m = at.measure.selectedIndex; at.goal.value = [20, 0.5][m]; put(at.unit, ['dB', 'SSIM'][m]); at.dial.classList.toggle('ssim', m > 0); if (film?.original) curves();
+  const m = at.measure.selectedIndex; at.goal.value = [20, 0.5, 0.5][m]; put(at.unit, ['dB', 'SSIM', 'decades'][m]); at.dial.classList.toggle('ssim', m > 0); if (film?.original) curves();
 });
 
-let token = 1, gazed = '';
+let token = 1, gazed = '', patch = -1;   // patch: what the pointer is at, of 16 x 16
 function gaze() {
   if (at.follow.checked) token = Math.min(film.top, Math.max(1, k));
   const to = film.mean.at[token] ? token : film.mean.have.reduce((best, c) => (c > token && c < best ? c : best), 999);   // the step over the token
@@ -95,13 +95,13 @@ function differ(less, more, what) {   // the difference of two pictures, doubled
   for (; most < 110 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
   put(at.gain, 'Bright: what ' + what + (gain > 1 ? ', ' + gain + ' times as strong' : ''));
 }
-const lookAt = (n, pinned) => { token = n; if (pinned) at.follow.checked = false; ask(); };
+const lookAt = (n, pinned) => { token = n; if (pinned) at.follow.checked = false; paint(); };
 at.pick.addEventListener('input', () => lookAt(+at.pick.value, true));
-at.follow.addEventListener('change', () => { at.pick.value = token; ask(); });
+at.follow.addEventListener('change', () => { at.pick.value = token; paint(); });
 for (const box of [at.on, at.add, at.less]) box.addEventListener('change', () => {     // one at a time
   for (const other of [at.on, at.add, at.less]) other.checked &&= other === box;
   $('.att').classList.toggle('on', at.on.checked); at.dial.classList.toggle('adding', at.add.checked || at.less.checked);
-  gazed = ''; ask();
+  gazed = ''; paint();
 });
 function wipe(part) {                 // the photo from the left edge to here, in percent
   at.wipe.value = part;
@@ -109,29 +109,40 @@ function wipe(part) {                 // the photo from the left edge to here, i
 }
 at.wipe.addEventListener('input', () => wipe(+at.wipe.value));
 
-// ---- chance: the same tokens with five other seeds, and how far those pictures are from each other
-$('.seeds').addEventListener('click', async () => {
-  const want = k, made = [];
-  if (!film?.generative) return put(at.open, 'This model makes one picture of a length: nothing is left open.');
-  for (film.open = made; made.length < 5;) {     // film.open: another photo, or another press of the button, ends this one
-    const n = made.length + 1, seed = (film.take.seed + n) % 2 ** 31; put(at.open, 'Seed ' + n + ' of 5 …');
-    const got = await server.frames({ token: film.token, mode: 'chance', ...film.take, seed, counts: [want] });
-    if (film.open !== made) return;
-    if (!got.length) return put(at.open, got.error || 'The server is busy. Once more?');
-    made.push(Object.assign(new Image(), { src: 'data:image/webp;base64,' + got[0][2], alt: 'Seed ' + seed }));
-    await made.at(-1).decode(); if (film.open !== made) return; $('.seeded').replaceChildren(...made);
+// ---- on request: a row of pictures, one by one, and where they differ
+const ROWS = { seeds: () => [1, 2, 3, 4, 5], codes: () => [0, 1, 2], mix: () => [0, 1], less: () => [0, token] };
+async function show(button) {
+  const row = film.row = [], count = k;          // film.row: another photo, or another press of a button, ends this one
+  film.view = button;
+  for (const n of ROWS[button.value]()) {
+    put(at.open, 'A moment …');
+    const got = await server.view({ ...asked(), k: count, view: button.value, n, other: before });
+    if (film.row !== row) return;
+    if (got.error) return put(at.open, got.error);
+    await framed(row, got.caption, got.webp ? Object.assign(new Image(), { src: 'data:image/webp;base64,' + got.webp }) : document.createElement('canvas'));
+    if (film.row !== row) return; $('.pictures').replaceChildren(...row);
   }
-  const map = Object.assign(document.createElement('canvas'), { width: 64, height: 64, role: 'img', ariaLabel: 'Where the five differ' }), paint = map.getContext('2d', { willReadFrequently: true });
-  const values = made.map((picture) => { paint.drawImage(picture, 0, 0, 64, 64); return paint.getImageData(0, 0, 64, 64).data; }), mean = (i, power) => values.reduce((sum, v) => sum + v[i] ** power, 0) / 5;
-  paint.putImageData(new ImageData(values[0].map((_, i) => (i % 4 > 2 ? 255 : 3 * Math.sqrt(mean(i, 2) - mean(i, 1) ** 2))), 64), 0, 0);   // their standard deviation, three times
-  $('.seeded').append(map); put(at.open, 'Five seeds at ' + num(want) + '. Bright in the last: where they differ, the tokens leave it open.');
-});
+  if (['seeds', 'less'].includes(button.value)) $('.pictures').append(await framed(row, ...differing(row)));
+  put(at.open, 'At ' + num(count) + '. ' + button.title);
+}
+async function framed(row, caption, picture) {
+  const box = document.createElement('figure'); box.append(picture, caption); row.push(box); picture.alt = picture.ariaLabel = caption;
+  await picture.decode?.(); return box;
+}
+function differing(row) {              // their standard deviation, as strong as needed to be seen
+  const map = Object.assign(document.createElement('canvas'), { width: 64, height: 64, role: 'img' }), brush = map.getContext('2d', { willReadFrequently: true });
+  const values = row.map((box) => { brush.drawImage(box.firstChild, 0, 0, 64, 64); return brush.getImageData(0, 0, 64, 64).data; }), mean = (i, power) => values.reduce((sum, v) => sum + v[i] ** power, 0) / values.length;
+  const apart = Array.from(values[0], (_, i) => (i % 4 > 2 ? 0 : Math.sqrt(mean(i, 2) - mean(i, 1) ** 2))), gain = Math.max(1, Math.min(64, Math.floor(220 / Math.max(...apart))));
+  brush.putImageData(new ImageData(Uint8ClampedArray.from(apart, (v, i) => (i % 4 > 2 ? 255 : gain * v)), 64), 0, 0);
+  return ['where they differ' + (gain > 1 ? ', × ' + gain : ''), map];
+}
+for (const button of element.querySelectorAll('.view')) button.addEventListener('click', () => film && show(button));
 
 // ---- once a film
 function lay(start) {
   const url = start.original ? 'data:image/webp;base64,' + start.original : '';
   for (const c of ['.photo', '.thumbnail']) if (url) $(c).src = url; else $(c).removeAttribute('src');
-  at.dial.classList.toggle('linked', !url); begun(start); $('.seeded').replaceChildren(); put(at.open, '');
+  at.dial.classList.toggle('linked', !url); begun(start); $('.pictures').replaceChildren(); put(at.open, '');
   put($('.credit'), start.credit);
   at.ref.setAttribute('d', url && path(bytes(start.reference)));
   at.cur.setAttribute('d', '');
@@ -144,12 +155,18 @@ function lay(start) {
   at.dial.classList.remove('ready');
   scale();
 }
-function bars() {
-  const high = Math.max(...film.mass, 1e-6), n = film.mass.length;
-  $('.bars').setAttribute('d', film.mass.map((m, i) => 'M' + (i + 0.5) * (256 / n) + ' 40V' + (40 - 36 * m / high).toFixed(1)).join(''));
+function bars() {                     // each token's mass, or how much it looks at one patch
+  if (!film?.attention) return;
+  const all = patch < 0 ? film.mass : film.mass.map((m, i) => film.attention[i * 256 + patch] / 255), n = all.length, high = patch < 0 ? Math.max(...all, 1e-6) : 1;
+  $('.bars').setAttribute('d', all.map((m, i) => 'M' + (i + 0.5) * (256 / n) + ' 40V' + (40 - 36 * m / high).toFixed(1)).join(''));
   at.dial.classList.remove('nomap'); gazed = '';
+  put(at.seen, patch < 0 ? '' : 'Row ' + ((patch >> 4) + 1) + ', column ' + ((patch & 15) + 1) + ' is what tokens ' + all.map((m, i) => [m, i + 1]).sort((a, b) => b[0] - a[0]).slice(0, 3).map((p) => p[1]).join(', ') + ' look at most.');
 }
-const say = (text, bad, stay) => { if (stay) news = performance.now() + stay; at.status.classList.toggle('bad', !!bad); put(at.status, text); };
+const point = (to) => { if (at.on.checked && to !== patch) { patch = to; bars(); paint(); } };
+at.stage.addEventListener('pointermove', (e) => { const b = at.stage.getBoundingClientRect(), cell = (part) => Math.min(15, Math.max(0, part * 16 | 0)); point(16 * cell((e.clientY - b.top) / b.height) + cell((e.clientX - b.left) / b.width)); });
+for (const t of ['pointerleave', 'blur']) at.stage.addEventListener(t, () => point(-1));
+at.stage.addEventListener('keydown', (e) => { const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -16, ArrowDown: 16 }[e.key]; if (way && at.on.checked) { e.preventDefault(); point((Math.max(patch, 0) + way + 256) % 256); } });
+const say = (text, bad, stay) => { news = bad ? Infinity : performance.now() + (stay || 0); at.status.classList.toggle('bad', !!bad); put(at.status, text); };
 function ready() {
   if (!film || !(film.mean.have.length + film.sample.have.length)) return;
   const n = film.lengths.length, loaded = film.mean.have.length;
