@@ -42,17 +42,13 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     """
     studio = Studio(load, models, device)
 
-    def called(handler: Callable) -> Callable:  # what the page calls, as `server.<its name>`
-        def call(ask: dict) -> dict:
-            return handler(studio, ask)
-
-        call.__name__ = handler.__name__
-        return call
+    def ask(question: dict) -> dict:  # what the page calls, as `server.ask`
+        return handlers.ANSWERS.get(question.get("what", ""), handlers.pull)(studio, question)
 
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
         gr.Markdown(TITLE, elem_id="title")
         with gr.Row(elem_id="choose"):
-            six = [(str(e.photo), e.title) for e in EXAMPLES]
+            six = [(str(e.photo), e.title) for e in EXAMPLES[:6]]  # the others are rounds of *Name it*
             bare: dict[str, Any] = {"show_label": False, "container": False}
             still = bare | {"allow_preview": False, "interactive": False, "buttons": []}
             strip = gr.Gallery(six, columns=6, rows=1, object_fit="cover", elem_id="examples", **still)
@@ -62,13 +58,11 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         dial = gr.HTML(
             html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
             js_on_load=read("film.js", "views.js", "rail.js", "share.js"),
-            server_functions=[called(handlers.pull), called(handlers.view), called(handlers.forget)],
-            elem_id="dial",
+            server_functions=[ask], elem_id="dial",
         )  # fmt: skip
         form = settings(studio)
-        camera = gr.Image(sources=["webcam"], type="filepath", label="Webcam", height=280, render=False)
         with gr.Accordion("Take a picture with the webcam", open=False):
-            camera.render()
+            camera = gr.Image(sources=["webcam"], type="filepath", label="Webcam", height=280)
         gr.Markdown(ABOUT + credits())
         mode.change(None, mode, js="(m) => { dial.mode(m); }")
         page.load(None, None, [form[2], mode], js=LINKED)
@@ -103,31 +97,32 @@ def settings(studio: Studio) -> list[Component]:
 def wire(studio: Studio, dial: gr.HTML, form: list, photo: Any, camera: Any, strip: gr.Gallery) -> None:
     """Events to handlers. Each opens a film and is a new run: an older one's answer may come later."""
     ticket, (model, steps, seed, *crop) = gr.JSON(visible=False), form
-    options: dict[str, Any] = {
-        "trigger_mode": "multiple", "concurrency_limit": 12, "concurrency_id": "film",
-        "show_progress": "hidden", "api_visibility": "private",
-    }  # fmt: skip
+    options: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 12, "concurrency_id": "film"}
+    options |= {"show_progress": "hidden", "api_visibility": "private"}
 
-    def said(run: int, message: dict) -> dict:
+    def said(ticket: dict, message: dict) -> dict:
         if "error" in message:
             gr.Warning(message["error"], duration=None)  # stays until it is read
-        return message | {"run": run}
+        else:  # the first frames come along
+            asked = {"token": message["start"]["token"], "means": [], "samples": [], "told": []}
+            message |= handlers.pull(studio, ticket | asked)
+        return message | {"run": ticket["run"]}
 
     def on_photo(path, ticket, model):  # no path: the camera's picture was taken away
-        return said(ticket["run"], handlers.upload(studio, model, path)) if path else gr.skip()
+        return said(ticket, handlers.upload(studio, model, path)) if path else gr.skip()
 
     def on_example(ticket, model, event: gr.SelectData):
-        name = EXAMPLES[int(event.index) % len(EXAMPLES)].name  # pyright: ignore[reportArgumentType]
-        return said(ticket["run"], handlers.example(studio, model, name))
+        name = EXAMPLES[int(event.index) % 6].name  # pyright: ignore[reportArgumentType]
+        return said(ticket, handlers.example(studio, model, name))
 
     def on_wake(model, event: gr.EventData):
         name = event.photo if event.photo in {e.name for e in EXAMPLES} else EXAMPLES[0].name
-        linked = said(event.run, handlers.link(studio, event.tokens)) if event.tokens else {}
-        return linked if "start" in linked else said(event.run, handlers.example(studio, model, name))
+        linked = said(event.ticket, handlers.link(studio, event.tokens)) if event.tokens else {}
+        return linked if "start" in linked else said(event.ticket, handlers.example(studio, model, name))
 
     def on_form(ticket, model, x, y, zoom):
-        token = ticket.get("token")
-        return said(ticket["run"], handlers.again(studio, token, model, x, y, zoom)) if token else gr.skip()
+        token = ticket["token"]
+        return said(ticket, handlers.again(studio, token, model, x, y, zoom)) if token else gr.skip()
 
     dial.wake(on_wake, model, dial, **options)
     for source, event in ((photo, photo.upload), (camera, camera.input)):

@@ -8,7 +8,7 @@ from demo.film import MEAN, Film, Take, ladder
 from demo.studio import Studio
 
 
-def build(studio: Studio, folder: Path = examples.CACHE) -> None:
+def build(studio: Studio, folder: Path = examples.FOLDER) -> None:
     """Encode each example once, decode the ladder as means and as samples, and write `<name>.json.gz`."""
     info = studio.default
     sample = Take("sample", info.default_steps, 0)
@@ -18,9 +18,7 @@ def build(studio: Studio, folder: Path = examples.CACHE) -> None:
         studio.develop(film, MEAN, first)
         studio.develop(film, sample, first)
         film.linear = studio.baseline_psnr(film)
-        data = examples.pack(film, sample)
-        (folder / f"{about.name}.json.gz").write_bytes(data)
-        print(f"{about.name}: {len(data) / 1000:.0f} kB")  # noqa: T201
+        (folder / f"{about.name}.json.gz").write_bytes(examples.pack(film, sample))
 
 
 if __name__ == "__main__":

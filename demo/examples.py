@@ -1,4 +1,4 @@
-"""The six examples: their photos, and what the bundled model makes of them, kept beside the page.
+"""The six examples and six rounds of *Name it*: their photos, and what the bundled model makes of them.
 
 A cache is JSON, compressed: WebP frames of the ladder (mean and sample), spectra, scores, read attention,
 packed tokens and the id of the weights. It answers before any weights are loaded.
@@ -15,7 +15,6 @@ import tokenizer_core as tc
 from demo.film import MEAN, Film, Frame, Take, b64
 
 FOLDER = Path(__file__).parent / "examples"
-CACHE = FOLDER
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def film(name: str, info: tc.ModelInfo, token: str) -> Film:
     if about is None:
         raise tc.TokenizerError("There is no such example on this page.")
     empty = Film(tc.open_photo(about.photo), info, credit=about.credit, example=name, token=token)
-    cache = CACHE / f"{name}.json.gz"
+    cache = FOLDER / f"{name}.json.gz"
     return fill(empty, cache.read_bytes()) if cache.exists() else empty
 
 

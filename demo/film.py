@@ -32,7 +32,6 @@ class Take(NamedTuple):
 
 
 MEAN = Take("mean", 1, 0)
-UNSCORED = (math.nan, math.nan)  # PSNR and SSIM without an original
 Plan = list[tuple[Take, list[int]]]
 
 
@@ -142,7 +141,9 @@ class Film:
     def add(self, take: Take, k: int, array: np.ndarray) -> Frame:
         """Score a decoded picture, (S, S, 3) uint8, and keep it."""
         picture = tc.Picture(array)
-        score = self.score(picture) if self.score else tc.Score(*UNSCORED, tc.power_spectrum(picture))
+        score = (
+            self.score(picture) if self.score else tc.Score(math.nan, math.nan, tc.power_spectrum(picture))
+        )
         bands = list(astuple(tc.spectrum_error(picture, self.original))) if self.original else []
         frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim, bands)
         return self.reel(take).setdefault(k, frame)

@@ -28,16 +28,14 @@ except ImportError:
         return lambda function: function
 
 
+CROWD = 20  # more that wait would take the threads that pages and files need
+
+
 class Turn:
     """One at a time; the urgent before the others."""
 
     def __init__(self):
         self.door, self.busy, self.waiting, self.here = threading.Condition(), False, 0, 0
-
-    @property
-    def crowded(self) -> bool:
-        """Whether so many wait that the server's threads are better kept for pages and files."""
-        return self.here > 20
 
     @contextmanager
     def take(self, urgent: bool = False) -> Iterator[None]:
@@ -83,10 +81,6 @@ class Studio:
                 device = self._device if self.infos[name].generative else "cpu"
                 self._shelf[name] = self._pool.submit(self._load, name, device)
             return self._shelf[name]
-
-    def info(self, name: str) -> tc.ModelInfo:
-        """What the catalog says of a model; of the default if there is no such model."""
-        return self.infos.get(name, self.default)
 
     def ready(self, name: str, seconds: float = 1.0) -> bool:
         """Whether a model's loading is over; waits for it a little."""

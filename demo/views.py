@@ -12,8 +12,6 @@ from demo import examples
 from demo.film import MEAN, Film, Take, b64, webp
 from demo.studio import Studio
 
-QUICK = 4  # steps of a sample that follows the dial
-
 
 class Ask(NamedTuple):
     """What a page asks of a film: a view at length k, and which picture of it."""
@@ -83,7 +81,8 @@ def mix(ask: Ask) -> tuple[str, tc.Picture]:
         f"{ask.k} of the other, then this photo's" if ask.n else f"{ask.k} of this photo, then the other's"
     )
     mixed = rest.mix(first, ask.k) if ask.n else first.mix(rest, ask.k)
-    return caption, ask.paint(mixed, Take("sample", QUICK, ask.take.seed), len(mixed))
+    # four steps: it follows the dial
+    return caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed))
 
 
 def less(ask: Ask) -> tuple[str, tc.Picture]:

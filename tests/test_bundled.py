@@ -56,7 +56,7 @@ def exact(folder):
 
 @pytest.fixture(scope="module")
 def pictures():
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 12
     return [tc.square_crop(tc.open_photo(path)) for path in EXAMPLES]
 
 

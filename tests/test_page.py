@@ -114,6 +114,31 @@ def test_the_next_answer_follows_the_dial(studio, tmp_path):
     assert [(mode, k) for mode, k, *_ in answer["frames"]] == [("mean", 7)]
 
 
+def test_what_is_large_comes_after_the_ladder(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    answers = [m for m in pulls(studio, head) if "frames" in m]
+    order = [what for m in answers for what in ("tokens", "attention", "linear") if what in m]
+    assert order == ["tokens", "attention", "linear"]
+    before = sum(len(m["frames"]) for m in itertools.takewhile(lambda m: "attention" not in m, answers))
+    assert before >= len(LADDER)
+
+
+def test_a_sample_alone_does_not_bring_the_film_on(studio, tmp_path):
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    next(pulls(studio, head, k=9))
+    ask = nothing(head) | {"k": 9, "rest": True, "means": [9], "alone": True}
+    assert [row[:2] for row in handlers.pull(studio, ask)["frames"]] == [["sample", 9]]
+    assert handlers.pull(studio, ask | {"samples": [9]})["frames"] == []
+
+
+def test_parts_are_large_when_nobody_turns(studio, tmp_path):
+    studio.ready(MODEL, 9)
+    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    ask = nothing(head) | {"means": sorted(SHORT), "samples": list(range(10, 20))}
+    assert len(handlers.pull(studio, ask | {"moving": True})["frames"]) == 4
+    assert len(handlers.pull(studio, ask | {"means": [*sorted(SHORT), 5, 7, 10, 14]})["frames"]) == 11
+
+
 def test_on_a_gpu_all_samples_come_in_large_parts(studio, tmp_path, monkeypatch):
     monkeypatch.setattr(studio, "on_gpu", lambda name: True)
     head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
@@ -128,7 +153,8 @@ def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(s
     assert {k for m, k in found["frames"] if m == "mean"} == set(range(TOP + 1))
     assert {k for m, k in found["frames"] if m == "sample"} == SHORT
     assert studio.made[MODEL].encoded == 1
-    assert len(base64.b64decode(found["attention"])) == TOP * 16 * 16
+    maps, mass = found["attention"]
+    assert (len(base64.b64decode(maps)), len(mass)) == (TOP * 16 * 16, TOP)
     assert len(found["linear"]) == 65
     tokens = tc.Encoding.from_bytes(base64.b64decode(found["tokens"]))
     assert tokens.tokens.shape == (TOP, 16)
@@ -562,7 +588,7 @@ def test_a_link_shows_what_its_sender_saw_with_the_bundled_weights():
 def test_the_examples_are_of_the_bundled_weights():
     (info,) = [i for i in tc.catalog() if i.name == "prefix-flow-256"]
     for about in examples.EXAMPLES:
-        cache = examples.CACHE / f"{about.name}.json.gz"
+        cache = examples.FOLDER / f"{about.name}.json.gz"
         assert cache.stat().st_size <= 1e6, f"{cache.name} is over 1 MB"
         film = examples.film(about.name, info, "t")
         sample = Take("sample", info.default_steps, 0)

@@ -10,7 +10,7 @@ let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = fals
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const octave = (length) => Math.log2(length + 1);
-const reel = () => ({ at: [], have: [] });
+const reel = () => ({ at: [], have: [], sent: [] });     // frames by length; the lengths; those and what is being unpacked
 
 function begin(start) {
   for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
@@ -45,29 +45,41 @@ async function add(reels, frames) {
     if (r !== film[f.m] || r.at[f.c]) { f.bitmap.close(); continue; }     // of an older film or take
     r.at[f.c] = f; r.have.push(f.c);
   }
+  ready(); paint();
+}
+function accept(got, reels) {        // an answer: what is no frame at once, the frames when they are unpacked
+  if (got.tokens) film.tokens = got.tokens;
+  if (got.linear) { film.linear = got.linear; last = null; }
+  if (got.attention) { film.attention = bytes(got.attention[0]); film.mass = got.attention[1]; bars(); }
+  for (const [m, c] of got.frames) reels[m].sent.push(c);
+  return add(reels, got.frames);
 }
 const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
-const asked = () => ({ token: film.token, steps: take.steps || film.steps, seed: take.seed, k });
+const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.steps || 8, seed: take.seed, k, rest: !film || lacking(), moving: at.rail.matches(':active') });
+const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: ['tokens', 'attention', 'linear'].filter((name) => film[name]) });
 let pulling = false, later = 0;
+async function alone() {             // while a film comes, the sample where the dial rests does not wait for it
+  const { mean, sample } = film, ask = wanted({ mean, sample }), got = await server.ask({ ...ask, alone: true });
+  if (film.token === ask.token && got.frames) accept(got, { mean, sample });
+}
 async function pull() {
   clearTimeout(later);
-  if (pulling || !film || (film.done && !lacking())) return;
+  if (!film || (film.done && !lacking())) return;
+  if (pulling) return lacking() && alone();
   pulling = true;
   try {
     for (;;) {
-      const { mean, sample } = film, rest = lacking(), ask = asked(), held = ['tokens', 'attention', 'linear'].filter((name) => film[name]);
-      const got = await server.pull({ ...ask, rest, means: mean.have, samples: sample.have, told: held });   // gr.HTML passes one argument
+      const { mean, sample } = film, ask = wanted({ mean, sample }), got = await server.ask(ask);   // gr.HTML passes one argument
       if (film.token !== ask.token) continue;
       if (got.error) { say(got.error, true); break; }
-      if (got.tokens) film.tokens = got.tokens;
-      if (got.linear) { film.linear = got.linear; last = null; }
-      if (got.attention) { film.attention = bytes(got.attention); film.mass = got.mass; bars(); }
       if (got.note) { say(got.note); await new Promise((soon) => setTimeout(soon, 300)); continue; }
-      await add({ mean, sample }, got.frames);
-      film.done = !got.frames.length && sample === film.sample;
-      ready(); paint();
+      const unpacked = accept(got, { mean, sample });
+      if (got.frames.length) continue;                   // the server goes on meanwhile
+      await unpacked;
+      film.done = sample === film.sample && mean === film.mean;
       if (film.done && (ask.k === k || !lacking())) break;
     }
+    ready();
   } catch { later = setTimeout(pull, 1000); }          // the server is away
   pulling = false;
 }
@@ -82,6 +94,7 @@ function retake(steps, seed) {       // another seed or number of steps: the mea
 watch('value', () => {
   const v = props.value;
   if (!v || v.run !== run) return;
-  if (v.error) return say(v.error, true);
-  begin(v.start); pull();
+  if (!v.start) return say(v.error, true);
+  begin(v.start);
+  if (v.frames) accept(v, film); pull();
 });

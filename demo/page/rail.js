@@ -55,12 +55,12 @@ document.addEventListener('drop', (e) => { e.preventDefault(); give([...e.dataTr
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
 const dial = window.dial = {
   onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
-  ticket() { stop(); say('Reading the photo…'); run += 1; return { run, token: film ? film.token : '' }; }, take: retake,
+  ticket() { stop(); say('Reading the photo…'); run += 1; return { ...asked(), run, rest: mode === 'sample' }; }, take: retake,
   mode(m) { mode = m; last = null; paint(); pull(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db\n', ...film.lengths.map((c) =>
     [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.linear?.[c] ?? ''].join() + '\n')]), 'curve.csv'),
-  forget: () => film && server.forget({ token: film.token }).then(() => location.assign(location.pathname)),
+  forget: () => film && server.ask({ what: 'forget', token: film.token }).then(() => location.assign(location.pathname)),
   tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },

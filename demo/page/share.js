@@ -72,4 +72,4 @@ document.addEventListener('click', (e) => {   // captured: Gradio's own handler 
 }, true);
 
 scale(); if (!guess) visit(link);
-trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', run: dial.ticket().run });
+trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', ticket: dial.ticket() });

@@ -521,3 +521,21 @@ def test_name_it(page, photo, browser, example):
     assert friend.evaluate("localStorage.getItem('tokendial-rounds')").endswith("3]")
     assert "k=3&" in friend.evaluate("dial.address(true, { k: 3, name: 1 })")
     friend.close()
+
+
+def test_six_rounds_are_ready_to_play(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    links = page.locator("a[href^='?photo=round-']")
+    assert links.evaluate_all("all => all.map(a => a.textContent)") == list("123456")
+    targets = [
+        page.evaluate("(to) => new URL(to, location.href).href", link.get_attribute("href"))
+        for link in links.all()
+    ]
+    for target in targets[3], targets[5]:
+        page.goto(target)
+        page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
+        assert page.evaluate("dial.k") == 1
+        assert not page.locator("#dial .thumbnail").is_visible()
+        page.locator("#dial .know").press("Enter")
+        assert "You: 1 token, 8 bytes; sender: 24.\nYou win." in page.locator("#dial .said").inner_text()
+        assert page.locator("#dial .thumbnail").is_visible()
