@@ -81,7 +81,7 @@ def pull(studio: Studio, ask: Any) -> dict:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
             "means" and "samples": lengths that the page has, "told": what else it has, "alone": whether
-            nothing but the dial's length is asked for, "moving": whether it is being dragged}; untrusted.
+            nothing but the dial's length is asked for}; untrusted.
 
     Returns:
         {"frames": [frame, ...]} (none: all is there) and, once they are known, "tokens", "attention" (maps
@@ -107,11 +107,9 @@ def pull(studio: Studio, ask: Any) -> dict:
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else PART if take == MEAN else 1
-            calm = take == MEAN and len(sent) >= len(LADDER) and not ask.get("moving")  # more at a time
-            ready = [(take, c) for c in lengths[: 3 * size if calm else size]]
-            for i in range(0, len(ready), size):
-                with studio.turn.take(urgent=take != MEAN or film.encoding is None):
-                    studio.develop(film, take, [c for _, c in ready[i : i + size]])
+            ready = [(take, c) for c in lengths[:size]]
+            with studio.turn.take(urgent=take != MEAN or film.encoding is None):
+                studio.develop(film, take, lengths[:size])
     news = {"tokens": film.encoding and b64(film.encoding)}
     if len(sent) >= len(LADDER) or not ready:  # what is large or slow comes after the ladder
         film.linear = film.linear or studio.baseline_psnr(film)

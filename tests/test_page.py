@@ -131,14 +131,6 @@ def test_a_sample_alone_does_not_bring_the_film_on(studio, tmp_path):
     assert handlers.pull(studio, ask | {"samples": [9]})["frames"] == []
 
 
-def test_parts_are_large_when_nobody_turns(studio, tmp_path):
-    studio.ready(MODEL, 9)
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
-    ask = nothing(head) | {"means": sorted(SHORT), "samples": list(range(10, 20))}
-    assert len(handlers.pull(studio, ask | {"moving": True})["frames"]) == 4
-    assert len(handlers.pull(studio, ask | {"means": [*sorted(SHORT), 5, 7, 10, 14]})["frames"]) == 11
-
-
 def test_on_a_gpu_all_samples_come_in_large_parts(studio, tmp_path, monkeypatch):
     monkeypatch.setattr(studio, "on_gpu", lambda name: True)
     head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))

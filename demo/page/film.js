@@ -55,7 +55,7 @@ function accept(got, reels) {        // an answer: what is no frame at once, the
   return add(reels, got.frames);
 }
 const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
-const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.steps || 8, seed: take.seed, k, rest: !film || lacking(), moving: at.rail.matches(':active') });
+const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.steps || 8, seed: take.seed, k, rest: !film || lacking() });
 const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: ['tokens', 'attention', 'linear'].filter((name) => film[name]) });
 let pulling = false, later = 0;
 async function alone() {             // while a film comes, the sample where the dial rests does not wait for it
