@@ -114,9 +114,8 @@ class Studio:
 
     def develop(self, film: Film, take: Take, lengths: list[int]) -> None:
         """Run the device for what a film lacks, and put it there; the caller has the turn."""
-        todo = without(
-            [(take, lengths)], {(take, k) for k in film.reel(take)}
-        )  # someone else's turn may have brought it
+        # another visitor's turn may have brought some of it
+        todo = without([(take, lengths)], {(take, k) for k in film.reel(take)})
         if not todo and film.encoding is not None:
             return
         source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]

@@ -57,7 +57,7 @@ function accept(got, reels) {        // an answer: what is no frame at once, the
 const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
 const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.steps || 8, seed: take.seed, k, rest: !film || lacking() });
 const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: ['tokens', 'attention', 'linear'].filter((name) => film[name]) });
-let pulling = false, later = 0;
+let pulling = false, later = 0, unpacked = null;
 async function alone() {             // while a film comes, the sample where the dial rests does not wait for it
   const { mean, sample } = film, ask = wanted({ mean, sample }), got = await server.ask({ ...ask, alone: true });
   if (film.token === ask.token && got.frames) accept(got, { mean, sample });
@@ -65,7 +65,7 @@ async function alone() {             // while a film comes, the sample where the
 async function pull() {
   clearTimeout(later);
   if (!film || (film.done && !lacking())) return;
-  if (pulling) return lacking() && alone();
+  if (pulling) return lacking() && alone().catch(() => {});      // the loop goes on asking
   pulling = true;
   try {
     for (;;) {
@@ -73,7 +73,7 @@ async function pull() {
       if (film.token !== ask.token) continue;
       if (got.error) { say(got.error, true); break; }
       if (got.note) { say(got.note); await new Promise((soon) => setTimeout(soon, 300)); continue; }
-      const unpacked = accept(got, { mean, sample });
+      unpacked = Promise.all([unpacked, accept(got, { mean, sample })]);
       if (got.frames.length) continue;                   // the server goes on meanwhile
       await unpacked;
       film.done = sample === film.sample && mean === film.mean;

@@ -116,7 +116,7 @@ async function show(button) {
   film.view = button;
   for (const n of ROWS[button.value]()) {
     put(at.open, 'A moment …');
-    const got = await server.ask({ ...asked(), what: 'view', k: count, view: button.value, n, other: before });
+    const got = await server.ask({ ...asked(), what: 'view', k: count, view: button.value, n, other: before }).catch(() => ({ error: 'The server is away. Once more, please?' }));
     if (film.row !== row) return;
     if (got.error) return put(at.open, got.error);
     await framed(row, got.caption, got.webp ? Object.assign(new Image(), { src: 'data:image/webp;base64,' + got.webp }) : document.createElement('canvas'));
