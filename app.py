@@ -5,4 +5,4 @@ import os
 from demo.app import launch
 
 if __name__ == "__main__":
-    launch(host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"))
+    launch(server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"))

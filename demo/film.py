@@ -5,14 +5,14 @@ The browser holds a copy of the film and draws from it, so a drag asks the serve
 kept as WebP with their spectrum and scores, never as arrays: 514 of them are about 5 MB.
 """
 
-import base64
 import io
 import math
 import os
 import secrets
+from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,16 +50,13 @@ def rest_of_ladder(lengths: Sequence[int]) -> list[int]:
 
 
 class Frame(NamedTuple):
-    """One picture as the browser gets it: WebP, log power of rings 1..127 as 0..255, dB, 0..1, three decades.
+    """One picture as the browser gets it; without an original there are no scores."""
 
-    Without an original to score against, PSNR and SSIM are not numbers and there are no band errors.
-    """
-
-    webp: bytes
-    levels: bytes
-    psnr: float
-    ssim: float
-    bands: Sequence[float] = ()
+    webp: str  # in base64
+    levels: str  # in base64: log power of rings 1..127 as 0..255
+    psnr: float | None  # dB; None, too, where the pictures are equal
+    ssim: float | None
+    bands: list[float] | None  # spectrum errors of the low, middle and high band, decades
 
 
 def webp(picture: Image.Image, quality: int = 80) -> bytes:
@@ -76,27 +73,7 @@ def log_power(spectrum: tc.Spectrum) -> np.ndarray:
 
 def b64(data: bytes) -> str:
     """Bytes as text for JSON."""
-    return base64.b64encode(data).decode()
-
-
-def pack_frame(mode: str, k: int, frame: Frame) -> list:
-    """A frame as JSON: [mode, length, WebP, spectrum, PSNR, SSIM, low, middle and high band errors].
-
-    PSNR is null where the pictures are equal; all scores are null where there is no original.
-    """
-    psnr = round(frame.psnr, 2) if math.isfinite(frame.psnr) else None
-    ssim = None if math.isnan(frame.ssim) else round(frame.ssim, 3)
-    bands = [round(error, 3) for error in frame.bands] or None
-    return [mode, k, b64(frame.webp), b64(frame.levels), psnr, ssim, bands]
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Which square of the photo: its centre (0..1 of width and height) and zoom (1 = the largest)."""
-
-    x: float = 0.5
-    y: float = 0.5
-    zoom: float = 1.0
+    return b64encode(data).decode()
 
 
 @dataclass
@@ -105,13 +82,17 @@ class Film:
 
     photo: Image.Image | None  # None: a link brought the tokens alone
     info: tc.ModelInfo
-    crop: Crop = Crop()
+    crop: tuple[float, float, float] = (
+        0.5,
+        0.5,
+        1.0,
+    )  # centre (0..1 of width and height), zoom
     credit: str = ""
     example: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-    encoding: Any = None  # a tc.Encoding
-    attention: tuple[bytes, list[float]] | None = None  # (K x 16 x 16) uint8, and the raw mass of each token
-    linear: list[float] | None = None  # PSNR of the linear baseline at 0, 1, 2, ... tokens
+    # what the page gets besides frames: "tokens" (packed), "attention" (maps and raw mass), and "linear" and
+    # "webp" of other codes (see `Studio.rivals`)
+    told: dict[str, Any] = field(default_factory=dict)
     reels: OrderedDict[Take, dict[int, Frame]] = field(default_factory=OrderedDict)
 
     def __post_init__(self):
@@ -119,11 +100,16 @@ class Film:
         self.scale = -1.0, 6.5  # log10 power at the plot's ends
         if self.photo is None:
             return
-        self.original = tc.square_crop(self.photo, center=(self.crop.x, self.crop.y), zoom=self.crop.zoom)
+        self.original = tc.square_crop(self.photo, center=self.crop[:2], zoom=self.crop[2])
         self.photo.thumbnail((1024, 1024))  # kept for another crop or another model
         self.score = tc.Scorer(self.original)
         power = log_power(tc.power_spectrum(self.original))
         self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4
+
+    @property
+    def encoding(self) -> Any:
+        """All tokens, packed; None before they are there."""
+        return b64decode(self.told["tokens"]) if "tokens" in self.told else None
 
     def levels(self, spectrum: tc.Spectrum) -> bytes:
         """Log power of each ring, 0..255 between the ends of this film's plot."""
@@ -138,15 +124,16 @@ class Film:
                 del self.reels[old]
         return self.reels[take]
 
-    def add(self, take: Take, k: int, array: np.ndarray) -> Frame:
+    def add(self, take: Take, k: int, array: np.ndarray) -> None:
         """Score a decoded picture, (S, S, 3) uint8, and keep it."""
         picture = tc.Picture(array)
-        score = (
-            self.score(picture) if self.score else tc.Score(math.nan, math.nan, tc.power_spectrum(picture))
-        )
-        bands = list(astuple(tc.spectrum_error(picture, self.original))) if self.original else []
-        frame = Frame(webp(picture.to_pil()), self.levels(score.spectrum), score.psnr, score.ssim, bands)
-        return self.reel(take).setdefault(k, frame)
+        spectrum, scores = None, (None, None, None)
+        if self.score and self.original:
+            psnr, ssim, spectrum = self.score(picture)
+            bands = [round(error, 3) for error in astuple(tc.spectrum_error(picture, self.original))]
+            scores = round(psnr, 2) if math.isfinite(psnr) else None, round(ssim, 3), bands
+        levels = b64(self.levels(spectrum or tc.power_spectrum(picture)))
+        self.reel(take).setdefault(k, Frame(b64(webp(picture.to_pil())), levels, *scores))
 
     def plan(self, sample: Take, dial: int, rest: bool, all_samples: bool) -> Plan:
         """What to decode, in order: where the dial is (the sample, too, if it rests), the ladder, the others.
@@ -155,12 +142,10 @@ class Film:
         """
         first, others = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
         here = [dial] if dial in self.info.lengths else []
-        if not self.info.generative:
-            return [(MEAN, here), (MEAN, first), (MEAN, others)]
         head = [(MEAN, here), (sample, here if rest else []), (MEAN, first)]
-        if all_samples:
-            return [*head, (sample, first), (sample, others), (MEAN, others)]
-        return [*head, (MEAN, others), (sample, first)]
+        tail = [(sample, first), (sample, others), (MEAN, others)]
+        plan = head + (tail if all_samples else [(MEAN, others), (sample, first)])
+        return plan if self.info.generative else [part for part in plan if part[0] == MEAN]
 
     def start(self) -> dict:
         """What the browser needs before the first frame."""
@@ -168,44 +153,14 @@ class Film:
         photo, space = self.original, os.environ.get("SPACE_ID")
         return {
             "token": self.token,
-            "lengths": list(self.info.lengths),
-            "generative": self.info.generative,
-            "steps": self.info.default_steps,
-            "maps": self.info.has_attention and photo is not None,
-            "bytes": self.info.bytes_per_token,
-            "decades": self.scale[1] - self.scale[0],
+            "info": asdict(self.info),
+            "scale": self.scale,
             "original": photo and b64(webp(photo.to_pil(), 90)),
             "reference": photo and b64(self.levels(tc.power_spectrum(photo))),
             "home": f"https://huggingface.co/spaces/{space}" if space else "",
             "credit": self.credit,
             "example": self.example,
         }
-
-
-class Films:
-    """The films of all visitors, by a token that none but they, or who has the link, can know."""
-
-    def __init__(self, limit: int = 32):
-        self.limit, self.films = limit, OrderedDict[str, Film]()
-
-    def add(self, film: Film) -> Film:
-        """Keep a film."""
-        self.films[film.token] = film
-        while len(self.films) > self.limit:
-            self.films.popitem(last=False)
-        return film
-
-    def get(self, token: object) -> Film | None:
-        """The film of a token, or None."""
-        film = self.films.get(token) if isinstance(token, str) else None
-        if film:
-            self.films.move_to_end(film.token)
-        return film
-
-    def forget(self, film: Film) -> list[str]:
-        """Drop a film and all others of its photo (other crops, other models); their tokens."""
-        same = [t for t, f in list(self.films.items()) if f is film or f.photo is film.photo is not None]
-        return [token for token in same if self.films.pop(token, None)]
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:

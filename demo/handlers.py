@@ -1,9 +1,8 @@
 """What happens when a visitor does something: plain functions that give the dial small messages.
 
-A form's event opens a film and answers with its head; then the page pulls: again and again it says what it
-has and gets the next frames that it lacks, decoded there and then unless the film has them. So a film goes
-on only while somebody asks, and nothing can get lost. An event's answer also carries the run number that
-the page minted, as Gradio may deliver the answers of two events in any order.
+The page starts a film and gets its head; then it pulls: again and again it says what it has and gets the next
+frames that it lacks, decoded there and then unless the film has them. So a film goes on only while somebody
+asks, and nothing can get lost.
 """
 
 import functools
@@ -13,13 +12,15 @@ from typing import Any
 
 import tokenizer_core as tc
 from demo import examples, links, views
-from demo.film import LADDER, MEAN, Crop, Film, Plan, Take, b64, pack_frame, without
+from demo.examples import EXAMPLES
+from demo.film import LADDER, MEAN, Film, Plan, Take, b64, webp, without
 from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 GONE = "The server no longer holds this photo. Please choose it again."
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BROKEN = "Something went wrong on the server. Please try once more."
+FILMS = 32  # that are kept, of all visitors; about 7 MB each
 PART = 4  # means that are decoded in one turn on a CPU: others get the processor in between
 
 
@@ -40,37 +41,54 @@ def spoken(handler: Callable[..., dict]) -> Callable[..., dict]:
 
 
 @spoken
-def upload(studio: Studio, model: str, path: str) -> dict:
-    """A photo was uploaded, pasted, dropped or taken."""
-    return opened(studio, Film(tc.open_photo(path), studio.infos[model]))
+def start(studio: Studio, ask: Any) -> dict:
+    """Another film, which the server then keeps: {"start": its head} or {"error"}.
+
+    Args:
+        studio: what all visitors share.
+        ask: "from", one of `SOURCES`, with what that needs, and "model" (none: the first); untrusted.
+    """
+    info = studio.infos[ask.get("model") or studio.default.name]
+    film = SOURCES[ask["from"]](studio, ask, info)
+    film = studio.films.setdefault(film.token, film)
+    while len(studio.films) > FILMS:
+        studio.films.popitem(last=False)
+    return {"start": film.start()}
 
 
-@spoken
-def example(studio: Studio, model: str, name: str) -> dict:
-    """An example was chosen. The bundled model answers from the cache before its weights are there."""
-    info = studio.infos[model]
-    token = f"{name}/{info.name}/{info.checkpoint_id}"
-    return opened(studio, studio.films.get(token) or examples.film(name, info, token))
+def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
+    """A photo was uploaded, pasted, dropped or taken: "path"."""
+    with studio.opening:
+        return Film(tc.open_photo(ask["path"]), info)
 
 
-@spoken
-def link(studio: Studio, text: object) -> dict:
-    """A link with tokens was opened."""
-    return opened(studio, links.film(text, studio.infos))
+def example(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
+    """An example was chosen, else the first: "photo", its name or number. Its cache needs no weights."""
+    about = next((e for i, e in enumerate(EXAMPLES) if ask["photo"] in (i, e.name)), EXAMPLES[0])
+    token = f"{about.name}/{info.name}/{info.checkpoint_id}"
+    return studio.films.get(token) or examples.film(about, info, token)
 
 
-@spoken
-def again(studio: Studio, token: object, model: str, x: float, y: float, zoom: float) -> dict:
-    """The crop or the model changed: the photo is encoded again."""
-    film, crop = held(studio, token), Crop(float(x), float(y), float(zoom))
+def link(studio: Studio, ask: Any, _: tc.ModelInfo) -> Film:
+    """A link was opened: "tokens"."""
+    return links.film(ask["tokens"], studio.infos)
+
+
+def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
+    """The crop (x, y, zoom) or the model of the film "token" changed: its photo is encoded again."""
+    film, (x, y, zoom) = held(studio, ask["token"]), map(float, ask["crop"])
     if film.photo is None:
         raise tc.TokenizerError(NO_PHOTO)
-    return opened(studio, Film(film.photo, studio.infos[model], crop, film.credit))
+    return Film(film.photo, info, (x, y, zoom), film.credit)
 
 
-def opened(studio: Studio, film: Film) -> dict:
-    """A film's head, {"start": ...}; the server keeps the film."""
-    return {"start": (studio.films.get(film.token) or studio.films.add(film)).start()}
+SOURCES = {"upload": upload, "example": example, "link": link, "again": again}
+
+
+def first(studio: Studio, ask: Any) -> dict:
+    """Called by the page: `start`, and the first frames come along."""
+    head, none = start(studio, ask), {"means": [], "samples": [], "told": []}
+    return head if "error" in head else head | pull(studio, ask | none | {"token": head["start"]["token"]})
 
 
 @spoken
@@ -80,71 +98,75 @@ def pull(studio: Studio, ask: Any) -> dict:
     Args:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
-            "means" and "samples": lengths that the page has, "told": what else it has, "alone": whether
-            nothing but the dial's length is asked for}; untrusted.
+            "means" and "samples": lengths that the page has, "told": what else it has}; untrusted.
 
     Returns:
-        {"frames": [frame, ...]} (none: all is there) and, once they are known, "tokens", "attention" (maps
-        and mass) and "linear"; {"note": a sentence} while there is something to wait for; or {"error"}.
+        {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
+        sentence} while there is something to wait for, or {"error"}.
     """
-    film, steps, seed = held(studio, ask["token"]), int(ask["steps"]), int(ask["seed"])
-    if not (2 <= steps <= 50 and 0 <= seed < 2**31):
-        raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")
-    sample, name = Take("sample", steps, seed), film.info.name
+    film, sample = held(studio, ask["token"]), take_of(ask)
     sent = {(take, int(c)) for take, key in ((MEAN, "means"), (sample, "samples")) for c in ask[key][:999]}
 
     def lacking(all_samples: bool) -> Plan:
-        plan = film.plan(sample, int(ask["k"]), bool(ask["rest"]), all_samples)
-        return without(plan[:2] if ask.get("alone") else plan, sent)
+        return without(film.plan(sample, int(ask["k"]), bool(ask["rest"]), all_samples), sent)
 
     ready = [(take, c) for take, lengths in lacking(True) for c in lengths if c in film.reel(take)]
     if not ready:
-        if not studio.ready(name):
+        if not studio.ready(film.info.name):
             return {"note": "The model is loading…"}
-        gpu = studio.on_gpu(name)
+        gpu = studio.on_gpu(film.info.name)
         plan = lacking(gpu)
-        if plan and studio.turn.here > CROWD:
+        if plan and len(studio.turn.here) > CROWD:
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else PART if take == MEAN else 1
             ready = [(take, c) for c in lengths[:size]]
             with studio.turn.take(urgent=take != MEAN or film.encoding is None):
                 studio.develop(film, take, lengths[:size])
-    news = {"tokens": film.encoding and b64(film.encoding)}
-    if len(sent) >= len(LADDER) or not ready:  # what is large or slow comes after the ladder
-        film.linear = film.linear or studio.baseline_psnr(film)
-        news |= {
-            "attention": film.attention and [b64(film.attention[0]), film.attention[1]],
-            "linear": film.linear,
-        }
-    fresh = {what: value for what, value in news.items() if value and what not in ask["told"]}
-    rows = [pack_frame(take.mode, c, film.reel(take)[c]) for take, c in dict.fromkeys(ready[:48])]
-    return fresh | {"frames": rows}
+    late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
+    if late and "linear" not in film.told:
+        film.told |= studio.rivals(film)
+    known = {what for what, value in film.told.items() if value and (late or what == "tokens")}
+    return {
+        "frames": [[take.mode, c, *film.reel(take)[c]] for take, c in dict.fromkeys(ready[:48])],
+        "told": {what: film.told[what] for what in known.difference(ask["told"])},
+    }
 
 
 @spoken
 def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: a picture beside the film, {"caption", "webp"}; `ask` is what `views` says."""
     film, k = held(studio, ask["token"]), int(ask["k"])
-    if k not in film.info.lengths or film.encoding is None or studio.turn.here > CROWD:
+    if k not in film.info.lengths or film.encoding is None or len(studio.turn.here) > CROWD:
         raise tc.TokenizerError("The server is busy. Once more, please?")
-    take = Take("sample", int(ask["steps"]), int(ask["seed"]))
-    caption, picture = views.make(views.Ask(studio, film, k, take, int(ask["n"]), ask["other"]), ask["view"])
-    return {"caption": caption, "webp": picture}
+    wish = views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["other"])
+    caption, picture = views.VIEWS[ask["view"]](wish)
+    return {"caption": caption, "webp": picture and b64(webp(picture.to_pil()))}
 
 
 @spoken
 def forget(studio: Studio, ask: Any) -> dict:
-    """Called by the page: all films of a photo go; their tokens."""
-    return {"forgotten": studio.films.forget(held(studio, ask["token"]))}
+    """Called by the page: all films of a photo go (other crops, other models); their tokens."""
+    film = held(studio, ask["token"])
+    same = [t for t, f in list(studio.films.items()) if f is film or f.photo is film.photo is not None]
+    return {"forgotten": [token for token in same if studio.films.pop(token, None)]}
 
 
-ANSWERS = {"view": view, "forget": forget}  # to what the page asks; else it pulls
+ANSWERS = {"start": first, "view": view, "forget": forget}  # to what the page asks; else it pulls
+
+
+def take_of(ask: Any) -> Take:
+    """The samples that are asked for; a sentence if their steps or seed are out of range."""
+    steps, seed = int(ask["steps"]), int(ask["seed"])
+    if not (2 <= steps <= 50 and 0 <= seed < 2**31):
+        raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")
+    return Take("sample", steps, seed)
 
 
 def held(studio: Studio, token: object) -> Film:
     """The film of a token; a sentence if the server has it no longer."""
-    film = studio.films.get(token)
+    film = studio.films.get(str(token))
     if film is None:
         raise tc.TokenizerError(GONE)
+    studio.films.move_to_end(film.token)
     return film

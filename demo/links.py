@@ -41,4 +41,4 @@ def film(text: object, infos: Mapping[str, tc.ModelInfo]) -> Film:
     if not whole or encoding.positions.tolist() != list(range(len(encoding))):
         raise tc.TokenizerError(DAMAGED)
     token = hashlib.sha256(data).hexdigest()[:24]
-    return Film(None, info, credit=CREDIT, token=token, encoding=data)
+    return Film(None, info, credit=CREDIT, token=token, told={"tokens": base64.b64encode(data).decode()})

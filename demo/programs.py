@@ -5,6 +5,7 @@ work takes its turn with the visitors' films and is one call of the device.
 """
 
 import functools
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ def add(studio: Studio) -> None:
     @endpoint([photo], tokens)
     def encode(photo: str) -> str:
         """The tokens of a photo's middle square, as text: what a link holds after `t=`."""
-        return links.text(device(tc.square_crop(tc.open_photo(photo)).array)["encoding"])
+        return links.text(b64decode(device(tc.square_crop(tc.open_photo(photo)).array)["tokens"]))
 
     @endpoint([tokens, length, steps, seed], picture)
     def decode(tokens: str, length: int, steps: int, seed: int) -> np.ndarray:
@@ -51,7 +52,7 @@ def add(studio: Studio) -> None:
         if token not in info.lengths[1:]:
             raise tc.TokenizerError(f"Tokens are 1 to {info.lengths[-1]}.")
         maps, _ = device(tc.square_crop(tc.open_photo(photo)).array, (MEAN, [0]))["attention"]
-        one = np.frombuffer(maps, np.uint8).reshape(-1, 16, 16)[token - 1]
+        one = np.frombuffer(b64decode(maps), np.uint8).reshape(-1, 16, 16)[token - 1]
         return (one / 255).round(3).tolist()
 
     @endpoint([photo], numbers)

@@ -6,50 +6,40 @@ a forked worker, and so gets and yields plain data; a photo costs six calls ther
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 import tokenizer_core as tc
-from demo.film import Film, Films, Plan, Take, without
+from demo.film import LADDER, Film, Plan, Take, b64, without
 
 try:
     from spaces import GPU  # pyright: ignore[reportMissingImports]
-
-    BATCH = 999  # lengths that one question has decoded on a GPU
 except ImportError:
-    BATCH = 64
-
-    def GPU(duration: int) -> Callable:
-        """No Space: leave the function as it is."""
-        return lambda function: function
-
-
+    GPU = None
+BATCH = 999 if GPU else 64  # lengths that one question has decoded on a GPU
 CROWD = 20  # more that wait would take the threads that pages and files need
 
 
 class Turn:
-    """One at a time; the urgent before the others."""
+    """One at a time. Of all that are not urgent only one stands at the door: an urgent one is in soon."""
 
     def __init__(self):
-        self.door, self.busy, self.waiting, self.here = threading.Condition(), False, 0, 0
+        self.door, self.line, self.here = threading.Lock(), threading.Lock(), []
 
     @contextmanager
     def take(self, urgent: bool = False) -> Iterator[None]:
         """Wait for the turn and hold it."""
-        with self.door:
-            self.waiting, self.here = self.waiting + urgent, self.here + 1
-            self.door.wait_for(lambda: not self.busy and (urgent or not self.waiting))
-            self.waiting, self.busy = self.waiting - urgent, True
+        self.here.append(urgent)
         try:
-            yield
+            with nullcontext() if urgent else self.line, self.door:
+                yield
         finally:
-            with self.door:
-                self.busy, self.here = False, self.here - 1
-                self.door.notify_all()
+            self.here.pop()
 
 
 class Studio:
@@ -65,11 +55,13 @@ class Studio:
         self.infos = {info.name: info for info in models}
         self.default = models[0]
         self.baseline = next((info for info in models if not info.generative), None)
-        self.films, self.turn = Films(), Turn()
+        # by a token that none but its visitors, or who has the link, can know; in order of use
+        self.films, self.turn = OrderedDict[str, Film](), Turn()
+        self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
         self._load, self._device = load, device
         self._pool, self._lock = ThreadPoolExecutor(1, "load"), threading.Lock()
         self._shelf: dict[str, Future] = {}
-        self.record = GPU(duration=40)(self._record)
+        self.record = GPU(duration=40)(self._record) if GPU else self._record
 
     def loading(self, name: str) -> Future:
         """The future tokenizer of a name; the first question starts the loading."""
@@ -98,13 +90,14 @@ class Studio:
     def _record(self, name: str, source: Any, plan: Plan) -> Iterator[tuple]:
         """Use the device. `source`: (S, S, 3) uint8 to encode, or packed tokens.
 
-        Yields ("encoding", packed tokens), ("attention", (map uint8, mass)), then (take, k, (S, S, 3) uint8).
+        Yields what a film tells, ("tokens", packed) and ("attention", [maps, mass]), then (take, k, (S, S, 3)
+        uint8), and so on.
         """
         tokenizer, encoding = self.loading(name).result(), None
         if isinstance(source, np.ndarray):
             encoding = tokenizer.encode(tc.Picture(source))
             source = encoding.to_bytes()
-            yield "encoding", source
+            yield "tokens", b64(source)
         tokens = tc.Encoding.from_bytes(source)
         for number, (take, lengths) in enumerate(plan):
             for k, picture in tokenizer.decode_many(tokens, lengths, steps=take.steps, seed=take.seed):
@@ -119,13 +112,11 @@ class Studio:
         if not todo and film.encoding is not None:
             return
         source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
-        for item in self.record(film.info.name, source, todo):
-            if item[0] == "encoding":
-                film.encoding = item[1]
-            elif item[0] == "attention":
-                film.attention = item[1]
+        for what, *values in self.record(film.info.name, source, todo):
+            if isinstance(what, Take):
+                film.add(what, *values)
             else:
-                film.add(*item)
+                film.told[what] = values[0]
 
     def baseline_pictures(self, photo: tc.Picture, lengths: Sequence[int]) -> list[tc.Picture]:
         """What the linear baseline makes of a photo, at some of its lengths; there must be one."""
@@ -134,16 +125,21 @@ class Studio:
             encoding = tc.Encoding.from_bytes(tokenizer.encode(photo).to_bytes())
             return [picture for _, picture in tokenizer.decode_many(encoding, lengths, steps=1)]
 
-    def baseline_psnr(self, film: Film) -> list[float] | None:
-        """PSNR of the linear baseline at each length, for this photo; None without either."""
+    def rivals(self, film: Film) -> dict[str, Any]:
+        """PSNR of other codes, dB: "linear" by tokens, "webp" as [tokens of as many bytes, dB]; or None."""
         if self.baseline is None or film.original is None:
-            return None
-        pictures = self.baseline_pictures(film.original, self.baseline.lengths)
-        return [round(tc.psnr(picture, film.original), 2) for picture in pictures]
+            return {"linear": None}
+        original, tokens = film.original, {k * film.info.bytes_per_token: k for k in LADDER}
+        linear = self.baseline_pictures(original, self.baseline.lengths)
+        webp = tc.best_pictures(original, "WebP", list(tokens))
+        return {
+            "linear": [round(tc.psnr(picture, original), 2) for picture in linear],
+            "webp": [[tokens[size], round(tc.psnr(picture, original), 2)] for size, picture in webp.items()],
+        }
 
 
-def look(tokenizer: Any, encoding: tc.Encoding) -> tuple[bytes, list[float]]:
-    """Where each token looks, 0..255, and how much of its attention the patches get, 0..1."""
+def look(tokenizer: Any, encoding: tc.Encoding) -> list:
+    """Where each token looks, 0..255 in base64, and how much of its attention the patches get, 0..1."""
     maps = tokenizer.attention(encoding, "read")
     mass = [round(float(m), 3) for m in maps.raw.sum((1, 2))]
-    return (maps.normalised * 255).astype(np.uint8).tobytes(), mass
+    return [b64((maps.normalised * 255).astype(np.uint8).tobytes()), mass]

@@ -1,6 +1,7 @@
 """Pictures beside the film, on request: other seeds, other codes, two photos mixed, one token less.
 
-The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there.
+The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there. A
+view gives a caption and a picture, None where there is none; no such view of a film is a TokenizerError.
 """
 
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 
 import tokenizer_core as tc
 from demo import examples
-from demo.film import MEAN, Film, Take, b64, webp
+from demo.film import MEAN, Film, Take
 from demo.studio import Studio
 
 
@@ -36,16 +37,6 @@ class Ask(NamedTuple):
         return tc.Picture(array)
 
 
-def make(ask: Ask, view: str) -> tuple[str, str | None]:
-    """A picture as (caption, WebP in base64); None where there is no picture.
-
-    Raises:
-        TokenizerError: this film has no such view.
-    """
-    caption, picture = VIEWS[view](ask)
-    return caption, picture and b64(webp(picture.to_pil()))
-
-
 def seeds(ask: Ask) -> tuple[str, tc.Picture]:
     """The same tokens with another seed."""
     if not ask.film.info.generative:
@@ -70,10 +61,10 @@ def codes(ask: Ask) -> tuple[str, tc.Picture | None]:
 
 def mix(ask: Ask) -> tuple[str, tc.Picture]:
     """The first k tokens of this photo, then another one's, or the other way round."""
-    film = ask.studio.films.get(ask.other)
+    film = ask.studio.films.get(str(ask.other))
     if film is None:  # nothing was here before: another example
-        name = next(e.name for e in examples.EXAMPLES if e.name != ask.film.example)
-        film = examples.film(name, ask.film.info, name)
+        about = next(e for e in examples.EXAMPLES if e.name != ask.film.example)
+        film = examples.film(about, ask.film.info, about.name)
     if film.encoding is None or film.info != ask.film.info:
         raise tc.TokenizerError("Choose another photo, let it load, and come back: then the two are mixed.")
     first, rest = ask.tokens, tc.Encoding.from_bytes(film.encoding)

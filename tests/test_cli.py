@@ -19,6 +19,7 @@ OPTIONS = {
     "encode": "PHOTO -o --output --model --device",
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device",
     "evaluate": "PHOTOS --lengths --steps --limit --judge --seed --seeds --model --device --json",
+    "export-page": "FOLDER",
     "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device",
     "bench": "--model --device --json",
     "train": "rest",

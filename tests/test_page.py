@@ -1,8 +1,11 @@
 """What happens when a visitor does something, without a browser: handlers called as the page calls them."""
 
 import base64
+import dataclasses
 import io
 import itertools
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
@@ -12,9 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import examples, handlers, links
-from demo.film import LADDER, MEAN, Crop, Film, Take, ladder, rest_of_ladder
-from demo.studio import Studio
+from demo import app, examples, handlers, links
+from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
+from demo.studio import Studio, Turn
+from tests.build_examples import pack
 from tests.stand_in import StandIn, models
 
 TOP = 24  # tokens of the stand-in: few, so that a film is short
@@ -42,6 +46,10 @@ def photo(path, colour=(200, 60, 40), size=(320, 256)):
     return str(path)
 
 
+def start(studio, source, model=MODEL, **ask):
+    return handlers.start(studio, {"from": source, "model": model} | ask)
+
+
 def pulls(studio, head, k=0, steps=8, seed=0, rest=False, means=()):
     """What the page does with a film's head: its questions' answers, until nothing is lacking."""
     have, told = {"mean": list(means), "sample": []}, []
@@ -49,7 +57,7 @@ def pulls(studio, head, k=0, steps=8, seed=0, rest=False, means=()):
     while True:
         got = handlers.pull(studio, ask | {"means": have["mean"], "samples": have["sample"], "told": told})
         yield got
-        told += [what for what in ("tokens", "attention", "linear") if what in got]
+        told += got.get("told", ())
         for mode, length, *_ in got.get("frames", ()):
             have[mode].append(length)
         if "error" in got or not ("note" in got or got["frames"]):
@@ -64,9 +72,8 @@ def collect(messages):
         for mode, k, webp, *_ in message.get("frames", ()):
             assert (mode, k) not in out["frames"], "a frame goes once"
             out["frames"][mode, k] = base64.b64decode(webp)
-        for key in ("tokens", "attention", "linear"):
-            assert not (key in message and key in out), "and so does everything else"
-            out |= {key: message[key]} if key in message else {}
+        assert not out.keys() & message.get("told", {}).keys(), "and so does everything else"
+        out |= message.get("told", {})
     return out
 
 
@@ -77,7 +84,7 @@ def shown(studio, head, **ask):
 
 
 def upload(studio, path, **ask):
-    return shown(studio, handlers.upload(studio, MODEL, path), **ask)
+    return shown(studio, start(studio, "upload", path=path), **ask)
 
 
 @pytest.mark.parametrize("top", [256, 64, 10])
@@ -99,7 +106,7 @@ def test_the_others_halve_the_gaps_of_every_octave_in_turn():
 
 
 def test_the_length_at_the_dial_comes_first_and_alone_then_its_sample(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     answers = [m["frames"] for m in pulls(studio, head, k=13, rest=True) if "frames" in m]
     order = [[(mode, k) for mode, k, *_ in frames] for frames in answers]
     assert order[:3] == [[("mean", 13)], [("sample", 13)], [("mean", k) for k in (0, 1, 2, 3)]]
@@ -108,32 +115,26 @@ def test_the_length_at_the_dial_comes_first_and_alone_then_its_sample(studio, tm
 
 
 def test_the_next_answer_follows_the_dial(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     next(pulls(studio, head, k=13))
     answer = next(pulls(studio, head, k=7, means=[13]))
     assert [(mode, k) for mode, k, *_ in answer["frames"]] == [("mean", 7)]
 
 
 def test_what_is_large_comes_after_the_ladder(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     answers = [m for m in pulls(studio, head) if "frames" in m]
-    order = [what for m in answers for what in ("tokens", "attention", "linear") if what in m]
-    assert order == ["tokens", "attention", "linear"]
-    before = sum(len(m["frames"]) for m in itertools.takewhile(lambda m: "attention" not in m, answers))
+    order = [set(m["told"]) for m in answers if m["told"]]
+    assert order == [{"tokens"}, {"attention", "linear", "webp"}]
+    before = sum(
+        len(m["frames"]) for m in itertools.takewhile(lambda m: "attention" not in m["told"], answers)
+    )
     assert before >= len(LADDER)
-
-
-def test_a_sample_alone_does_not_bring_the_film_on(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
-    next(pulls(studio, head, k=9))
-    ask = nothing(head) | {"k": 9, "rest": True, "means": [9], "alone": True}
-    assert [row[:2] for row in handlers.pull(studio, ask)["frames"]] == [["sample", 9]]
-    assert handlers.pull(studio, ask | {"samples": [9]})["frames"] == []
 
 
 def test_on_a_gpu_all_samples_come_in_large_parts(studio, tmp_path, monkeypatch):
     monkeypatch.setattr(studio, "on_gpu", lambda name: True)
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     sizes = [len(m["frames"]) for m in pulls(studio, head) if "frames" in m]
     others = TOP + 1 - len(SHORT)
     assert sizes == [1, len(SHORT) - 1, len(SHORT), others, others, 0]
@@ -154,7 +155,7 @@ def test_an_upload_encodes_once_and_brings_all_means_and_the_ladder_of_samples(s
 
 
 def test_a_frame_has_its_scores(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     (row,) = next(m["frames"] for m in pulls(studio, head, k=4) if m.get("frames"))
     original = studio.films.get(head["start"]["token"]).original
     encoding = studio.made[MODEL].encode(original)
@@ -174,13 +175,13 @@ def test_another_seed_reuses_the_encoding_and_the_means(studio, tmp_path):
 
 def test_another_crop_encodes_again(studio, tmp_path):
     first = upload(studio, photo(tmp_path / "p.png"))
-    second = shown(studio, handlers.again(studio, first["start"]["token"], MODEL, 1.0, 0.5, 1))
+    second = shown(studio, start(studio, "again", token=first["start"]["token"], crop=[1.0, 0.5, 1]))
     assert studio.made[MODEL].encoded == 2
     assert second["frames"]["mean", TOP] != first["frames"]["mean", TOP]
 
 
 def test_nothing_is_decoded_for_a_film_that_nobody_asks_for(studio, tmp_path):
-    first = pulls(studio, handlers.upload(studio, MODEL, photo(tmp_path / "p.png")))
+    first = pulls(studio, start(studio, "upload", path=photo(tmp_path / "p.png")))
     assert next(m for m in first if m.get("frames"))
     decoded = studio.made[MODEL].decoded
     second = upload(studio, photo(tmp_path / "q.png", (10, 220, 90)))
@@ -188,8 +189,8 @@ def test_nothing_is_decoded_for_a_film_that_nobody_asks_for(studio, tmp_path):
 
 
 def test_two_visitors_never_see_each_others_picture(studio, tmp_path):
-    a = pulls(studio, handlers.upload(studio, MODEL, photo(tmp_path / "p.png", (250, 0, 0))))
-    b = pulls(studio, handlers.upload(studio, MODEL, photo(tmp_path / "q.png", (0, 0, 250))))
+    a = pulls(studio, start(studio, "upload", path=photo(tmp_path / "p.png", (250, 0, 0))))
+    b = pulls(studio, start(studio, "upload", path=photo(tmp_path / "q.png", (0, 0, 250))))
     seen = {"a": [], "b": []}
     for one, two in itertools.zip_longest(a, b):
         seen["a"] += [one] if one else []
@@ -203,7 +204,7 @@ def test_two_visitors_never_see_each_others_picture(studio, tmp_path):
 
 
 def test_two_pages_of_one_film_decode_it_once(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(lambda _: collect(pulls(studio, head)), range(2))
     assert one["frames"] == two["frames"]
@@ -216,18 +217,76 @@ def test_the_sample_where_the_dial_rests_is_the_one_of_the_film(studio, tmp_path
     parts = [message["frames"] for message in pulls(studio, first, k=13, rest=True, means=range(TOP + 1))]
     assert [len(frames) for frames in parts] == [len(SHORT), 1, 0], "what is there, and what was lacking"
     assert parts[1][0][:2] == ["sample", 13]
-    fresh = shown(studio, handlers.upload(studio, MODEL, photo(tmp_path / "p.png")), k=16, rest=True)
+    fresh = shown(studio, start(studio, "upload", path=photo(tmp_path / "p.png")), k=16, rest=True)
     assert fresh["frames"]["sample", 16] == first["frames"]["sample", 16]
 
 
 def test_a_crowd_is_asked_to_wait(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     assert handlers.pull(studio, nothing(head))["frames"]
-    studio.turn.here = 21
+    studio.turn.here = [False] * 21
     assert "moment" in handlers.pull(studio, nothing(head) | {"means": [0]})["note"]
     assert handlers.view(studio, nothing(head) | SEEDS)["error"].startswith("The server is busy")
-    studio.turn.here = 0
+    studio.turn.here = []
     assert handlers.pull(studio, nothing(head) | {"means": [0]})["frames"]
+
+
+def test_an_urgent_turn_comes_before_all_but_one_of_the_others():
+    turn, order, begun = Turn(), [], threading.Event()
+
+    def visit(name, urgent):
+        with turn.take(urgent):
+            order.append(name)
+            begun.wait(9)
+
+    threads = []
+    for name in ("first", "film", "film", "film", "urgent"):
+        threads.append(threading.Thread(target=visit, args=(name, name == "urgent")))
+        threads[-1].start()
+        while len(turn.here) < len(threads):
+            pass
+    time.sleep(0.1)  # all wait where they should
+    begun.set()
+    for thread in threads:
+        thread.join(9)
+    assert order[0] == "first"
+    assert order.index("urgent") <= 2
+    assert len(order) == 5
+    assert turn.here == []
+
+
+def test_the_first_frames_come_with_a_new_film(studio, tmp_path):
+    ask = {"model": "", "k": 5, "rest": True, "steps": 8, "seed": 0, "token": ""}
+    path = photo(tmp_path / "p.png")
+    assert studio.ready(MODEL, 9)
+    got = handlers.ANSWERS["start"](studio, ask | {"from": "upload", "path": path})
+    assert [row[:2] for row in got["frames"]] == [["mean", 5]]
+    assert set(got["told"]) == {"tokens"}
+    assert handlers.pull(
+        studio, ask | {"token": got["start"]["token"], "means": [5], "samples": [], "told": []}
+    )
+    wrong = handlers.ANSWERS["start"](studio, ask | {"from": "link", "tokens": "?"})
+    assert wrong == {"error": links.DAMAGED}
+    for nonsense in (None, {}, ask, ask | {"from": "?"}, ask | {"from": "upload"}, ask | {"from": "again"}):
+        assert set(handlers.start(studio, nonsense)) == {"error"}
+
+
+def test_an_unknown_example_is_the_first(studio):
+    for name in ("nobody", "", 99, None):
+        assert start(studio, "example", photo=name)["start"]["example"] == examples.EXAMPLES[0].name
+    assert start(studio, "example", photo=2)["start"]["example"] == examples.EXAMPLES[2].name
+
+
+def test_only_what_was_uploaded_is_opened(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "uploads").mkdir()
+    page = app.build(lambda name, device: StandIn(next(i for i in models() if i.name == name)), models())
+    ask = next(block for block in page.blocks.values() if block.elem_id == "dial").ask
+    question = {"what": "start", "from": "upload", "k": 0, "rest": False, "steps": 8, "seed": 0}
+    mine, other = photo(tmp_path / "uploads" / "p.png"), photo(tmp_path / "q.png")
+    assert "start" in ask(question | {"path": mine})
+    for path in (other, str(tmp_path / "uploads" / ".." / "q.png"), "/etc/passwd", "", None, 3):
+        assert ask(question | {"path": path}) == {"error": handlers.BROKEN}
 
 
 def nothing(head):
@@ -263,7 +322,7 @@ def test_nonsense_from_the_page_is_a_sentence(studio, handler, ask):
      {"k": -1}, {"k": 10**400}, {"samples": ["x"]}, {"rest": []}, {"means": list(range(9000))}],
 )  # fmt: skip
 def test_nonsense_about_a_film_is_a_sentence_or_no_harm(studio, tmp_path, change):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     studio.ready(MODEL, 9)
     got = handlers.pull(studio, nothing(head) | change)
     assert got == {"error": handlers.BROKEN} or got["frames"]
@@ -278,17 +337,17 @@ def test_nonsense_about_a_film_is_a_sentence_or_no_harm(studio, tmp_path, change
     ],
 )
 def test_settings_out_of_range_are_a_sentence(studio, change, sentence):
-    head = handlers.example(studio, MODEL, examples.EXAMPLES[0].name)
+    head = start(studio, "example", photo=examples.EXAMPLES[0].name)
     assert sentence in handlers.pull(studio, nothing(head) | change)["error"]
 
 
 def test_a_film_that_is_gone_is_a_sentence(studio):
     assert handlers.pull(studio, nothing(NONE)) == {"error": handlers.GONE}
-    assert handlers.again(studio, "gone", MODEL, 0.5, 0.5, 1) == {"error": handlers.GONE}
+    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": handlers.GONE}
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence_and_is_tried_again(studio, tmp_path):
-    head = handlers.upload(studio, MODEL, photo(tmp_path / "p.png"))
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     load, studio._load, studio._shelf = studio._load, lambda name, device: tc.load("none"), {}
     (answer,) = (m for m in pulls(studio, head) if "note" not in m)
     assert answer["error"].endswith(".")
@@ -302,15 +361,15 @@ def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
 
     kept = upload(studio, photo(tmp_path / "a.png"))
     first = upload(studio, photo(tmp_path / "b.png", (20, 200, 90)))
-    crop = handlers.again(studio, first["start"]["token"], MODEL, 1.0, 0.5, 1)
+    crop = start(studio, "again", token=first["start"]["token"], crop=[1.0, 0.5, 1])
     codes = [links.text(base64.b64decode(run["tokens"])) for run in (kept, first)]
-    linked = [handlers.link(studio, code) for code in codes]
+    linked = [start(studio, "link", tokens=code) for code in codes]
     tokens = [run["start"]["token"] for run in (kept, first, crop, *linked)]
-    assert list(studio.films.films) == tokens
+    assert list(studio.films) == tokens
     assert forget(crop) == {"forgotten": tokens[1:3]}
     assert forget(crop) == {"error": handlers.GONE}
     assert forget(linked[0]) == {"forgotten": tokens[3:4]}, "another film without a photo is of another photo"
-    assert list(studio.films.films) == [tokens[0], tokens[4]]
+    assert list(studio.films) == [tokens[0], tokens[4]]
 
 
 SEEDS = {"view": "seeds", "n": 1, "other": ""}
@@ -374,9 +433,9 @@ def test_two_photos_are_mixed_and_each_may_begin(studio, tmp_path):
 def test_without_another_photo_an_example_is_mixed(studio, tmp_path, monkeypatch):
     head, seen = upload(studio, photo(tmp_path / "p.png")), []
     other = upload(studio, photo(tmp_path / "q.png", (9, 200, 9)))["start"]["token"]
-    monkeypatch.setattr(examples, "film", lambda name, *_: seen.append(name) or studio.films.get(other))
+    monkeypatch.setattr(examples, "film", lambda about, *_: seen.append(about) or studio.films.get(other))
     assert looked(studio, head, view="mix", k=9)[1].shape == (256, 256, 3)
-    assert seen == [examples.EXAMPLES[0].name]
+    assert seen == [examples.EXAMPLES[0]]
 
 
 def test_all_tokens_but_one(studio, tmp_path):
@@ -400,12 +459,13 @@ def test_all_tokens_but_one(studio, tmp_path):
         ({"k": 999}, "The server is busy"),
         ({"n": "x"}, handlers.BROKEN),
         ({"view": []}, handlers.BROKEN),
-        ({"seed": -9}, None),
+        ({"seed": -9}, "Steps go from"),
+        ({"steps": 1000}, "Steps go from"),
     ],
 )
 def test_a_view_that_cannot_be_made_is_a_sentence(studio, tmp_path, ask, sentence):
     sent = upload(studio, photo(tmp_path / "p.png"))
-    head = handlers.link(studio, links.text(base64.b64decode(sent["tokens"])))
+    head = start(studio, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
     got = handlers.view(studio, nothing(head) | SEEDS | ask)
     assert got["error"].startswith(sentence) if sentence else "webp" in got
 
@@ -439,29 +499,36 @@ def hostile():
 def test_hostile_uploads_end_in_a_sentence_or_work(studio, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(hostile()[name])
-    head = handlers.upload(studio, MODEL, str(path))
+    head = start(studio, "upload", path=str(path))
     if name in ("text.jpg", "truncated.jpg", "empty.png", "bomb.png"):
         sentence = head["error"]
         assert sentence.endswith((".", "work."))
         assert str(tmp_path) not in sentence
         assert "Traceback" not in sentence
-        again = shown(studio, handlers.example(studio, MODEL, examples.EXAMPLES[0].name))
+        again = shown(studio, start(studio, "example", photo=examples.EXAMPLES[0].name))
         assert again["frames"], "the server goes on"
     else:
         assert collect(itertools.islice(pulls(studio, head), 4))["frames"]
 
 
-def test_a_cache_brings_back_what_was_packed(studio, tmp_path):
-    about = models()[0]
-    film = Film(tc.open_photo(photo(tmp_path / "p.png")), about, Crop())
+def test_a_cache_brings_back_what_was_packed(studio, tmp_path, monkeypatch):
+    about, cat = models()[0], examples.EXAMPLES[1]
+    path = cat.photo
+    film = Film(tc.open_photo(path), about)
     sample = Take("sample", 8, 0)
     studio.develop(film, MEAN, [0, 4])
     studio.develop(film, sample, [4])
-    film.linear = [1.0, 2.0]
-    back = examples.fill(Film(film.photo, about), examples.pack(film, sample))
-    assert back.reels[MEAN] == film.reels[MEAN]
-    assert back.reels[sample].keys() == {4}
-    assert (back.encoding, back.attention[0], back.linear) == (film.encoding, film.attention[0], film.linear)
+    film.told |= studio.rivals(film)
+    monkeypatch.setattr(examples, "FOLDER", tmp_path)
+    monkeypatch.setattr(examples.Example, "photo", path)
+    assert not examples.film(cat, about, "t").told, "no cache"
+    (tmp_path / "chelsea_cat.json.gz").write_bytes(pack(film))
+    back = examples.film(cat, about, "t")
+    assert back.reels == film.reels
+    assert set(film.told) == {"tokens", "attention", "linear", "webp"}
+    assert (back.told, back.scale, back.encoding) == (film.told, film.scale, film.encoding)
+    other = dataclasses.replace(about, checkpoint_id="0" * 12)
+    assert not examples.film(cat, other, "t").told, "of other weights"
 
 
 def text_of(encoding: tc.Encoding) -> str:
@@ -471,7 +538,7 @@ def text_of(encoding: tc.Encoding) -> str:
 def test_a_link_opens_on_a_fresh_server_with_the_same_tokens_and_picture(studio, tmp_path):
     sent = upload(studio, photo(tmp_path / "p.png"))
     fresh = Studio(studio._load, models(TOP))
-    head = handlers.link(fresh, links.text(base64.b64decode(sent["tokens"])))
+    head = start(fresh, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
     found = shown(fresh, head)
     assert found["errors"] == []
     assert found["tokens"] == sent["tokens"]
@@ -485,8 +552,8 @@ def test_a_link_opens_on_a_fresh_server_with_the_same_tokens_and_picture(studio,
 
 def test_a_link_has_no_photo_to_crop(studio, tmp_path):
     sent = upload(studio, photo(tmp_path / "p.png"))
-    head = handlers.link(studio, links.text(base64.b64decode(sent["tokens"])))
-    crop = handlers.again(studio, head["start"]["token"], MODEL, 1.0, 0.5, 1)
+    head = start(studio, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
+    crop = start(studio, "again", token=head["start"]["token"], crop=[1.0, 0.5, 1])
     assert crop == {"error": handlers.NO_PHOTO}
     assert shown(studio, head, seed=5)["frames"]
 
@@ -544,7 +611,7 @@ def test_any_text_as_a_link_is_a_film_or_a_sentence(studio, text):
 
 
 def test_a_bad_link_is_a_sentence(studio):
-    assert handlers.link(studio, GOOD[:-9]) == {"error": links.DAMAGED}
+    assert start(studio, "link", tokens=GOOD[:-9]) == {"error": links.DAMAGED}
 
 
 @pytest.mark.slow
@@ -558,14 +625,14 @@ def test_a_link_shows_what_its_sender_saw_with_the_bundled_weights():
             frames |= {(mode, k): base64.b64decode(webp) for mode, k, webp, *_ in message.get("frames", ())}
             if len(frames) >= 9 and ("sample", 24) in frames:
                 break
-        (film,) = studio.films.films.values()
+        (film,) = studio.films.values()
         seen.append((film.encoding, frames))
         return film
 
     sender, friend = (Studio(tc.load, tc.catalog()) for _ in range(2))
-    film = frames_of(sender, handlers.upload(sender, MODEL, str(examples.EXAMPLES[1].photo)), 24)
+    film = frames_of(sender, start(sender, "upload", path=str(examples.EXAMPLES[1].photo)), 24)
     code = links.text(film.encoding)
-    frames_of(friend, handlers.link(friend, code), 24)
+    frames_of(friend, start(friend, "link", tokens=code), 24)
     (tokens, means), (same_tokens, same_means) = seen
     assert tokens == same_tokens
     assert means.pop(("sample", 24)) == same_means.pop(("sample", 24))
@@ -582,9 +649,13 @@ def test_the_examples_are_of_the_bundled_weights():
     for about in examples.EXAMPLES:
         cache = examples.FOLDER / f"{about.name}.json.gz"
         assert cache.stat().st_size <= 1e6, f"{cache.name} is over 1 MB"
-        film = examples.film(about.name, info, "t")
+        film = examples.film(about, info, "t")
         sample = Take("sample", info.default_steps, 0)
-        assert set(film.reel(MEAN)) == set(LADDER), f"{cache.name}: run python -m demo.build_examples"
+        assert set(film.reel(MEAN)) == set(LADDER), f"{cache.name}: run python -m tests.build_examples"
         assert set(film.reel(sample)) == set(LADDER)
-        assert film.attention
-        assert len(film.linear) == 65
+        assert film.told["attention"]
+        assert len(film.told["linear"]) == 65
+        assert {k for k, _ in film.told["webp"]} <= set(LADDER)
+        assert len(film.told["layers"]) == 5
+        for found in (film.told["control"], film.told["guess"]["mean"], film.told["agreement"]["sample"]):
+            assert {int(k) for k in found} == set(LADDER)

@@ -1,12 +1,12 @@
-// The film in the browser: messages in, ImageBitmaps kept, and which of them stands for a length.
-// gr.HTML runs this once, followed by views.js, rail.js and share.js, with element, props, server, trigger, watch.
+// The film in the browser: answers in, ImageBitmaps kept, and which of them stands for a length.
+// gr.HTML runs this once, followed by views.js, rail.js and share.js, with element and server.
 const $ = (selector) => element.querySelector(selector);
 const LADDER = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
-let run = 0;              // the newest thing that the visitor asked for; answers to older ones are dropped
+let run = 0, model = '';  // the newest thing that the visitor asked for: answers to older ones are dropped; no model: the first
 let film = null;          // what begin() makes
 const link = new URLSearchParams(location.hash.slice(1));   // what the address said when the page was opened
 let take = { steps: 0, seed: +link.get('seed') || 0 };      // of the samples; no steps: the model's own
-let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, curve = null, beside = null, before = '', news = 0;   // news: until then the status line keeps its words
+let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, curve = null, beside = null, earlier = null, before = '', news = 0;   // news: until then the status line keeps its words
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const octave = (length) => Math.log2(length + 1);
@@ -15,8 +15,8 @@ const reel = () => ({ at: [], have: [], sent: [] });     // frames by length; th
 function begin(start) {
   for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
   before = film ? film.token : '';
-  film = { ...start, mean: reel(), sample: reel(), top: start.lengths.at(-1), attention: null, mass: [], linear: null, done: false };
-  last = curve = beside = null;
+  film = { ...start, ...start.info, mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, attention: null, mass: [], done: false };
+  last = curve = beside = earlier = null;
   lay(start);
 }
 
@@ -48,24 +48,20 @@ async function add(reels, frames) {
   ready(); paint();
 }
 function accept(got, reels) {        // an answer: what is no frame at once, the frames when they are unpacked
-  if (got.tokens) film.tokens = got.tokens;
-  if (got.linear) { film.linear = got.linear; last = null; }
-  if (got.attention) { film.attention = bytes(got.attention[0]); film.mass = got.attention[1]; bars(); }
+  Object.assign(film.told, got.told);
+  if (got.told.linear) last = null;
+  if (got.told.layers) at.layer.replaceChildren(...got.told.layers.map(([name]) => new Option(name)));
+  if (got.told.attention) { film.attention = bytes(film.told.attention[0]); film.mass = film.told.attention[1]; bars(); }
   for (const [m, c] of got.frames) reels[m].sent.push(c);
   return add(reels, got.frames);
 }
 const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
-const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.steps || 8, seed: take.seed, k, rest: !film || lacking() });
-const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: ['tokens', 'attention', 'linear'].filter((name) => film[name]) });
+const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.default_steps || 8, seed: take.seed, k, rest: !film || lacking() });
+const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: Object.keys(film.told) });
 let pulling = false, later = 0, unpacked = null;
-async function alone() {             // while a film comes, the sample where the dial rests does not wait for it
-  const { mean, sample } = film, ask = wanted({ mean, sample }), got = await server.ask({ ...ask, alone: true });
-  if (film.token === ask.token && got.frames) accept(got, { mean, sample });
-}
 async function pull() {
   clearTimeout(later);
-  if (!film || (film.done && !lacking())) return;
-  if (pulling) return lacking() && alone().catch(() => {});      // the loop goes on asking
+  if (!film || pulling || (film.done && !lacking())) return;
   pulling = true;
   try {
     for (;;) {
@@ -91,10 +87,13 @@ function retake(steps, seed) {       // another seed or number of steps: the mea
   film.sample = reel(); film.done = false; last = null;
   pull(); paint();
 }
-watch('value', () => {
-  const v = props.value;
-  if (!v || v.run !== run) return;
-  if (!v.start) return say(v.error, true);
-  begin(v.start);
-  if (v.frames) accept(v, film); pull();
-});
+async function bring(question) {     // another film; what is wrong with it, if it does not come
+  stop(); say('Reading the photo…');
+  if (question.model) model = question.model;
+  const mine = run += 1, got = await server.ask({ ...asked(), rest: mode === 'sample', model, what: 'start', ...question }).catch(() => ({ error: 'The server is away. Once more, please?' }));
+  if (mine !== run) return;
+  if (!got.start) { say(got.error, true); return got.error; }
+  begin(got.start);
+  if (got.frames) accept(got, film);
+  pull();
+}

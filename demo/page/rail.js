@@ -51,17 +51,25 @@ document.addEventListener('paste', (e) => give([...e.clipboardData.files][0]));
 document.addEventListener('dragover', (e) => e.preventDefault());
 document.addEventListener('drop', (e) => { e.preventDefault(); give([...e.dataTransfer.files][0]); });
 
+// ---- a plot as a picture, as it looks
+for (const button of element.querySelectorAll('.png')) button.addEventListener('click', async () => {
+  const plot = button.closest('figure').querySelector('.spec'), copy = plot.cloneNode(true), nodes = [...plot.querySelectorAll('*')], image = new Image(1600, 760), pen = Object.assign(document.createElement('canvas'), { width: 1600, height: 760 }).getContext('2d');
+  copy.querySelectorAll('*').forEach((node, i) => { const style = getComputedStyle(nodes[i]); for (const name of ['fill', 'stroke', 'strokeWidth', 'strokeDasharray', 'opacity', 'fontSize', 'fontFamily', 'textAnchor']) node.style[name] = style[name]; });
+  copy.setAttribute('width', 1600); copy.setAttribute('height', 760); image.src = 'data:image/svg+xml,' + encodeURIComponent(new XMLSerializer().serializeToString(copy)); await image.decode();
+  pen.fillStyle = getComputedStyle(document.body).backgroundColor; pen.fillRect(0, 0, 1600, 760); pen.drawImage(image, 0, 0, 1600, 760); pen.canvas.toBlob((blob) => save(blob, 'plot.png'));
+});
+
 // ---- what the rest of the page may call
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
 const dial = window.dial = {
   onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
-  ticket() { stop(); say('Reading the photo…'); run += 1; return { ...asked(), run, rest: mode === 'sample' }; }, take: retake,
+  open: (question) => (film || question.from !== 'again') && bring(question), take: retake,
   mode(m) { mode = m; last = null; paint(); pull(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
-  csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db\n', ...film.lengths.map((c) =>
-    [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.linear?.[c] ?? ''].join() + '\n')]), 'curve.csv'),
+  csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db,webp_psnr_db\n', ...film.lengths.map((c) =>
+    [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.told.linear?.[c] ?? '', film.told.webp?.find((row) => row[0] === c)?.[1] ?? ''].join() + '\n')]), 'curve.csv'),
   forget: () => film && server.ask({ what: 'forget', token: film.token }).then(() => location.assign(location.pathname)),
-  tokens: () => film && film.tokens && save(new Blob([bytes(film.tokens)]), 'photo.tokens'),
+  tokens: () => film && film.told.tokens && save(new Blob([bytes(film.told.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },
 };

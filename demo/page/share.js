@@ -3,19 +3,37 @@ const urlsafe = (text) => text.replaceAll('+', '-').replaceAll('/', '_').replace
 function address(whole, more) {       // a link that opens anywhere: an example by its name, all else by its tokens
   whole ||= !film.original;           // but what stands in the address bar never holds a visitor's own photo
   const url = new URL((whole && film.home) || location.href), q = new URLSearchParams(whole ? { k, seed: take.seed, mode, ...more } : { k });
-  if (whole && !film.example) q.set('t', urlsafe(film.tokens || link.get('t')));
+  if (whole && !film.example) q.set('t', urlsafe(film.told.tokens || link.get('t')));
   if (film.example) url.searchParams.set('photo', film.example); else url.searchParams.delete('photo');
   url.hash = q;
   return url.href;
 }
 async function share(text, more) {
-  if (!film || !(film.example || film.tokens)) return say('A moment: the tokens are not here yet.');
+  if (!film || !(film.example || film.told.tokens)) return say('A moment: the tokens are not here yet.');
   const url = address(true, more);
   if (navigator.share && matchMedia('(pointer: coarse)').matches) return navigator.share({ text, url }).catch(() => {});
   try { await navigator.clipboard.writeText(url); } catch { return prompt('Copy this link', url); }
   say('The link is copied: ' + (film.example ? 'it opens this example' : url.length.toLocaleString('en') + ' characters hold the tokens, never the photo') + '.', false, 5000);
 }
 $('.copy').addEventListener('click', () => share('A picture from its first ' + k + ' tokens'));
+
+// ---- a clip: the dial's turn as a square film, recorded here; a phone gives it to whom you choose, else it is a file
+$('.clip').addEventListener('click', async () => {
+  const type = ['video/mp4', 'video/webm'].find((t) => window.MediaRecorder?.isTypeSupported(t)), parts = [], mine = film;
+  if (!type || !film || hidden()) return say('A clip needs a film, and a browser that can record.');
+  const pen = Object.assign(document.createElement('canvas'), { width: 720, height: 720 }).getContext('2d'), recorder = new MediaRecorder(pen.canvas.captureStream(), { mimeType: type, videoBitsPerSecond: 5e6 });
+  recorder.ondataavailable = (e) => parts.push(e.data); recorder.start();
+  Object.assign(pen, { font: '600 30px system-ui, sans-serif', fillStyle: '#fff', shadowBlur: 8, shadowColor: '#000' });
+  for (const c of LADDER.filter((c) => film.mean.at[c])) {
+    pen.drawImage((mode === 'sample' && film.sample.at[c] || film.mean.at[c]).bitmap, 0, 0, 720, 720); pen.fillText(num(c), 28, 668); pen.fillRect(28, 688, 664 * place(c), 8);
+    // all within the five seconds that a phone lets pass between a touch and sharing; another photo ends it
+    say('Recording: ' + num(c)); await new Promise((soon) => setTimeout(soon, 250)); if (film !== mine) return recorder.stop();
+  }
+  recorder.stop(); await new Promise((over) => { recorder.onstop = over; });
+  const files = [new File(parts, 'tokens.' + type.slice(6), { type })], given = matchMedia('(pointer: coarse)').matches && navigator.canShare?.({ files });
+  await (given ? navigator.share({ files, url: address(true) }) : Promise.reject()).catch(() => save(files[0], files[0].name));
+  say('The clip is ready.', false, 5000);
+});
 
 // ---- play: one sweep over the rail, as even in octaves as the rail itself
 const SWEEP = 7000, button = $('.play');
@@ -46,13 +64,13 @@ function begun(start) {               // a new film: is it still the one to be n
 function judge() {
   if (guess.known) return;
   guess.most = Math.max(guess.most, k);
-  put(at.said, 'Name it! A photo hides in ' + num(film.top) + '. Add tokens until you know what it is.\nSo far: ' + num(guess.most) + ', ' + guess.most * film.bytes + ' bytes.');
+  put(at.said, 'Name it! A photo hides in ' + num(film.top) + '. Add tokens until you know what it is.\nSo far: ' + num(guess.most) + ', ' + guess.most * film.bytes_per_token + ' bytes.' + (sees(last) && ' A classifier sees: ' + sees(last) + '.'));
 }
 function known() {
   guess.known = true; at.dial.classList.remove('guess'); at.dial.classList.add('known');
   let rounds = [];
   try { rounds = JSON.parse(localStorage.getItem('tokendial-rounds') || '[]'); localStorage.setItem('tokendial-rounds', JSON.stringify(rounds = [...rounds, guess.most].slice(-99))); } catch { /* a browser that keeps nothing */ }
-  put(at.said, 'You: ' + num(guess.most) + ', ' + guess.most * film.bytes + ' bytes; sender: ' + guess.sender + '.\n' + (guess.most < guess.sender ? 'You win.' : guess.most > guess.sender ? 'The sender wins.' : 'A draw.')
+  put(at.said, 'You: ' + num(guess.most) + ', ' + guess.most * film.bytes_per_token + ' bytes; sender: ' + guess.sender + '.\n' + (guess.most < guess.sender ? 'You win.' : guess.most > guess.sender ? 'The sender wins.' : 'A draw.')
     + (rounds.length > 1 ? ' Your ' + rounds.length + ' rounds on this device: ' + (rounds.reduce((a, b) => a + b) / rounds.length).toFixed(1) + ' tokens on average.' : ''));
   set(film.top); settled();
   $('.challenge').focus();
@@ -66,10 +84,17 @@ function visit(q) {
   for (const view of ['on', 'add', 'less']) if (at[view].checked !== (q.get('show') === view)) at[view].click();
 }
 document.addEventListener('click', (e) => {   // captured: Gradio's own handler of such links scrolls to the top
-  const to = e.target.closest?.('a[href^="#k="]'); if (!to) return;
+  const one = e.target.closest?.('#examples .thumbnail-item'), to = e.target.closest?.('a[href^="#k="]');
+  if (one) bring({ from: 'example', photo: one.value || [...document.querySelectorAll('#examples .thumbnail-item')].indexOf(one) });
+  if (!to) return;
   e.preventDefault(); e.stopPropagation(); visit(new URLSearchParams(to.hash.slice(1)));
   if (at.stage.getBoundingClientRect().bottom < 99) at.stage.scrollIntoView({ behavior: 'smooth' });
 }, true);
 
+async function wake() {
+  const tokens = link.get('t'), wrong = tokens && await bring({ from: 'link', tokens });
+  if (!tokens || wrong) await bring({ from: 'example', photo: new URLSearchParams(location.search).get('photo') || '' });
+  if (wrong) say(wrong, true);
+}
 scale(); if (!guess) visit(link);
-trigger('wake', { photo: new URLSearchParams(location.search).get('photo') || '', tokens: link.get('t') || '', ticket: dial.ticket() });
+wake();

@@ -3,7 +3,7 @@ const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
 const at = {};
-const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks bands seen badge held needle status range rail pick follow stage wipe said open dial';
+const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks past guess share layer control bands seen badge held needle status range rail pick follow stage wipe said open dial';
 for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
 at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
@@ -26,8 +26,8 @@ function draw() {
   const picked = film && choose();
   if (!picked) return;
   const [frame, name] = picked;
-  put(at.bytes, (k * film.bytes).toLocaleString('en'));
-  put(at.linear, film.linear && k < film.linear.length ? film.linear[k].toFixed(1) : '–');
+  put(at.bytes, (k * film.bytes_per_token).toLocaleString('en'));
+  put(at.linear, film.told.linear && k < film.told.linear.length ? film.told.linear[k].toFixed(1) : '–');
   put(at.badge, at.add.checked ? 'what changed' : at.less.checked ? 'what is not there yet' : name);
   if (frame !== last) {
     pic.drawImage(frame.bitmap, 0, 0);
@@ -37,11 +37,15 @@ function draw() {
   const turning = at.rail.matches(':active');     // then what is off the screen waits
   if (curve !== frame && (spectrum.seen || !turning)) { curve = frame; at.cur.setAttribute('d', frame.curve); put(at.bands, frame.off); }
   const kind = frame.m === 'mean' ? 'sample' : 'mean', other = turning ? null : film[kind].at[nearest(film[kind])];   // beside it, the other kind; not in a drag
+  if (!turning && frame !== earlier) { earlier = frame; const less = LADDER.filter((c) => c < frame.c && film[frame.m].at[c]).slice(-4); [...at.past.children].forEach((line, i) => line.setAttribute('d', less.length > i ? film[frame.m].at[less.at(~i)].curve : '')); }
   if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, film.generative ? 'the ' + kind : ''); }
   if (look.seen || !turning || at.on.checked || at.add.checked || at.less.checked) gaze();
+  if (!turning) at.control.setAttribute('d', film.told.control?.[frame.c] ? path(bytes(film.told.control[frame.c])) : '');
+  if (!turning) put(at.guess, sees(frame) && sees(frame) + ' (the photo: ' + film.told.guess.photo + ')');
   if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);
 }
+const sees = (frame) => film.told.guess?.[frame.m][frame.c] ?? '';     // what a classifier makes of an example's frame
 const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });
 eyes.observe(spectrum); eyes.observe(look);
 const paint = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
@@ -49,18 +53,19 @@ const paint = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); }
 // ---- PSNR, SSIM or the high band over tokens, on the rail's own scale
 const down = (part) => (PAD.t + part * (H - PAD.t - PAD.b)).toFixed(1), across = (c) => (PAD.l + place(c) * (W - PAD.l - PAD.r)).toFixed(1);
 function curves() {
-  const m = at.measure.selectedIndex, unit = [4, 0.2, 0.5][m], good = m < 2 ? (v) => v >= +at.goal.value : (v) => v <= +at.goal.value;
-  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, r.at[c].scores[m]]).filter((p) => p[1] > 0);
-  const lines = { mean: of(film.mean), sample: of(film.sample), linear: (m ? [] : film.linear || []).map((v, c) => [c, v]) };
+  const m = at.measure.selectedIndex, unit = [4, 0.2, 0.5, 0.25][m], good = m !== 2 ? (v) => v >= +at.goal.value : (v) => v <= +at.goal.value;
+  const of = (r, kind) => r.have.toSorted((a, b) => a - b).map((c) => [c, m < 3 ? r.at[c].scores[m] : film.told.agreement?.[kind][c]]).filter((p) => p[1] > 0);
+  const lines = { mean: of(film.mean, 'mean'), sample: of(film.sample, 'sample'), linear: (m ? [] : film.told.linear || []).map((v, c) => [c, v]), WebP: m ? [] : film.told.webp || [] };
   const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) * 2 / unit) * unit / 2, high = Math.max(low + unit, ...all), y = (v) => down((high - v) / (high - low));
   for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
+  if (!all.length) { at.ticks.innerHTML = ''; return put(at.fewest, 'known for the examples alone'); }
   at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / unit) + 1 }, (_, i) => low + unit * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + +v.toFixed(1) + '</text>').join('')
     + marks.map((m) => '<text x="' + across(+m.textContent) + '" y="' + (H - 18) + '">' + m.textContent + '</text>').join('') + '<text x="' + W / 2 + '" y="' + (H - 3) + '">tokens</text>';
   put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => good(p[1]))?.[0] ?? 'never')).join(', '));
 }
 at.goal.addEventListener('input', () => film?.original && curves());
 at.measure.addEventListener('input', () => {        // another measure, another goal
-  const m = at.measure.selectedIndex; at.goal.value = [20, 0.5, 0.5][m]; put(at.unit, ['dB', 'SSIM', 'decades'][m]); at.dial.classList.toggle('ssim', m > 0); if (film?.original) curves();
+  const m = at.measure.selectedIndex; at.goal.value = [20, 0.5, 0.5, 0.5][m]; put(at.unit, ['dB', 'SSIM', 'decades', 'of 1'][m]); at.dial.classList.toggle('ssim', m > 0); if (film?.original) curves();
 });
 
 let token = 1, gazed = '', patch = -1;   // patch: what the pointer is at, of 16 x 16
@@ -77,7 +82,7 @@ function gaze() {
   if (at.add.checked) differ(film.mean.at[back], film.mean.at[to], 'changes from ' + back + ' to ' + to + ' tokens in the mean');
   if (at.less.checked) differ({ bitmap: $('.photo') }, last, 'differs from the photo');
   if (!film.attention) return;
-  put(at.mass, Math.round(100 * film.mass[token - 1]) + ' %');
+  put(at.mass, (100 * film.mass[token - 1]).toFixed(film.mass[token - 1] < 0.095 ? 1 : 0) + ' %');
   if (!at.on.checked) return;
   const map = film.attention.subarray((token - 1) * 256, token * 256), px = dim.data;
   for (let i = 0; i < 256; i++) { px[4 * i] = px[4 * i + 1] = 8; px[4 * i + 2] = 16; px[4 * i + 3] = 210 - 0.82 * map[i]; }   // dims what it does not look at
@@ -145,10 +150,10 @@ function lay(start) {
   at.dial.classList.toggle('linked', !url); begun(start); $('.pictures').replaceChildren(); put(at.open, '');
   put($('.credit'), start.credit);
   at.ref.setAttribute('d', url && path(bytes(start.reference)));
-  at.cur.setAttribute('d', '');
-  at.dial.classList.toggle('nomap', !start.maps); $('.bars').setAttribute('d', 'M0 39H256'); put(at.mass, '–'); att.clearRect(0, 0, 16, 16); wipe(0);
-  at.pick.max = start.lengths.at(-1); at.pick.value = token = Math.min(token, at.pick.max); gazed = '';
-  const n = Math.floor(start.decades), y = (i) => PAD.t + (i / start.decades) * (H - PAD.t - PAD.b);
+  at.cur.setAttribute('d', ''); at.layer.replaceChildren(); put(at.share, at.share.dataset.read);
+  at.dial.classList.toggle('nomap', !(url && film.has_attention)); $('.bars').setAttribute('d', 'M0 39H256'); put(at.mass, '–'); att.clearRect(0, 0, 16, 16); wipe(0);
+  at.pick.max = film.top; at.pick.value = token = Math.min(token, at.pick.max); gazed = '';
+  const decades = start.scale[1] - start.scale[0], n = Math.floor(decades), y = (i) => PAD.t + (i / decades) * (H - PAD.t - PAD.b);
   $('.grid').innerHTML = Array.from({ length: n + 1 }, (_, i) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(i) + '" y2="' + y(i) + '"/>').join('')
     + [1, 2, 4, 8, 16, 32, 64, 128].map((f) => '<text x="' + X(f) + '" y="' + (H - 18) + '">' + f + '</text>').join('')
     + '<text x="' + W / 2 + '" y="' + (H - 3) + '">cycles per picture · a line is a factor of ten in power</text>';
@@ -162,6 +167,10 @@ function bars() {                     // each token's mass, or how much it looks
   at.dial.classList.remove('nomap'); gazed = '';
   put(at.seen, patch < 0 ? '' : 'Row ' + ((patch >> 4) + 1) + ', column ' + ((patch & 15) + 1) + ' is what tokens ' + all.map((m, i) => [m, i + 1]).sort((a, b) => b[0] - a[0]).slice(0, 3).map((p) => p[1]).join(', ') + ' look at most.');
 }
+at.layer.addEventListener('change', () => {      // another layer's maps, of the encoder (read) or the decoder (write)
+  const [name, maps, mass] = film.told.layers[at.layer.selectedIndex];
+  film.attention = bytes(maps || film.told.attention[0]); film.mass = mass || film.told.attention[1]; put(at.share, at.share.dataset[name.slice(0, name.indexOf(','))]); bars(); paint();
+});
 const point = (to) => { if (at.on.checked && to !== patch) { patch = to; bars(); paint(); } };
 at.stage.addEventListener('pointermove', (e) => { const b = at.stage.getBoundingClientRect(), cell = (part) => Math.min(15, Math.max(0, part * 16 | 0)); point(16 * cell((e.clientY - b.top) / b.height) + cell((e.clientX - b.left) / b.width)); });
 for (const t of ['pointerleave', 'blur']) at.stage.addEventListener(t, () => point(-1));

@@ -1,5 +1,7 @@
 """The page in headless Chromium: upload, turn, look, press keys; nothing is asked of the server in a drag."""
 
+import base64
+
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,6 +16,7 @@ PIXELS = """() => { const c = document.querySelector('#dial canvas.pic');
   return Array.from(rgba.filter((_, i) => i % 997 === 0)); }"""
 CURVES = "['cur', 'also'].map((name) => document.querySelector('#dial .' + name).getAttribute('d'))"
 CURVE = "document.querySelector('#dial .cur').getAttribute('d')"
+PAST = "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
 DIFFER = """() => { const c = document.querySelector('#dial .pictures canvas');
   return Array.from(c.getContext('2d').getImageData(0, 0, 64, 64).data.filter((_, i) => i % 4 < 3)); }"""
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
@@ -53,6 +56,59 @@ def test_the_first_screen_is_alive(page):
     panels = page.locator("#dial .side").bounding_box()
     assert panels["y"] >= page.viewport_size["height"] - 1, "a sentence, a picture, a dial, the examples"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
+@pytest.mark.parametrize("way", ["mouse", "keyboard"])
+def test_a_clip_of_the_dial_s_turn_is_recorded(page, way, tmp_path):
+    page.wait_for_function("dial.done", timeout=120_000)
+    with page.expect_download(timeout=20_000) as caught:
+        button = page.locator("#dial .clip")
+        button.click() if way == "mouse" else button.press("Enter")
+    assert caught.value.suggested_filename in ("tokens.mp4", "tokens.webm")
+    caught.value.save_as(tmp_path / "clip")
+    data = (tmp_path / "clip").read_bytes()
+    assert data[4:8] == b"ftyp" or data[:4] == b"\x1a\x45\xdf\xa3", "MP4 or WebM"
+    assert len(data) > 20_000
+    length = """(url) => new Promise((done) => {
+      const video = document.createElement('video');
+      video.onloadeddata = () => { video.currentTime = 1e6; };
+      video.onseeked = () => done([video.videoWidth, video.videoHeight, video.currentTime]);
+      video.src = url; })"""
+    wide, high, seconds = page.evaluate(length, "data:video/webm;base64," + base64.b64encode(data).decode())
+    assert wide == high == 720
+    assert seconds > 2
+
+
+def test_another_photo_ends_a_clip(page, photo):
+    page.wait_for_function("dial.done", timeout=120_000)
+    page.locator("#dial .clip").click()
+    page.wait_for_function("document.querySelector('#dial .status').textContent.startsWith('Recording')")
+    choose_photo(page, photo)
+    page.wait_for_function("document.querySelector('#dial .credit').textContent === ''")
+    page.wait_for_function("dial.done", timeout=120_000)  # the fixture sees that no error came
+    assert "lengths are in this page" in page.inner_text("#dial .status")
+
+
+def test_earlier_prefixes_and_webp_are_drawn_beside_this_one(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    turn(page, 64)
+    page.wait_for_function("document.querySelector('#dial .past path').getAttribute('d')?.length > 40")
+    past = page.evaluate(
+        "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
+    )
+    assert len(set(past)) == 4
+    assert page.evaluate(CURVE) not in past
+    turn(page, 48)
+    assert page.evaluate(CURVE) == past[0], "the next shorter one on the ladder"
+    turn(page, 1)
+    nothing = page.evaluate(
+        "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
+    )
+    assert nothing[1:] == ["", "", ""]
+    webp = page.locator("#dial .c-WebP").get_attribute("d")
+    assert len(webp) > 40
+    page.locator("#dial .measure").select_option("SSIM")
+    assert page.locator("#dial .c-WebP").get_attribute("d") == ""
 
 
 def test_the_words_turn_the_dial_that_stays_in_sight(page):
@@ -153,7 +209,7 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     goal.press("ArrowUp")
     assert page.evaluate("dial.k") == 40, "the arrow was for the number, not for the dial"
     goal.fill("60")
-    assert fewest.inner_text() == "mean never, sample never, linear never"
+    assert fewest.inner_text() == "mean never, sample never, linear never, WebP never"
 
     before = page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')")
     measure = page.get_by_label("Nearness to the photo")
@@ -169,6 +225,8 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     fine = page.locator("#dial .n-bands").inner_text().split(" · ")[2]
     goal.fill(f"{float(fine) + 0.01:.2f}")
     assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40, "less is better"
+    measure.select_option("photo's name, says a classifier")
+    assert fewest.inner_text() == "known for the examples alone"
     measure.select_option("PSNR, dB")
     assert page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')") == before
     assert goal.input_value() == "20"
@@ -202,12 +260,14 @@ def test_the_curve_is_saved_as_a_table(page):
     head, *rows = download.value.path().read_text().strip().split("\n")
     assert head.split(",")[0] == "tokens"
     assert len(rows) == 257
-    assert all(len(row.split(",")) == 8 for row in rows)
+    assert all(len(row.split(",")) == 9 == len(head.split(",")) for row in rows)
     at_64 = rows[64].split(",")
     assert at_64[0] == "64"
     turn(page, 64)
     page.wait_for_function("dial.badge === 'sample'")
     assert f"{float(at_64[4]):.1f}" == page.locator("#dial .n-psnr").inner_text()
+    assert float(at_64[8]) > 10, "WebP in as many bytes"
+    assert rows[65].endswith(","), "which is measured on the ladder alone"
     assert f"{float(at_64[7]):.1f}" == page.locator("#dial .n-linear").inner_text()
 
 

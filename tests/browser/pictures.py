@@ -1,0 +1,83 @@
+"""The pictures of the page that stand in this repository, made from the page without a server.
+
+    python -m tests.browser.pictures
+
+exports the page and writes docs/page.webp (README.md), docs/dial.webp (the dial's turn, moving) and
+demo/page/preview.jpg (what is shown beside a link to it).
+"""
+
+import functools
+import io
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from demo.export import export
+from demo.film import LADDER
+from tests.browser.conftest import FLAGS, chromium
+
+ROOT = Path(__file__).parents[2]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A host of files that says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """No line a request."""
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """The address of a folder while it is served on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+
+
+def shot(page: Page, selector: str | None = None) -> Image.Image:
+    """What is seen, of one element or of the screen."""
+    data = page.locator(selector).screenshot() if selector else page.screenshot()
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def main() -> None:
+    """Make them all."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        export(Path(folder))
+        with hosted(Path(folder)) as address:
+            browser = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+            for (width, height), path in {
+                (1440, 900): ROOT / "docs" / "page.webp",
+                (1200, 630): ROOT / "demo" / "page" / "preview.jpg",
+                (400, 900): ROOT / "docs" / "dial.webp",
+            }.items():
+                page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+                page.goto(address)
+                page.wait_for_function("window.dial && dial.done")
+                if "dial" in path.name:
+                    frames = []
+                    for length in LADDER:
+                        page.evaluate(f"dial.set({length})")
+                        page.wait_for_timeout(200)
+                        frames.append(shot(page, "#dial .main"))
+                    pause = [1200, *[350] * (len(LADDER) - 2), 2000]
+                    frames[0].save(
+                        path, save_all=True, append_images=frames[1:], duration=pause, loop=0, quality=70
+                    )
+                else:
+                    page.wait_for_timeout(500)
+                    shot(page).save(path, quality=82)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
