@@ -17,6 +17,9 @@ PIXELS = """() => { const c = document.querySelector('#dial canvas.pic');
 CURVES = "['cur', 'also'].map((name) => document.querySelector('#dial .' + name).getAttribute('d'))"
 CURVE = "document.querySelector('#dial .cur').getAttribute('d')"
 PAST = "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
+# smooth scrolling is over: a visitor who clicks meanwhile stops it
+AT_REST = """new Promise((done) => { let y = -1;
+  const look = () => (scrollY === y ? done() : (y = scrollY, setTimeout(look, 200))); look(); })"""
 DIFFER = """() => { const c = document.querySelector('#dial .pictures canvas');
   return Array.from(c.getContext('2d').getImageData(0, 0, 64, 64).data.filter((_, i) => i % 4 < 3)); }"""
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
@@ -117,6 +120,7 @@ def test_the_words_turn_the_dial_that_stays_in_sight(page):
         page.get_by_role("link", name=words).click()
         page.wait_for_function(f"dial.k === {k} && dial.badge === {badge!r}")
         assert page.evaluate("scrollY") > 0 or page.viewport_size["width"] < 760, "where the words are"
+        page.evaluate(AT_REST)
         page.wait_for_function("document.querySelector('.stage').getBoundingClientRect().bottom > 99")
     assert not page.locator("#dial .add-on").is_checked()
     page.goto(page.url.partition("#")[0] + "?photo=coffee#k=16&show=less")
