@@ -82,11 +82,7 @@ class Film:
 
     photo: Image.Image | None  # None: a link brought the tokens alone
     info: tc.ModelInfo
-    crop: tuple[float, float, float] = (
-        0.5,
-        0.5,
-        1.0,
-    )  # centre (0..1 of width and height), zoom
+    crop: tuple[float, float, float] = (0.5, 0.5, 1.0)  # centre (0..1 of width and height), zoom
     credit: str = ""
     example: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
@@ -96,14 +92,14 @@ class Film:
     reels: OrderedDict[Take, dict[int, Frame]] = field(default_factory=OrderedDict)
 
     def __post_init__(self):
-        self.original = self.score = None
+        self.original = self.score = self.spectrum = None
         self.scale = -1.0, 6.5  # log10 power at the plot's ends
         if self.photo is None:
             return
         self.original = tc.square_crop(self.photo, center=self.crop[:2], zoom=self.crop[2])
-        self.photo.thumbnail((1024, 1024))  # kept for another crop or another model
-        self.score = tc.Scorer(self.original)
-        power = log_power(tc.power_spectrum(self.original))
+        self.photo.thumbnail((2048, 2048))  # kept for another crop or another model
+        self.score, self.spectrum = tc.Scorer(self.original), tc.power_spectrum(self.original)
+        power = log_power(self.spectrum)
         self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4
 
     @property
@@ -128,9 +124,9 @@ class Film:
         """Score a decoded picture, (S, S, 3) uint8, and keep it."""
         picture = tc.Picture(array)
         spectrum, scores = None, (None, None, None)
-        if self.score and self.original:
-            psnr, ssim, spectrum = self.score(picture)
-            bands = [round(error, 3) for error in astuple(tc.spectrum_error(picture, self.original))]
+        if self.score:
+            psnr, ssim, spectrum, error = self.score(picture)
+            bands = [round(off, 3) for off in astuple(error)]
             scores = round(psnr, 2) if math.isfinite(psnr) else None, round(ssim, 3), bands
         levels = b64(self.levels(spectrum or tc.power_spectrum(picture)))
         self.reel(take).setdefault(k, Frame(b64(webp(picture.to_pil())), levels, *scores))
@@ -156,7 +152,7 @@ class Film:
             "info": asdict(self.info),
             "scale": self.scale,
             "original": photo and b64(webp(photo.to_pil(), 90)),
-            "reference": photo and b64(self.levels(tc.power_spectrum(photo))),
+            "reference": self.spectrum and b64(self.levels(self.spectrum)),
             "home": f"https://huggingface.co/spaces/{space}" if space else "",
             "credit": self.credit,
             "example": self.example,

@@ -13,14 +13,14 @@ from typing import Any
 import tokenizer_core as tc
 from demo import examples, links, views
 from demo.examples import EXAMPLES
-from demo.film import LADDER, MEAN, Film, Plan, Take, b64, webp, without
+from demo.film import LADDER, MEAN, Film, Plan, Take, without
 from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 GONE = "The server no longer holds this photo. Please choose it again."
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BROKEN = "Something went wrong on the server. Please try once more."
-FILMS = 32  # that are kept, of all visitors; about 7 MB each
+FILMS = 32  # that are kept, of all visitors; up to 17 MB each
 PART = 4  # means that are decoded in one turn on a CPU: others get the processor in between
 
 
@@ -124,9 +124,9 @@ def pull(studio: Studio, ask: Any) -> dict:
             with studio.turn.take(urgent=take != MEAN or film.encoding is None):
                 studio.develop(film, take, lengths[:size])
     late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
-    if late and "linear" not in film.told:
-        film.told |= studio.rivals(film)
-    known = {what for what, value in film.told.items() if value and (late or what == "tokens")}
+    if late and film.original and "linear" not in film.told:
+        film.told |= studio.rivals(film.original, film.info)
+    known = {what for what in film.told if late or what == "tokens"}
     return {
         "frames": [[take.mode, c, *film.reel(take)[c]] for take, c in dict.fromkeys(ready[:48])],
         "told": {what: film.told[what] for what in known.difference(ask["told"])},
@@ -135,13 +135,11 @@ def pull(studio: Studio, ask: Any) -> dict:
 
 @spoken
 def view(studio: Studio, ask: Any) -> dict:
-    """Called by the page: a picture beside the film, {"caption", "webp"}; `ask` is what `views` says."""
+    """Called by the page: what is beside the film, as `views` says."""
     film, k = held(studio, ask["token"]), int(ask["k"])
     if k not in film.info.lengths or film.encoding is None or len(studio.turn.here) > CROWD:
         raise tc.TokenizerError("The server is busy. Once more, please?")
-    wish = views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["other"])
-    caption, picture = views.VIEWS[ask["view"]](wish)
-    return {"caption": caption, "webp": picture and b64(webp(picture.to_pil()))}
+    return views.VIEWS[ask["view"]](views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["of"]))
 
 
 @spoken

@@ -15,7 +15,7 @@ from gradio.components import Component
 
 import tokenizer_core as tc
 from demo import links
-from demo.film import MEAN, Take, log_power
+from demo.film import Take, log_power
 from demo.studio import Studio
 
 
@@ -51,7 +51,7 @@ def add(studio: Studio) -> None:
         """Where a token (1..256) looked: 16 rows of 16 numbers, the most looked at is 1."""
         if token not in info.lengths[1:]:
             raise tc.TokenizerError(f"Tokens are 1 to {info.lengths[-1]}.")
-        maps, _ = device(tc.square_crop(tc.open_photo(photo)).array, (MEAN, [0]))["attention"]
+        maps, _ = device(tc.square_crop(tc.open_photo(photo)).array)["attention"]
         one = np.frombuffer(b64decode(maps), np.uint8).reshape(-1, 16, 16)[token - 1]
         return (one / 255).round(3).tolist()
 

@@ -54,7 +54,7 @@ class Studio:
     def __init__(self, load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto"):
         self.infos = {info.name: info for info in models}
         self.default = models[0]
-        self.baseline = next((info for info in models if not info.generative), None)
+        self.baseline = next(info for info in models if not info.generative)
         # by a token that none but its visitors, or who has the link, can know; in order of use
         self.films, self.turn = OrderedDict[str, Film](), Turn()
         self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
@@ -80,18 +80,18 @@ class Studio:
 
     def warm_up(self) -> None:
         """Start to load what every visitor needs."""
-        for info in filter(None, (self.default, self.baseline)):
+        for info in (self.default, self.baseline):
             self.loading(info.name)
 
     def on_gpu(self, name: str) -> bool:
         """Whether the model sits on a GPU; waits until it is loaded."""
         return self.loading(name).result().device.startswith("cuda")
 
-    def _record(self, name: str, source: Any, plan: Plan) -> Iterator[tuple]:
+    def _record(self, name: str, source: Any, plan: Plan, layer: tuple = ("read", None)) -> Iterator[tuple]:
         """Use the device. `source`: (S, S, 3) uint8 to encode, or packed tokens.
 
-        Yields what a film tells, ("tokens", packed) and ("attention", [maps, mass]), then (take, k, (S, S, 3)
-        uint8), and so on.
+        Yields (take, k, (S, S, 3) uint8) for all that is planned; of what it encodes first ("tokens", packed)
+        and at the end ("attention", what `look` says of a layer).
         """
         tokenizer, encoding = self.loading(name).result(), None
         if isinstance(source, np.ndarray):
@@ -99,11 +99,11 @@ class Studio:
             source = encoding.to_bytes()
             yield "tokens", b64(source)
         tokens = tc.Encoding.from_bytes(source)
-        for number, (take, lengths) in enumerate(plan):
+        for take, lengths in plan:
             for k, picture in tokenizer.decode_many(tokens, lengths, steps=take.steps, seed=take.seed):
                 yield take, k, picture.array
-            if encoding is not None and number == 0 and tokenizer.info.has_attention:
-                yield "attention", look(tokenizer, encoding)
+        if encoding is not None and tokenizer.info.has_attention:
+            yield "attention", look(tokenizer, encoding, *layer)
 
     def develop(self, film: Film, take: Take, lengths: list[int]) -> None:
         """Run the device for what a film lacks, and put it there; the caller has the turn."""
@@ -119,17 +119,15 @@ class Studio:
                 film.told[what] = values[0]
 
     def baseline_pictures(self, photo: tc.Picture, lengths: Sequence[int]) -> list[tc.Picture]:
-        """What the linear baseline makes of a photo, at some of its lengths; there must be one."""
-        tokenizer = self.loading(self.baseline.name).result()  # pyright: ignore[reportOptionalMemberAccess]
+        """What the linear baseline makes of a photo, at some of its lengths."""
+        tokenizer = self.loading(self.baseline.name).result()
         with self.turn.take():
             encoding = tc.Encoding.from_bytes(tokenizer.encode(photo).to_bytes())
             return [picture for _, picture in tokenizer.decode_many(encoding, lengths, steps=1)]
 
-    def rivals(self, film: Film) -> dict[str, Any]:
-        """PSNR of other codes, dB: "linear" by tokens, "webp" as [tokens of as many bytes, dB]; or None."""
-        if self.baseline is None or film.original is None:
-            return {"linear": None}
-        original, tokens = film.original, {k * film.info.bytes_per_token: k for k in LADDER}
+    def rivals(self, original: tc.Picture, info: tc.ModelInfo) -> dict[str, Any]:
+        """PSNR of other codes, dB: "linear" by tokens, "webp" as [tokens of as many bytes, dB]."""
+        tokens = {k * info.bytes_per_token: k for k in LADDER}
         linear = self.baseline_pictures(original, self.baseline.lengths)
         webp = tc.best_pictures(original, "WebP", list(tokens))
         return {
@@ -138,8 +136,14 @@ class Studio:
         }
 
 
-def look(tokenizer: Any, encoding: tc.Encoding) -> list:
-    """Where each token looks, 0..255 in base64, and how much of its attention the patches get, 0..1."""
-    maps = tokenizer.attention(encoding, "read")
-    mass = [round(float(m), 3) for m in maps.raw.sum((1, 2))]
-    return [b64((maps.normalised * 255).astype(np.uint8).tobytes()), mass]
+def look(tokenizer: Any, encoding: tc.Encoding, direction: str = "read", layer: int | None = None) -> list:
+    """A map for each token, 0..255 in base64, and its mass, 0..1.
+
+    Read: where it looks, and how much of its attention that is. Write: which patches look at it, and how much
+    of all patches' attention it gets.
+    """
+    maps = tokenizer.attention(encoding, direction, layer)
+    each, mass = maps.normalised, maps.raw.sum((1, 2))
+    if direction == "write":  # row, column, token
+        each, mass = np.moveaxis(each, -1, 0), maps.raw.mean((0, 1))
+    return [b64((each * 255).astype(np.uint8).tobytes()), [round(float(share), 4) for share in mass]]

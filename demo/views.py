@@ -1,16 +1,20 @@
-"""Pictures beside the film, on request: other seeds, other codes, two photos mixed, one token less.
+"""What is beside the film, on request: other seeds, other codes, two photos mixed, one token less, and more.
 
-The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there. A
-view gives a caption and a picture, None where there is none; no such view of a film is a TokenizerError.
+The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there: a
+caption and WebP, None where there is none. A layer's maps and a classifier's guesses are no pictures. No such
+view of a film is a TokenizerError.
 """
 
+import functools
+import json
+from base64 import b64decode
 from typing import NamedTuple
 
 import numpy as np
 
 import tokenizer_core as tc
 from demo import examples
-from demo.film import MEAN, Film, Take
+from demo.film import LADDER, MEAN, Film, Take, b64, webp
 from demo.studio import Studio
 
 
@@ -21,8 +25,8 @@ class Ask(NamedTuple):
     film: Film
     k: int
     take: Take  # whose steps and seed count
-    n: int  # seeds: 1.. beside the take's; codes: 0..2; mix: which photo begins; less: the token 1..K, or 0
-    other: str  # the film that was here before
+    n: int  # seeds: 1.. beside the take's; codes: 0..2; mix: which begins; less: the token, or 0; layer: 0..
+    of: str  # mix: the film that was here before; layer: "read", "write"; guess: "mean", "sample"
 
     @property
     def tokens(self) -> tc.Encoding:
@@ -37,18 +41,23 @@ class Ask(NamedTuple):
         return tc.Picture(array)
 
 
-def seeds(ask: Ask) -> tuple[str, tc.Picture]:
+def shown(caption: str, picture: tc.Picture | None) -> dict:
+    """A picture as the page gets it."""
+    return {"caption": caption, "webp": picture and b64(webp(picture.to_pil()))}
+
+
+def seeds(ask: Ask) -> dict:
     """The same tokens with another seed."""
     if not ask.film.info.generative:
         raise tc.TokenizerError("This model makes one picture of a length: nothing is left open.")
     take = Take("sample", ask.take.steps, (ask.take.seed + ask.n) % 2**31)
-    return f"Seed {take.seed}", ask.paint(ask.tokens, take, ask.k)
+    return shown(f"Seed {take.seed}", ask.paint(ask.tokens, take, ask.k))
 
 
-def codes(ask: Ask) -> tuple[str, tc.Picture | None]:
+def codes(ask: Ask) -> dict:
     """WebP, JPEG or the linear baseline in as many bytes."""
     original, size = ask.film.original, ask.k * ask.film.info.bytes_per_token
-    if original is None or ask.studio.baseline is None:
+    if original is None:
         raise tc.TokenizerError("A link brings no photo, so there is nothing that other codes could show.")
     if ask.n not in (0, 1):
         k = min(ask.k, ask.studio.baseline.lengths[-1])
@@ -56,30 +65,60 @@ def codes(ask: Ask) -> tuple[str, tc.Picture | None]:
     else:
         name = ("WebP", "JPEG")[ask.n]
         found = tc.best_pictures(original, name, [size]).get(size)
-    return f"{name}, {tc.psnr(found, original):.1f} dB" if found else f"{name}: no file is so small", found
+    caption = f"{name}, {tc.psnr(found, original):.1f} dB" if found else f"{name}: no file is so small"
+    return shown(caption, found)
 
 
-def mix(ask: Ask) -> tuple[str, tc.Picture]:
+def mix(ask: Ask) -> dict:
     """The first k tokens of this photo, then another one's, or the other way round."""
-    film = ask.studio.films.get(str(ask.other))
+    film = ask.studio.films.get(str(ask.of))
     if film is None:  # nothing was here before: another example
         about = next(e for e in examples.EXAMPLES if e.name != ask.film.example)
         film = examples.film(about, ask.film.info, about.name)
     if film.encoding is None or film.info != ask.film.info:
         raise tc.TokenizerError("Choose another photo, let it load, and come back: then the two are mixed.")
     first, rest = ask.tokens, tc.Encoding.from_bytes(film.encoding)
-    caption = (
-        f"{ask.k} of the other, then this photo's" if ask.n else f"{ask.k} of this photo, then the other's"
-    )
+    caption = f"{ask.k} of " + ("the other, then this photo's" if ask.n else "this photo, then the other's")
     mixed = rest.mix(first, ask.k) if ask.n else first.mix(rest, ask.k)
     # four steps: it follows the dial
-    return caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed))
+    return shown(caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed)))
 
 
-def less(ask: Ask) -> tuple[str, tc.Picture]:
+def less(ask: Ask) -> dict:
     """The mean of all tokens, or of all but one."""
     some = ask.tokens.select(np.arange(1, len(ask.tokens) + 1) != ask.n)
-    return f"all but token {ask.n}" if ask.n else "all tokens", ask.paint(some, MEAN, len(some))
+    return shown(f"all but token {ask.n}" if ask.n else "all tokens", ask.paint(some, MEAN, len(some)))
 
 
-VIEWS = {"seeds": seeds, "codes": codes, "mix": mix, "less": less}
+def layer(ask: Ask) -> dict:
+    """{"maps": [maps, mass]} of a layer, see `look`."""
+    if ask.film.original is None:
+        raise tc.TokenizerError("A link brings no photo, so nothing is known of where the tokens looked.")
+    with ask.studio.turn.take(urgent=True):
+        record = ask.studio.record(ask.film.info.name, ask.film.original.array, [], (ask.of, ask.n))
+        return {"maps": dict(record)["attention"]}
+
+
+@functools.cache
+def judge() -> tuple[tc.LiteClassifier, list[str]]:
+    """A classifier that never saw a token, EfficientNet-Lite2, and the names of its classes."""
+    return tc.LiteClassifier(2), json.loads((examples.FOLDER / "imagenet.json").read_text("utf-8"))
+
+
+def guess(ask: Ask) -> dict:
+    """What the judge sees in the ladder of means or samples, and how sure it is of what the photo is.
+
+    {"guess": two names by length, "agreement": 0..1 by length, "photo": one name}; without a photo all tokens
+    stand for it.
+    """
+    (net, names), reel = judge(), ask.film.reel(ask.take if ask.of == "sample" else MEAN)
+    frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in LADDER if k in reel}
+    with ask.studio.turn.take():
+        shares = net.shares([*frames.values(), ask.film.original or frames[max(frames, key=int)]])
+    words = [", ".join(f"{names[i]} {row[i]:.0%}" for i in row.argsort()[:-3:-1]) for row in shares]
+    told = {"guess": words, "agreement": shares[:, shares[-1].argmax()].round(4).tolist()}
+    told = {what: dict(zip(frames, each, strict=False)) for what, each in told.items()}
+    return told | {"photo": words[-1].split(", ")[0]}
+
+
+VIEWS = {"seeds": seeds, "codes": codes, "mix": mix, "less": less, "layer": layer, "guess": guess}

@@ -2,34 +2,27 @@
 
     python -m tests.build_examples --control runs/control
 
-Beside what every photo gets they hold maps of more layers, what a classifier sees in each frame, and the
-spectra of the control's means.
+Beside what a film holds of itself they have what the page would ask for (maps of a few layers, what a
+classifier sees), and the spectra of the control's means.
 """
 
 import argparse
 import gzip
-import io
 import json
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
-import gradio
 import numpy as np
-import torch
-from PIL import Image
 
 import tokenizer_core as tc
-from demo import examples
+from demo import examples, views
 from demo.film import MEAN, Film, Take, b64, ladder
-from demo.studio import Studio
+from demo.studio import Studio, look
 from tokenizer_core.checkpoints import read_checkpoint
-from tokenizer_core.classifier import LiteClassifier
 from tokenizer_core.evaluate import packed_pictures
 from tokenizer_core.interface import Tokenizer
 from tokenizer_core.tokenizer import FlowTokenizer
-
-IMAGENET = Path(gradio.__file__).parent / "media_assets" / "data" / "imagenet_labels.json"
 
 
 def pack(film: Film) -> bytes:
@@ -39,26 +32,12 @@ def pack(film: Film) -> bytes:
     return gzip.compress(json.dumps(whole).encode(), mtime=0)
 
 
-def words(logits: torch.Tensor, names: list[str]) -> str:
-    """The two likeliest classes, in per cent."""
-    top = logits.softmax(-1).topk(2)
-    pairs = zip(top.values.tolist(), top.indices.tolist(), strict=True)
-    return ", ".join(f"{names[i]} {share:.0%}" for share, i in pairs)
-
-
-@torch.inference_mode()
-def guess(film: Film, judge: LiteClassifier, names: list[str]) -> dict[str, Any]:
-    """What the judge, which no training saw, names each frame; and how sure it is of the photo's name."""
-    photo = judge.logits(film.original.to_pixels())[0]
-    found: dict[str, Any] = {"photo": words(photo, names).split(", ")[0]}
-    agreement: dict[str, dict] = {}
-    for take, reel in film.reels.items():
-        pictures = {k: tc.square_crop(Image.open(io.BytesIO(b64decode(f.webp)))) for k, f in reel.items()}
-        logits = judge.logits(torch.cat([picture.to_pixels() for picture in pictures.values()]))
-        found[take.mode] = {k: words(row, names) for k, row in zip(pictures, logits, strict=True)}
-        share = logits.softmax(-1)[:, photo.argmax()]
-        agreement[take.mode] = {k: round(float(p), 4) for k, p in zip(pictures, share, strict=True)}
-    return {"guess": found, "agreement": agreement}
+def guesses(studio: Studio, film: Film) -> dict[str, Any]:
+    """What the page asks for with `views.guess`, of both reels."""
+    found = {take.mode: views.guess(views.Ask(studio, film, 0, take, 0, take.mode)) for take in film.reels}
+    told = {what: {mode: one[what] for mode, one in found.items()} for what in ("guess", "agreement")}
+    told["guess"]["photo"] = found["mean"]["photo"]
+    return told
 
 
 def layers(studio: Studio, film: Film) -> list[list]:
@@ -68,13 +47,10 @@ def layers(studio: Studio, film: Film) -> list[list]:
     found = [[f"read, layer {info.layers_read // 2 + 1} of {info.layers_read}", None, None]]
     for direction, count in (("read", info.layers_read), ("write", info.layers_write)):
         for layer in (0, count - 1):
-            maps = tokenizer.attention(encoding, direction, layer)
-            each, mass = maps.normalised, maps.raw.sum((1, 2))
-            if direction == "write":  # row, column, token: how much of a patch's attention is on a token
-                each, mass = np.moveaxis(each, -1, 0), maps.raw.mean((0, 1))
-            levels = (each * 15).round().astype(np.uint8) * 17  # 16 grey levels: half the file
-            rounded = [round(float(share), 4) for share in mass]
-            found.append([f"{direction}, layer {layer + 1} of {count}", b64(levels.tobytes()), rounded])
+            maps, mass = look(tokenizer, encoding, direction, layer)
+            levels = np.frombuffer(b64decode(maps), np.uint8)
+            coarse = (levels / 17).round().astype(np.uint8) * 17  # 16 grey levels: half the file
+            found.append([f"{direction}, layer {layer + 1} of {count}", b64(coarse.tobytes()), mass])
     return found
 
 
@@ -87,18 +63,15 @@ def spectra(control: Tokenizer, film: Film) -> dict[int, str]:
 def build(studio: Studio, folder: Path = examples.FOLDER, control: Tokenizer | None = None) -> None:
     """Encode each example once, decode the ladder as means and as samples, and write `<name>.json.gz`."""
     info = studio.default
-    sample = Take("sample", info.default_steps, 0)
-    judge, names = LiteClassifier(2).eval(), json.loads(IMAGENET.read_text("utf-8"))
-    first = ladder(info.lengths)
     for about in examples.EXAMPLES:
         photo = tc.open_photo(about.photo)
         film = Film(photo, info, credit=about.credit, example=about.name, token=about.name)
-        studio.develop(film, MEAN, first)
-        studio.develop(film, sample, first)
-        film.told |= studio.rivals(film) | {
-            "layers": layers(studio, film),
-            "guess": guess(film, judge, names),
-        }
+        for take in (MEAN, Take("sample", info.default_steps, 0)):
+            studio.develop(film, take, ladder(info.lengths))
+        film.told |= studio.rivals(film.original, info) | guesses(studio, film)
+        film.told["layers"] = layers(studio, film)
+        if control:
+            film.told["control"] = spectra(control, film)
         (folder / f"{about.name}.json.gz").write_bytes(pack(film))
 
 

@@ -28,7 +28,7 @@ def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = Tr
         generative=generative,
         has_attention=generative,
         layers_read=2 if generative else 0,
-        layers_write=0,
+        layers_write=2 if generative else 0,
         bundled=True,
         checkpoint_id="57a2d100ab0e",
         default_steps=8,
@@ -88,8 +88,10 @@ class StandIn(tc.Tokenizer):
             yield k, tc.Picture(np.clip(array, 0, 255).round().astype(np.uint8))
 
     def attention(self, encoding, direction="read", layer=None, length=None, seed=0) -> tc.AttentionMaps:
-        """A blob a token, smaller and smaller."""
-        rng = np.random.default_rng(7)
+        """A blob a token, smaller and smaller; others in each layer, and the same for reading and writing."""
+        if direction not in ("read", "write") or not 0 <= (layer := 1 if layer is None else layer) < 2:
+            raise tc.TokenizerError("There is no such layer.")
+        rng = np.random.default_rng(7 + layer)
         y, x = np.mgrid[0:16, 0:16]
         count = self.count
         centre = rng.uniform(0, 15, (count, 2, 1, 1))
@@ -97,4 +99,6 @@ class StandIn(tc.Tokenizer):
         raw = np.exp(-((y - centre[:, 0]) ** 2 + (x - centre[:, 1]) ** 2) / (2 * width**2)).astype(np.float32)
         normalised = raw / raw.max((1, 2), keepdims=True)
         raw *= rng.uniform(0.2, 0.9, (count, 1, 1)).astype(np.float32) / raw.sum((1, 2), keepdims=True)
-        return tc.AttentionMaps(raw, normalised, direction, layer or 1)
+        if direction == "write":
+            raw, normalised = np.moveaxis(raw, 0, -1), np.moveaxis(normalised, 0, -1)
+        return tc.AttentionMaps(raw, normalised, direction, layer)

@@ -18,7 +18,6 @@ from tokenizer_core.flow import (
     loss_weight,
     second_order,
     time_grid,
-    velocity,
 )
 from tokenizer_core.sampler import draw_noise, sample
 
@@ -48,7 +47,7 @@ def test_the_velocity_is_noise_minus_picture_and_leads_back(pair):
     x, noise = pair
     t = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
     x_t = interpolate(x, noise, t)
-    v = velocity(x, x_t, t)
+    v = (x_t - x) / t[:, None, None]
     torch.testing.assert_close(v, noise - x)
     torch.testing.assert_close(x_t - t[:, None, None] * v, x)
 

@@ -9,7 +9,7 @@ import torch
 from tokenizer_core.metrics import psnr, psnr_batch, round_to_8_bit, ssim, ssim_batch
 from tokenizer_core.photo import Picture
 from tokenizer_core.scorer import Scorer
-from tokenizer_core.spectrum import power_spectrum
+from tokenizer_core.spectrum import power_spectrum, spectrum_error
 
 
 def make_picture(seed: int, size: int = 64) -> Picture:
@@ -75,3 +75,4 @@ def test_a_scorer_is_the_plain_functions() -> None:
         found = score(picture)
         assert (found.psnr, found.ssim) == (psnr(picture, original), ssim(picture, original))
         np.testing.assert_array_equal(found.spectrum.power, power_spectrum(picture).power)
+        assert found.error == spectrum_error(picture, original)

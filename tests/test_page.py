@@ -2,8 +2,10 @@
 
 import base64
 import dataclasses
+import gzip
 import io
 import itertools
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,7 @@ import tokenizer_core as tc
 from demo import app, examples, handlers, links
 from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
 from demo.studio import Studio, Turn
-from tests.build_examples import pack
+from tests.build_examples import build, pack
 from tests.stand_in import StandIn, models
 
 TOP = 24  # tokens of the stand-in: few, so that a film is short
@@ -372,7 +374,7 @@ def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
     assert list(studio.films) == [tokens[0], tokens[4]]
 
 
-SEEDS = {"view": "seeds", "n": 1, "other": ""}
+SEEDS = {"view": "seeds", "n": 1, "of": ""}
 
 
 def looked(studio, head, **change):
@@ -423,7 +425,7 @@ def test_two_photos_are_mixed_and_each_may_begin(studio, tmp_path):
     blue = upload(studio, photo(tmp_path / "b.png", (0, 0, 250)))
     one, two = (tc.Encoding.from_bytes(base64.b64decode(film["tokens"])) for film in (red, blue))
     for k, n in ((9, 0), (9, 1), (0, 0), (TOP, 0)):
-        caption, pixels = looked(studio, red, view="mix", k=k, n=n, other=blue["start"]["token"])
+        caption, pixels = looked(studio, red, view="mix", k=k, n=n, of=blue["start"]["token"])
         tokens = two.mix(one, k) if n else one.mix(two, k)
         ((_, wanted),) = studio.made[MODEL].decode_many(tokens, [TOP], steps=4, seed=0)
         assert np.square(pixels - wanted.array).mean() < 60, "but for the WebP's own rounding"
@@ -446,8 +448,51 @@ def test_all_tokens_but_one(studio, tmp_path):
         assert caption == (f"all but token {n}" if n else "all tokens")
         some = tokens.select(np.arange(TOP) != n - 1)
         assert len(some) == TOP - (n > 0)
-        if n in (0, TOP):  # the stand-in reads whole tokens from the front alone
-            assert pixels.shape == (256, 256, 3)
+        ((_, wanted),) = studio.made[MODEL].decode_many(some, [len(some)], steps=1)
+        assert np.square(pixels - wanted.array).mean() < 30, "but for the WebP's own rounding"
+
+
+def test_maps_of_every_layer_of_both_directions(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    found, ask = {}, nothing(head) | {"view": "layer"}
+    for way, n in itertools.product(("read", "write"), (0, 1)):
+        maps, mass = handlers.view(studio, ask | {"of": way, "n": n})["maps"]
+        found[way, n] = np.frombuffer(base64.b64decode(maps), np.uint8).reshape(TOP, 16, 16)
+        wanted = studio.made[MODEL].attention(None, way, n)
+        each = wanted.normalised if way == "read" else np.moveaxis(wanted.normalised, -1, 0)
+        assert np.abs(found[way, n] - 255 * each).max() <= 1
+        sums = wanted.raw.sum((1, 2)) if way == "read" else wanted.raw.mean((0, 1))
+        np.testing.assert_allclose(mass, sums, atol=1e-4)
+    assert not np.array_equal(found["read", 0], found["read", 1])
+    assert base64.b64decode(head["attention"][0]) == found["read", 1].tobytes(), (
+        "the middle one comes by itself"
+    )
+
+
+def test_a_classifier_names_the_ladder_of_means_and_of_samples(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    film = studio.films[head["start"]["token"]]
+    judge = tc.LiteClassifier(2)
+    names = json.loads((examples.FOLDER / "imagenet.json").read_text("utf-8"))
+    share = judge.shares([film.original])[0]
+    assert share.sum() == pytest.approx(1, abs=1e-5)
+    for mode in ("mean", "sample"):
+        got = handlers.view(studio, nothing(head) | {"view": "guess", "n": 0, "of": mode})
+        assert set(got["guess"]) == set(got["agreement"]) == {str(k) for k in SHORT}
+        webp = head["frames"][mode, 4]
+        seen = judge.shares([tc.square_crop(Image.open(io.BytesIO(webp)))])[0]
+        first, second = seen.argsort()[::-1][:2]
+        assert got["guess"]["4"] == f"{names[first]} {seen[first]:.0%}, {names[second]} {seen[second]:.0%}"
+        assert got["agreement"]["4"] == pytest.approx(seen[share.argmax()], abs=1e-3)
+        assert got["photo"] == f"{names[share.argmax()]} {share.max():.0%}"
+
+
+def test_without_a_photo_all_tokens_are_what_the_classifier_goes_by(studio, tmp_path):
+    sent = upload(studio, photo(tmp_path / "p.png"))
+    head = start(studio, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
+    shown(studio, head)
+    got = handlers.view(studio, nothing(head) | {"view": "guess", "n": 0, "of": "mean"})
+    assert got["guess"][str(TOP)].startswith(got["photo"])
 
 
 @pytest.mark.parametrize(
@@ -455,6 +500,8 @@ def test_all_tokens_but_one(studio, tmp_path):
     [
         ({"view": "codes"}, "A link brings no photo"),
         ({"view": "mix"}, "Choose another photo"),
+        ({"view": "layer", "of": "read"}, "A link brings no photo"),
+        ({"view": "guess", "of": "sample"}, handlers.BROKEN),  # nothing is decoded yet
         ({"view": "none"}, handlers.BROKEN),
         ({"k": 999}, "The server is busy"),
         ({"n": "x"}, handlers.BROKEN),
@@ -467,7 +514,16 @@ def test_a_view_that_cannot_be_made_is_a_sentence(studio, tmp_path, ask, sentenc
     sent = upload(studio, photo(tmp_path / "p.png"))
     head = start(studio, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
     got = handlers.view(studio, nothing(head) | SEEDS | ask)
-    assert got["error"].startswith(sentence) if sentence else "webp" in got
+    assert got["error"].startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "ask", [{"of": "read", "n": 2}, {"of": "write", "n": -1}, {"of": "sideways", "n": 0}]
+)
+def test_a_layer_that_is_not_there_is_a_sentence(studio, tmp_path, ask):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    got = handlers.view(studio, nothing(head) | {"view": "layer"} | ask)
+    assert got == {"error": "There is no such layer."}
 
 
 def hostile():
@@ -518,7 +574,7 @@ def test_a_cache_brings_back_what_was_packed(studio, tmp_path, monkeypatch):
     sample = Take("sample", 8, 0)
     studio.develop(film, MEAN, [0, 4])
     studio.develop(film, sample, [4])
-    film.told |= studio.rivals(film)
+    film.told |= studio.rivals(film.original, film.info)
     monkeypatch.setattr(examples, "FOLDER", tmp_path)
     monkeypatch.setattr(examples.Example, "photo", path)
     assert not examples.film(cat, about, "t").told, "no cache"
@@ -529,6 +585,25 @@ def test_a_cache_brings_back_what_was_packed(studio, tmp_path, monkeypatch):
     assert (back.told, back.scale, back.encoding) == (film.told, film.scale, film.encoding)
     other = dataclasses.replace(about, checkpoint_id="0" * 12)
     assert not examples.film(cat, other, "t").told, "of other weights"
+
+
+def test_an_example_s_cache_holds_what_the_page_reads_of_it(studio, tmp_path, monkeypatch):
+    about = examples.EXAMPLES[0]
+    bundled = json.loads(gzip.decompress((examples.FOLDER / f"{about.name}.json.gz").read_bytes()))
+    monkeypatch.setattr(examples, "EXAMPLES", (about,))
+    build(studio, tmp_path, control=studio.loading(MODEL).result())
+    made = json.loads(gzip.decompress((tmp_path / f"{about.name}.json.gz").read_bytes()))
+    assert made.keys() == bundled.keys()
+    assert {(mode, k) for mode, k, *_ in made["frames"]} == set(itertools.product(("mean", "sample"), SHORT))
+    assert made["told"].keys() == bundled["told"].keys()
+    for what in ("guess", "agreement"):
+        assert made["told"][what].keys() == bundled["told"][what].keys()
+        assert {int(k) for k in made["told"][what]["sample"]} == SHORT
+    assert {int(k) for k in made["told"]["control"]} == SHORT
+    assert [row[0] for row in made["told"]["layers"]] == [
+        "read, layer 2 of 2",
+        *(f"{way}, layer {n} of 2" for way in ("read", "write") for n in (1, 2)),
+    ]
 
 
 def text_of(encoding: tc.Encoding) -> str:

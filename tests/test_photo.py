@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
 
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.metrics import psnr
 from tokenizer_core.photo import MAX_BYTES, Picture, open_photo, square_crop, to_picture
 
 MODES = ["1", "L", "P", "RGB", "RGBA", "LA", "PA", "La", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"]
@@ -163,6 +164,19 @@ def test_phone_jpeg_with_orientation() -> None:
     exif[0x0112] = 6
     photo = open_photo(to_bytes(make_photo(64, 48), "JPEG", exif=exif.tobytes()))
     assert photo.size == (48, 64)
+
+
+def test_a_phone_s_jpeg_is_opened_at_half_its_size_or_less() -> None:
+    y, x = np.mgrid[0:2400, 0:3200] / 400
+    waves = np.stack([np.sin(9 * x), np.cos(7 * y), np.sin(5 * (x + y))], -1)
+    large = Image.fromarray((128 + 90 * waves).round().astype(np.uint8))
+    data = to_bytes(large, "JPEG", quality=92)
+    photo, whole = open_photo(data), Image.open(io.BytesIO(data))
+    assert photo.size == (1600, 1200), "no side under 1,024, enough for a zoom of 4"
+    assert open_photo(whole).size == large.size, "an image that is open already stays as it is"
+    for zoom in (1.0, 4.0):
+        assert psnr(square_crop(photo, zoom=zoom), square_crop(whole, zoom=zoom)) > 45
+    assert open_photo(to_bytes(large.resize((2000, 1500)), "JPEG")).size == (2000, 1500)
 
 
 def test_cmyk_jpeg() -> None:

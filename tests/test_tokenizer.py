@@ -277,9 +277,9 @@ def test_write_maps(tokenizer, encoding):
     ("direction", "layer", "sentence"),
     [
         ("sideways", None, 'The direction must be "read" or "write".'),
-        ("read", 2, "There is no layer 2; read maps have 0 to 1."),
-        ("read", -1, "There is no layer -1; read maps have 0 to 1."),
-        ("write", 2, "There is no layer 2; write maps have 0 to 1."),
+        ("read", 2, "There is no read layer 2: 0 to 1."),
+        ("read", -1, "There is no read layer -1: 0 to 1."),
+        ("write", 2, "There is no write layer 2: 0 to 1."),
     ],
 )
 def test_maps_that_are_not_there_are_sentences(tokenizer, encoding, direction, layer, sentence):

@@ -3,6 +3,7 @@
 from tokenizer_core.attention import AttentionMaps
 from tokenizer_core.bench import BenchReport, bench
 from tokenizer_core.catalog import ModelInfo
+from tokenizer_core.classifier import LiteClassifier
 from tokenizer_core.codecs import best_pictures
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.evaluate import Report, evaluate
@@ -18,6 +19,7 @@ __all__ = [
     "AttentionMaps",
     "BenchReport",
     "Encoding",
+    "LiteClassifier",
     "ModelInfo",
     "Picture",
     "Report",

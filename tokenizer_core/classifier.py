@@ -6,21 +6,23 @@ and takes no part in training. The weights are those of the optional packages
 nothing else here needs them. Batch norms are folded into the convolutions, which gives the same logits, and
 the padding is worked out from the size alone, so the module goes through autocast, channels_last and
 `torch.compile`, and gradients flow to the pixels.
-Neighbours: `evaluate` (Lite2), training (Lite0).
+Neighbours: `evaluate` and the page (Lite2), training (Lite0).
 
 Source: Tan and Le, EfficientNet (arXiv 1905.11946), in its Lite form (no squeeze and excitation, ReLU6).
 """
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.photo import Picture
 
 # (repeats, stride) of the seven stages; kernel sizes and widths are read off the weights
 STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
@@ -137,6 +139,11 @@ class LiteClassifier(nn.Module):
     def logits_of(self, pooled: Float[Tensor, "B 1280"]) -> Float[Tensor, "B 1000"]:
         """ImageNet class logits, in float32, of what `pooled` gave."""
         return F.linear(pooled.float(), self.head_weight.float(), self.head_bias.float())
+
+    @torch.inference_mode()
+    def shares(self, pictures: Sequence[Picture]) -> Float[np.ndarray, "B 1000"]:
+        """How likely each ImageNet class is to be what pictures of one size show; a row's sum is 1."""
+        return self.logits(torch.cat([picture.to_pixels() for picture in pictures])).softmax(-1).numpy()
 
     def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """The pyramid, so that `torch.compile(judge)` compiles what training calls."""

@@ -2,7 +2,7 @@
 
 `add_verbs` builds them; whoever owns the command (`demo.cli`) adds its own and calls `args.run(args)`.
 Nothing heavy is imported until a verb runs, so that `--help` is quick; the training code only for `train`.
-Neighbours: every verb calls the public list; `bench` and the training code are reached from here alone.
+Neighbours: every verb calls the public list; the training code is reached from here alone.
 """
 
 import argparse
@@ -45,9 +45,7 @@ def add_verbs(subparsers: Any) -> None:
 
     evaluate = _verb(subparsers, "evaluate", _evaluate, "measure a model on photos")
     evaluate.add_argument("photos", metavar="PHOTOS", help="a folder, a zip or a tar")
-    evaluate.add_argument(
-        "--lengths", type=_numbers, help="default: 1,4,16,64,256, or those that the model has"
-    )
+    evaluate.add_argument("--lengths", type=_numbers, help="default: those of 1,4,16,64,256 that it has")
     evaluate.add_argument("--steps", type=_numbers, default=(1, 8), help="default: 1,8")
     evaluate.add_argument("--limit", type=int, help="only the first so many photos, by name")
     evaluate.add_argument("--judge", action="store_true", help="also measure features and labels (slow)")
@@ -146,20 +144,17 @@ def _decode(args: argparse.Namespace) -> None:
     encoding = load_tokens(args.tokens)
     tokenizer = tc.load(encoding.model, args.device)
     length = len(encoding.tokens) if args.length is None else args.length
-    picture = tokenizer.decode(
-        encoding, length, steps=args.steps, guidance_scale=args.guidance_scale, seed=args.seed
-    )
+    options = {"steps": args.steps, "guidance_scale": args.guidance_scale, "seed": args.seed}
+    picture = tokenizer.decode(encoding, length, **options)
     _write(args.output, lambda path: picture.to_pil().save(path))
     print(f"{args.output}: {length} of {len(encoding.tokens)} tokens, seed {args.seed}")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from tokenizer_core.classifier import LiteClassifier
-
     tokenizer = tc.load(args.model, args.device)
     lengths = args.lengths or [n for n in DEFAULT_LENGTHS if n in tokenizer.info.lengths]
     options = {"seed": args.seed, "seeds": args.seeds, "limit": args.limit, "progress": _progress()}
-    judge = LiteClassifier(2) if args.judge else None
+    judge = tc.LiteClassifier(2) if args.judge else None
     report = tc.evaluate(tokenizer, args.photos, lengths, args.steps, judge=judge, **options)
     print(report.table())
     _write_json(args.json, report)
@@ -167,15 +162,13 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def _judge(args: argparse.Namespace) -> None:
     from tokenizer_core import judge
-    from tokenizer_core.classifier import LiteClassifier
     from tokenizer_core.tokenizer import FlowTokenizer
 
     tokenizer, baseline = tc.load(args.model, args.device), tc.load(args.baseline, args.device)
     if not isinstance(tokenizer, FlowTokenizer):
         raise tc.TokenizerError(f"The model {args.model} has no autoencoder and no samples to judge.")
-    found = judge.judge_curves(
-        tokenizer, baseline, args.photos, args.seeds, args.limit, LiteClassifier(2), _progress()
-    )
+    options = (args.seeds, args.limit, tc.LiteClassifier(2), _progress())
+    found = judge.judge_curves(tokenizer, baseline, args.photos, *options)
     print(found.tables(), flush=True)
     rows = list(judge.visitors_sheet(tokenizer, args.photos, args.free))
     _write(args.out, lambda folder: judge.write_page(found, rows, folder))
@@ -183,9 +176,7 @@ def _judge(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    from tokenizer_core.bench import bench
-
-    report = bench(tc.load(args.model, args.device))
+    report = tc.bench(tc.load(args.model, args.device))
     print(report.table())
     _write_json(args.json, report)
 

@@ -23,13 +23,6 @@ def interpolate(
     return (1 - t) * x + t * noise
 
 
-def velocity(
-    x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: Float[Tensor, " B"]
-) -> Float[Tensor, "B N C"]:
-    """The derivative d x_t / d t of the line through `x_t` whose end at t=0 is `x`; t must be above 0."""
-    return (x_t - x) / t[:, None, None]
-
-
 def euler_step(
     x: Float[Tensor, "B N C"], x_t: Float[Tensor, "B N C"], t: float, t_next: float
 ) -> Float[Tensor, "B N C"]:

@@ -59,9 +59,7 @@ def attend(
 
 
 def attention_weights(
-    queries: Float[Tensor, "B h N d"],
-    keys: Float[Tensor, "B h M d"],
-    mask: Bool[Tensor, "..."] | None = None,
+    queries: Float[Tensor, "B h N d"], keys: Float[Tensor, "B h M d"], mask: Bool[Tensor, "..."] | None = None
 ) -> Float[Tensor, "B N M"]:
     """The softmax weights that `attend` uses, averaged over heads, in float32; every row sums to 1."""
     scores = queries.float() @ keys.float().transpose(-1, -2) / math.sqrt(queries.shape[-1])  # (B, h, N, M)

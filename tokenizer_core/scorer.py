@@ -8,19 +8,22 @@ from typing import NamedTuple
 
 from tokenizer_core.metrics import local_moments, psnr_batch, ssim_of
 from tokenizer_core.photo import Picture
-from tokenizer_core.spectrum import Spectrum, spectrum_of
+from tokenizer_core.spectrum import Spectrum, SpectrumError, band_error, ring_power, spectrum_of
 
 
 class Score(NamedTuple):
-    """PSNR in dB (infinite if equal), SSIM up to 1, and the picture's own spectrum."""
+    """PSNR in dB (infinite if equal), SSIM up to 1, the picture's own spectrum, and how far off that is."""
 
     psnr: float
     ssim: float
     spectrum: Spectrum
+    error: SpectrumError
 
 
 class Scorer:
-    """Scores pictures of an original's size against it; equals `psnr`, `ssim` and `power_spectrum`.
+    """Scores pictures of an original's size against it.
+
+    It equals `psnr`, `ssim`, `power_spectrum` and `spectrum_error`.
 
     Args:
         original: what the pictures should be.
@@ -28,10 +31,11 @@ class Scorer:
 
     def __init__(self, original: Picture) -> None:
         self._pixels = original.to_pixels()
-        self._moments = local_moments(self._pixels)
+        self._moments, self._power = local_moments(self._pixels), ring_power(self._pixels)
 
     def __call__(self, picture: Picture) -> Score:
         """The score of one picture."""
         pixels = picture.to_pixels()
-        similarity = ssim_of(local_moments(pixels), self._moments).item()
-        return Score(psnr_batch(pixels, self._pixels).item(), similarity, spectrum_of(pixels))
+        similarity, power = ssim_of(local_moments(pixels), self._moments).item(), ring_power(pixels)
+        error = SpectrumError(*band_error(power, self._power)[0].tolist())
+        return Score(psnr_batch(pixels, self._pixels).item(), similarity, spectrum_of(power), error)

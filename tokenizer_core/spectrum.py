@@ -106,13 +106,12 @@ def grid_ratio(axes: Float[Tensor, "2 H"]) -> float:
 
 def power_spectrum(picture: Picture) -> Spectrum:
     """The ring-averaged power spectrum of a square picture."""
-    return spectrum_of(picture.to_pixels())
+    return spectrum_of(ring_power(picture.to_pixels()))
 
 
-def spectrum_of(pixels: Float[Tensor, "1 3 H H"]) -> Spectrum:
-    """The ring-averaged power spectrum of one picture's pixels."""
-    power = ring_power(pixels)[0].numpy()
-    return Spectrum(np.arange(1, len(power) + 1, dtype=np.float32), power)
+def spectrum_of(power: Float[Tensor, "1 R"]) -> Spectrum:
+    """One picture's `ring_power` as arrays."""
+    return Spectrum(np.arange(1, power.shape[1] + 1, dtype=np.float32), power[0].numpy())
 
 
 def spectrum_error(picture: Picture, original: Picture) -> SpectrumError:

@@ -199,9 +199,7 @@ class FlowTokenizer(Tokenizer):
             raise TokenizerError('The direction must be "read" or "write".')
         layer = layers[direction] // 2 if layer is None else layer
         if not 0 <= layer < layers[direction]:
-            raise TokenizerError(
-                f"There is no layer {layer}; {direction} maps have 0 to {layers[direction] - 1}."
-            )
+            raise TokenizerError(f"There is no {direction} layer {layer}: 0 to {layers[direction] - 1}.")
         side = self.config.autoencoder.latent_size
         if direction == "read":
             latent = self._latents.get(_key(encoding))
@@ -211,9 +209,8 @@ class FlowTokenizer(Tokenizer):
         else:
             context = self._context(encoding).first(length)
             start = torch.ones(1, device=self.device)
-            raw = self.decoder.write_attention(self._noise(seed), start, context, layer)[0].unflatten(
-                0, (side, side)
-            )
+            raw = self.decoder.write_attention(self._noise(seed), start, context, layer)[0]
+            raw = raw.unflatten(0, (side, side))
         return AttentionMaps.of(raw.float().cpu().numpy(), direction, layer)
 
     def _context(self, encoding: Encoding) -> TokenContext:

@@ -8,14 +8,13 @@ const link = new URLSearchParams(location.hash.slice(1));   // what the address 
 let take = { steps: 0, seed: +link.get('seed') || 0 };      // of the samples; no steps: the model's own
 let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, curve = null, beside = null, earlier = null, before = '', news = 0;   // news: until then the status line keeps its words
 
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-const octave = (length) => Math.log2(length + 1);
-const reel = () => ({ at: [], have: [], sent: [] });     // frames by length; the lengths; those and what is being unpacked
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), octave = (length) => Math.log2(length + 1);
+const reel = () => ({ at: [], have: [], sent: [], seen: null });     // frames by length; the lengths; those and what is being unpacked; what a classifier sees
 
 function begin(start) {
   for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
   before = film ? film.token : '';
-  film = { ...start, ...start.info, mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, attention: null, mass: [], done: false };
+  film = { ...start, ...start.info, mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, maps: {}, attention: null, mass: [], done: false };
   last = curve = beside = earlier = null;
   lay(start);
 }
@@ -23,15 +22,9 @@ function begin(start) {
 // Which frame stands for k, and what to call it.
 const nearest = (r) => r.have.reduce((best, c) => (best < 0 || Math.abs(octave(c) - octave(k)) < Math.abs(octave(best) - octave(k)) ? c : best), -1);
 function choose() {
-  const { mean, sample } = film, wanted = mode === 'sample' && film.generative;
-  if (wanted) {
-    if (sample.at[k]) return [sample.at[k], 'sample'];
-    const near = nearest(sample);
-    if (near >= 0 && Math.abs(octave(near) - octave(k)) <= 0.5) return [sample.at[near], 'showing ' + near];
-  }
-  const c = mean.at[k] ? k : nearest(mean), coming = wanted ? ', sample coming' : '';
-  if (c < 0) { const s = nearest(sample); return s < 0 ? null : [sample.at[s], 'showing ' + s]; }
-  return [mean.at[c], c === k ? 'mean' + coming : 'showing ' + c + coming];
+  const [mean, sample] = [film.mean, film.sample].map((r) => r.at[k] ?? r.at[nearest(r)]), wanted = mode === 'sample' && film.generative;
+  const near = sample && wanted && Math.abs(octave(sample.c) - octave(k)) <= 0.5, frame = near || !mean ? sample : mean;
+  return frame && [frame, (frame.c === k ? frame.m : 'showing ' + frame.c) + (wanted && frame === mean ? ', sample coming' : '')];
 }
 
 // ---- frames: the page asks for what it lacks until nothing is lacking
@@ -45,17 +38,18 @@ async function add(reels, frames) {
     if (r !== film[f.m] || r.at[f.c]) { f.bitmap.close(); continue; }     // of an older film or take
     r.at[f.c] = f; r.have.push(f.c);
   }
-  ready(); paint();
+  ready();
 }
 function accept(got, reels) {        // an answer: what is no frame at once, the frames when they are unpacked
   Object.assign(film.told, got.told);
   if (got.told.linear) last = null;
-  if (got.told.layers) at.layer.replaceChildren(...got.told.layers.map(([name]) => new Option(name)));
-  if (got.told.attention) { film.attention = bytes(film.told.attention[0]); film.mass = film.told.attention[1]; bars(); }
+  if (got.told.guess) for (const m of ['mean', 'sample']) reels[m].seen = { guess: got.told.guess[m], agreement: got.told.agreement[m], photo: got.told.guess.photo };
+  if (got.told.attention) layers(got.told);
   for (const [m, c] of got.frames) reels[m].sent.push(c);
   return add(reels, got.frames);
 }
 const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
+const ask = (question) => server.ask(question).catch(() => ({ error: 'The server is away. Once more, please?' }));   // gr.HTML passes one argument
 const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.default_steps || 8, seed: take.seed, k, rest: !film || lacking() });
 const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: Object.keys(film.told) });
 let pulling = false, later = 0, unpacked = null;
@@ -65,15 +59,15 @@ async function pull() {
   pulling = true;
   try {
     for (;;) {
-      const { mean, sample } = film, ask = wanted({ mean, sample }), got = await server.ask(ask);   // gr.HTML passes one argument
-      if (film.token !== ask.token) continue;
+      const { mean, sample } = film, lack = wanted({ mean, sample }), got = await server.ask(lack);
+      if (film.token !== lack.token) continue;
       if (got.error) { say(got.error, true); break; }
       if (got.note) { say(got.note); await new Promise((soon) => setTimeout(soon, 300)); continue; }
       unpacked = Promise.all([unpacked, accept(got, { mean, sample })]);
       if (got.frames.length) continue;                   // the server goes on meanwhile
       await unpacked;
       film.done = sample === film.sample && mean === film.mean;
-      if (film.done && (ask.k === k || !lacking())) break;
+      if (film.done && (lack.k === k || !lacking())) break;
     }
     ready();
   } catch { later = setTimeout(pull, 1000); }          // the server is away
@@ -90,7 +84,7 @@ function retake(steps, seed) {       // another seed or number of steps: the mea
 async function bring(question) {     // another film; what is wrong with it, if it does not come
   stop(); say('Reading the photo…');
   if (question.model) model = question.model;
-  const mine = run += 1, got = await server.ask({ ...asked(), rest: mode === 'sample', model, what: 'start', ...question }).catch(() => ({ error: 'The server is away. Once more, please?' }));
+  const mine = run += 1, got = await ask({ ...asked(), rest: mode === 'sample', model, what: 'start', ...question });
   if (mine !== run) return;
   if (!got.start) { say(got.error, true); return got.error; }
   begin(got.start);

@@ -41,11 +41,9 @@ at.range.addEventListener('keydown', (e) => {                                   
 
 // ---- a photo that is pasted or dropped goes through the upload button's own input
 function give(file) {
-  const input = document.querySelector('#choose input[type=file]');
+  const input = document.querySelector('#choose input[type=file]'), list = new DataTransfer();
   if (!file || !input) return;
-  const list = new DataTransfer();
-  list.items.add(file); input.files = list.files;
-  input.dispatchEvent(new Event('change', { bubbles: true }));
+  list.items.add(file); input.files = list.files; input.dispatchEvent(new Event('change', { bubbles: true }));
 }
 document.addEventListener('paste', (e) => give([...e.clipboardData.files][0]));
 document.addEventListener('dragover', (e) => e.preventDefault());
@@ -68,7 +66,7 @@ const dial = window.dial = {
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db,webp_psnr_db\n', ...film.lengths.map((c) =>
     [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.told.linear?.[c] ?? '', film.told.webp?.find((row) => row[0] === c)?.[1] ?? ''].join() + '\n')]), 'curve.csv'),
-  forget: () => film && server.ask({ what: 'forget', token: film.token }).then(() => location.assign(location.pathname)),
+  forget: () => film && ask({ what: 'forget', token: film.token }).then(() => location.assign(location.pathname)),
   tokens: () => film && film.told.tokens && save(new Blob([bytes(film.told.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },
   get loaded() { return film ? { mean: film.mean.have.length, sample: film.sample.have.length } : { mean: 0, sample: 0 }; },

@@ -2,9 +2,8 @@
 const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
 const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true });
-const at = {};
 const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks past guess share layer control bands seen badge held needle status range rail pick follow stage wipe said open dial';
-for (const name of PARTS.split(' ')) at[name] = $('.n-' + name) || $('.' + name);
+const at = Object.fromEntries(PARTS.split(' ').map((name) => [name, $('.n-' + name) || $('.' + name)]));
 at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
 const put = (node, text) => { const t = node.firstChild || node.appendChild(new Text()); if (t.data !== text) t.data = text; };   // no new nodes in a drag
 
@@ -41,24 +40,31 @@ function draw() {
   if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, film.generative ? 'the ' + kind : ''); }
   if (look.seen || !turning || at.on.checked || at.add.checked || at.less.checked) gaze();
   if (!turning) at.control.setAttribute('d', film.told.control?.[frame.c] ? path(bytes(film.told.control[frame.c])) : '');
-  if (!turning) put(at.guess, sees(frame) && sees(frame) + ' (the photo: ' + film.told.guess.photo + ')');
+  if (!turning) put(at.guess, sees(frame) && sees(frame) + (film.original ? ' (the photo: ' + film[frame.m].seen.photo + ')' : ''));
   if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);
 }
-const sees = (frame) => film.told.guess?.[frame.m][frame.c] ?? '';     // what a classifier makes of an example's frame
+const sees = ({ m, c }) => { const words = film[m].seen?.guess, near = words && LADDER.findLast((n) => n <= c && words[n]); return near === undefined ? '' : words[near] + (near < c ? ' at ' + num(near) : ''); };
+async function see(m) {               // what a classifier makes of a kind's pictures, once the ladder is there
+  const r = film[m];
+  if (r.seen || !(film.told.linear || film.done) || !LADDER.every((c) => c > film.top || r.at[c])) return;
+  r.seen = {};
+  const got = await ask({ ...asked(), what: 'view', view: 'guess', n: 0, of: m });
+  if (film[m] === r && got.guess) { r.seen = got; last = null; ready(); }
+}
 const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });
-eyes.observe(spectrum); eyes.observe(look);
+for (const panel of [spectrum, look]) eyes.observe(panel);
 const paint = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
 
 // ---- PSNR, SSIM or the high band over tokens, on the rail's own scale
 const down = (part) => (PAD.t + part * (H - PAD.t - PAD.b)).toFixed(1), across = (c) => (PAD.l + place(c) * (W - PAD.l - PAD.r)).toFixed(1);
 function curves() {
   const m = at.measure.selectedIndex, unit = [4, 0.2, 0.5, 0.25][m], good = m !== 2 ? (v) => v >= +at.goal.value : (v) => v <= +at.goal.value;
-  const of = (r, kind) => r.have.toSorted((a, b) => a - b).map((c) => [c, m < 3 ? r.at[c].scores[m] : film.told.agreement?.[kind][c]]).filter((p) => p[1] > 0);
-  const lines = { mean: of(film.mean, 'mean'), sample: of(film.sample, 'sample'), linear: (m ? [] : film.told.linear || []).map((v, c) => [c, v]), WebP: m ? [] : film.told.webp || [] };
+  const of = (r) => r.have.toSorted((a, b) => a - b).map((c) => [c, m < 3 ? r.at[c].scores[m] : r.seen?.agreement?.[c]]).filter((p) => p[1] > 0);
+  const lines = { mean: of(film.mean), sample: of(film.sample), linear: (m ? [] : film.told.linear || []).map((v, c) => [c, v]), WebP: m ? [] : film.told.webp || [] };
   const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) * 2 / unit) * unit / 2, high = Math.max(low + unit, ...all), y = (v) => down((high - v) / (high - low));
   for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
-  if (!all.length) { at.ticks.innerHTML = ''; return put(at.fewest, 'known for the examples alone'); }
+  if (!all.length) { at.ticks.innerHTML = ''; return put(at.fewest, 'not known yet'); }
   at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / unit) + 1 }, (_, i) => low + unit * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + +v.toFixed(1) + '</text>').join('')
     + marks.map((m) => '<text x="' + across(+m.textContent) + '" y="' + (H - 18) + '">' + m.textContent + '</text>').join('') + '<text x="' + W / 2 + '" y="' + (H - 3) + '">tokens</text>';
   put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => good(p[1]))?.[0] ?? 'never')).join(', '));
@@ -89,12 +95,9 @@ function gaze() {
   att.putImageData(dim, 0, 0);
 }
 function differ(less, more, what) {   // the difference of two pictures, doubled until it can be seen
-  dif.globalCompositeOperation = 'source-over';
-  dif.fillRect(0, 0, 128, 128);
-  put(at.gain, '');
+  put(at.gain, ''); dif.globalCompositeOperation = 'source-over'; dif.fillRect(0, 0, 128, 128);
   if (!less || !more) return;
-  dif.drawImage(more.bitmap, 0, 0, 128, 128);
-  dif.globalCompositeOperation = 'difference'; dif.drawImage(less.bitmap, 0, 0, 128, 128);
+  dif.drawImage(more.bitmap, 0, 0, 128, 128); dif.globalCompositeOperation = 'difference'; dif.drawImage(less.bitmap, 0, 0, 128, 128);
   dif.globalCompositeOperation = 'lighter'; thumb.drawImage(dif.canvas, 0, 0, 16, 16);
   let gain = 1, most = Math.max(1, ...thumb.getImageData(0, 0, 16, 16).data.filter((_, i) => (i & 3) < 3));
   for (; most < 110 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
@@ -121,7 +124,7 @@ async function show(button) {
   film.view = button;
   for (const n of ROWS[button.value]()) {
     put(at.open, 'A moment …');
-    const got = await server.ask({ ...asked(), what: 'view', k: count, view: button.value, n, other: before }).catch(() => ({ error: 'The server is away. Once more, please?' }));
+    const got = await ask({ ...asked(), what: 'view', k: count, view: button.value, n, of: before });
     if (film.row !== row) return;
     if (got.error) return put(at.open, got.error);
     await framed(row, got.caption, got.webp ? Object.assign(new Image(), { src: 'data:image/webp;base64,' + got.webp }) : document.createElement('canvas'));
@@ -167,9 +170,17 @@ function bars() {                     // each token's mass, or how much it looks
   at.dial.classList.remove('nomap'); gazed = '';
   put(at.seen, patch < 0 ? '' : 'Row ' + ((patch >> 4) + 1) + ', column ' + ((patch & 15) + 1) + ' is what tokens ' + all.map((m, i) => [m, i + 1]).sort((a, b) => b[0] - a[0]).slice(0, 3).map((p) => p[1]).join(', ') + ' look at most.');
 }
-at.layer.addEventListener('change', () => {      // another layer's maps, of the encoder (read) or the decoder (write)
-  const [name, maps, mass] = film.told.layers[at.layer.selectedIndex];
-  film.attention = bytes(maps || film.told.attention[0]); film.mass = mass || film.told.attention[1]; put(at.share, at.share.dataset[name.slice(0, name.indexOf(','))]); bars(); paint();
+function layers(told) {               // of the encoder (read) and the decoder (write); a page without a server has a few
+  const every = ['read', 'write'].flatMap((way) => Array.from({ length: film['layers_' + way] }, (_, i) => way + ', layer ' + (i + 1) + ' of ' + film['layers_' + way]));
+  for (const [name, maps, mass] of told.layers ?? []) if (maps) film.maps[name] = [maps, mass];
+  at.layer.replaceChildren(...(server.still ? told.layers.map((row) => row[0]) : every).map((name) => new Option(name)));
+  at.layer.value = 'read, layer ' + ((film.layers_read >> 1) + 1) + ' of ' + film.layers_read; film.maps[at.layer.value] = told.attention; turnTo(told.attention);
+}
+function turnTo([maps, mass]) { film.attention = bytes(maps); film.mass = mass; put(at.share, at.share.dataset[at.layer.value.split(',')[0]]); bars(); paint(); }
+at.layer.addEventListener('change', async () => {
+  const mine = film, name = at.layer.value, [way, , n] = name.split(/,? /), got = mine.maps[name] ? {} : await ask({ ...asked(), what: 'view', view: 'layer', n: n - 1, of: way });
+  if (got.maps) mine.maps[name] = got.maps;
+  if (film === mine && at.layer.value === name) got.error ? say(got.error, true) : turnTo(mine.maps[name]);
 });
 const point = (to) => { if (at.on.checked && to !== patch) { patch = to; bars(); paint(); } };
 at.stage.addEventListener('pointermove', (e) => { const b = at.stage.getBoundingClientRect(), cell = (part) => Math.min(15, Math.max(0, part * 16 | 0)); point(16 * cell((e.clientY - b.top) / b.height) + cell((e.clientX - b.left) / b.width)); });
@@ -183,12 +194,11 @@ function ready() {
   for (const m of marks) m.classList.toggle('has', !!(film.mean.at[+m.textContent] || film.sample.at[+m.textContent]));
   if (performance.now() > news) say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are in this page: turning the dial asks the server nothing.');
   if (film.original) curves();
-  greet();
+  see('mean'); see('sample'); greet(); paint();
 }
 const peek = (on) => at.stage.classList.toggle('peek', on && !!film && !!film.original && !hidden()), hold = $('.compare');
 for (const node of [at.stage, hold]) {
   node.addEventListener('pointerdown', () => peek(true));
-  for (const t of ['pointerup', 'pointerleave', 'pointercancel']) node.addEventListener(t, () => peek(false));
+  for (const t of ['pointerup', 'pointerleave', 'pointercancel', 'keyup', 'blur']) node.addEventListener(t, () => peek(false));
 }
 hold.addEventListener('keydown', (e) => { if (e.key === ' ' || e.key === 'Enter') { e.preventDefault(); peek(true); } });
-hold.addEventListener('keyup', () => peek(false)); hold.addEventListener('blur', () => peek(false));

@@ -1,0 +1,236 @@
+"""Every control of the page does what it says, by mouse and by keyboard; and none is missing here."""
+
+import re
+
+import pytest
+
+from tests.browser.test_dial import choose_photo, photo  # noqa: F401
+
+pytestmark = pytest.mark.browser
+MEANS = ["mouse", "keyboard"]
+WIDE = {"width": 1440, "height": 900}
+BUTTONS = {  # what a press of a button changes
+    ".play": "document.querySelector('#dial .play').getAttribute('aria-label')",
+    ".copy": "document.querySelector('#dial .status').textContent.includes('is copied')",
+    ".challenge": "document.querySelector('#dial .status').textContent.includes('is copied')",
+    "button:has-text('Five other seeds')": "document.querySelectorAll('#dial .pictures img').length >= 5",
+    "button:has-text('Mix two photos')": "document.querySelectorAll('#dial .pictures img').length >= 2",
+    "button:has-text('Other codes')": "document.querySelectorAll('#dial .pictures figure').length >= 3",
+    "button:has-text('All but a token')": "document.querySelectorAll('#dial .pictures img').length >= 2",
+}
+FILES = {  # and what it saves
+    ".clip": r"tokens\.(mp4|webm)",
+    ".png >> nth=0": r"plot\.png",
+    ".png >> nth=1": r"plot\.png",
+}
+BOXES = {
+    ".less-on": "dial.badge",
+    ".att-on": "document.querySelector('#dial .att').classList.contains('on')",
+    ".add-on": "dial.badge",
+    ".follow": "document.querySelector('#dial .follow').checked",
+}
+RANGES = {
+    ".range": "dial.k",
+    ".wipe": "document.querySelector('#dial .stage').style.getPropertyValue('--wipe')",
+    ".pick": "document.querySelector('#dial .n-token').textContent",
+}
+CHOICES = {
+    ".measure": "document.querySelector('#dial .n-unit').textContent",
+    ".layer": "document.querySelector('#dial .bars').getAttribute('d')",
+}
+OTHERS = {".goal", ".more", ".know", ".compare"}  # see below
+
+
+def changes(page, expression, act):
+    """Act, and wait until an expression has another value."""
+    before = page.evaluate(expression)
+    act()
+    page.wait_for_function(f"(before) => ({expression}) !== before", arg=before, timeout=20_000)
+
+
+def press(control, means, key="Enter"):
+    control.click() if means == "mouse" else control.press(key)
+
+
+@pytest.fixture
+def turned(browser, address, photo):  # noqa: F811
+    """A page with an example before and an upload now, its ladder and what comes after that there."""
+    page = browser.new_page(viewport=WIDE, reduced_motion="reduce")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(address)
+    page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
+    choose_photo(page, photo)
+    page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
+    page.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d') && "
+                           "document.querySelector('#dial .layer option')", timeout=60_000)  # fmt: skip
+    yield page
+    page.close()
+
+
+def test_no_control_is_missing(turned):
+    known = [*BUTTONS, *FILES, *BOXES, *RANGES, *CHOICES, *OTHERS]
+    marked = "all => { for (const node of all) node.dataset.tested = 1; }"
+    for control in known:
+        found = turned.locator(f"#dial {control}")
+        assert found.count(), control
+        found.evaluate_all(marked)
+    left = turned.locator(
+        "#dial :is(button, input, select, a, summary, [contenteditable]):not([data-tested])"
+    ).evaluate_all("all => all.map(node => node.outerHTML)")
+    assert left == []
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_what_is_on_the_dial_s_side(turned, means):
+    for control, effect in BUTTONS.items():
+        turned.evaluate("document.querySelector('#dial .status').textContent = ''")
+        changes(turned, effect, lambda c=control: press(turned.locator(f"#dial {c}"), means))
+        turned.evaluate("document.querySelector('#dial .pictures').replaceChildren()")
+        if control == ".play":
+            press(turned.locator("#dial .play"), means)
+    for control, name in FILES.items():
+        with turned.expect_download(timeout=20_000) as caught:
+            press(turned.locator(f"#dial {control}"), means)
+        assert re.fullmatch(name, caught.value.suggested_filename)
+    for control, effect in BOXES.items():
+        changes(turned, effect, lambda c=control: press(turned.locator(f"#dial {c}"), means, "Space"))
+    for control, effect in CHOICES.items():
+        box = turned.locator(f"#dial {control}")
+        if means == "keyboard":
+            changes(
+                turned,
+                effect,
+                lambda b=box: b.press("ArrowUp" if b.input_value() != "PSNR, dB" else "ArrowDown"),
+            )
+        else:
+            changes(
+                turned, effect, lambda b=box: b.select_option(index=0 if b.input_value() != "PSNR, dB" else 1)
+            )
+    for control, effect in RANGES.items():
+        range_ = turned.locator(f"#dial {control}")
+        if means == "keyboard":
+            changes(turned, effect, lambda r=range_: r.press("ArrowRight"))
+        else:
+            changes(turned, effect, lambda r=range_: r.click(position={"x": 30, "y": 5}, force=True))
+
+    measure = turned.locator("#dial .measure")
+    measure.select_option("PSNR, dB")
+    goal, fewest = turned.locator("#dial .goal"), "document.querySelector('#dial .n-fewest').textContent"
+
+    def act():
+        if means == "mouse":
+            goal.click(click_count=3)
+            turned.keyboard.type("60")
+        else:
+            for _ in range(12):
+                goal.press("ArrowUp")
+
+    changes(turned, fewest, act)
+
+    hold, large = turned.locator("#dial .compare"), turned.locator("#dial .stage.peek")
+    hold.hover() if means == "mouse" else hold.focus()
+    turned.mouse.down() if means == "mouse" else turned.keyboard.down("Space")
+    assert large.count() == 1
+    turned.mouse.up() if means == "mouse" else turned.keyboard.up("Space")
+    assert large.count() == 0
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_a_round_is_played(browser, address, means):
+    page = browser.new_page(viewport=WIDE)
+    page.goto(address + "?photo=round-1#k=8&name=1")
+    page.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
+    changes(page, "dial.k", lambda: press(page.locator("#dial .more"), means))
+    assert not page.locator("#dial .thumbnail").is_visible()
+    press(page.locator("#dial .know"), means)
+    assert page.locator("#dial .thumbnail").is_visible()
+    assert "You: 2 tokens" in page.locator("#dial .said").inner_text()
+    page.close()
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_examples_upload_and_kind_of_picture(turned, means):
+    credit = "document.querySelector('#dial .credit').textContent"
+    for number in (3, 0):
+        button = turned.locator("#examples .thumbnail-item").nth(number)
+        changes(turned, credit, lambda b=button: press(b, means))
+    with turned.expect_file_chooser() as chooser:
+        press(turned.locator("#upload"), means)
+    assert not chooser.value.is_multiple()
+    turned.wait_for_function("dial.badge === 'sample'", timeout=60_000)
+    for kind in ("mean", "sample"):
+        radio = turned.get_by_label(kind, exact=True)
+        changes(turned, "dial.badge", lambda r=radio: press(r, means, "Space"))
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_the_words_links(turned, means):
+    for name, k in (("one token", 1), ("16", 16), ("what token 4 added", 4)):
+        link = turned.get_by_role("link", name=name).first
+        changes(turned, "dial.k", lambda one=link: press(one, means))
+        assert turned.evaluate("dial.k") == k
+    with turned.expect_navigation():
+        press(turned.locator("a[href^='?photo=round-2']"), means)
+
+
+SETTINGS = ["Model", "Steps of a sample", "Seed", "Crop: zoom", "Crop: left to right", "Crop: top to bottom"]
+SAVED = {"Save this picture": "png", "Save the curve as CSV": "csv", "Save the tokens": "tokens"}
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_the_settings(turned, means):
+    photo_shown = "document.querySelector('#dial .thumbnail').src"
+    press(turned.get_by_role("button", name="Seed, steps"), means)
+    turned.get_by_label("Seed", exact=True).wait_for()
+    form = turned.locator("button:has-text('Seed, steps')").locator("xpath=..")
+    names = form.locator("input[type=number], input[role=listbox]").evaluate_all(
+        "all => all.map(n => n.ariaLabel)"
+    )
+    assert len(names) == len(SETTINGS), names
+
+    seed = turned.get_by_label("Seed", exact=True)
+    if means == "mouse":
+        seed.click(click_count=3)
+        turned.keyboard.type("77")
+    else:
+        seed.press("ArrowUp")
+    turned.wait_for_function(f"dial.address(true).includes('seed={77 if means == 'mouse' else 1}')")
+    changes(
+        turned, "dial.address(true)", lambda: press(turned.get_by_role("button", name="Another seed"), means)
+    )
+
+    def slide(name):
+        """Move a slider's range."""
+        slider = turned.get_by_label(f"range slider for {name}")
+        if means == "mouse":
+            box = slider.bounding_box()
+            slider.click(position={"x": box["width"] * 0.8, "y": box["height"] / 2})
+        else:
+            slider.press("ArrowRight")
+
+    with turned.expect_request(
+        lambda r: "component_server" in r.url and '"steps":8' not in (r.post_data or "")
+    ):
+        slide("Steps of a sample")
+    for name in ("Crop: zoom", "Crop: left to right", "Crop: top to bottom"):
+        changes(turned, photo_shown, lambda n=name: slide(n))
+    turned.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d')", timeout=60_000)
+    for name, kind in SAVED.items():
+        with turned.expect_download() as caught:
+            press(turned.get_by_role("button", name=name), means)
+        assert caught.value.suggested_filename.endswith(kind)
+
+    model = turned.get_by_label("Model", exact=True)
+
+    def other_model():
+        if means == "mouse":
+            model.click()
+            turned.get_by_role("option", name="Stand-in, linear").click()
+        else:
+            model.focus()
+            for key in ("ArrowDown", "ArrowDown", "Enter"):
+                turned.keyboard.press(key)
+
+    changes(turned, "document.querySelector('#dial .range').max", other_model)
+    with turned.expect_navigation():
+        press(turned.get_by_role("button", name="Forget this photo"), means)
