@@ -93,7 +93,7 @@ def settings(studio: Studio) -> tuple[gr.Number, list[gr.Slider]]:
             gr.Button("Save the tokens").click(None, js="() => { dial.tokens(); }")
             gr.Button("Forget this photo").click(None, js="() => { dial.forget(); }")
     again = "(model, ...crop) => { dial.open({ from: 'again', model, crop }); }"
-    gr.on([model.change, *(part.release for part in crop)], None, [model, *crop], js=again)
+    gr.on([model.change, *(part.input for part in crop)], None, [model, *crop], js=again)
     gr.on([steps.change, seed.change], None, [steps, seed], js="(steps, seed) => { dial.take(steps, seed); }")
     return seed, crop
 

@@ -1,5 +1,5 @@
 // The rail: a logarithmic scale for the finger over a native range for keyboard and screen reader.
-let marks = [], settle = 0, box = null;   // box: where the rail is, measured when it is touched
+let marks = [], settle = 0, opening = 0, box = null;   // box: where the rail is, measured when it is touched
 const place = (length) => octave(length) / octave(film ? film.top : 256);          // length -> 0..1
 const fromX = (x) => { const p = Math.min(1, Math.max(0, (x - box.left) / box.width)); return Math.round(2 ** (p * octave(film.top)) - 1); };
 function scale() {                                                                  // marks 0, 1, 2, 4, ... and the longest
@@ -61,8 +61,8 @@ for (const button of element.querySelectorAll('.png')) button.addEventListener('
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
 const dial = window.dial = {
   onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
-  open: (question) => (film || question.from !== 'again') && bring(question), take: retake,
-  mode(m) { mode = m; last = null; paint(); pull(); },
+  open(question) { clearTimeout(opening); if (question.from !== 'again') bring(question); else if (film) opening = setTimeout(bring, 250, question); },   // a slider is let go
+  take: retake, mode(m) { mode = m; last = null; paint(); pull(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db,webp_psnr_db\n', ...film.lengths.map((c) =>
     [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.told.linear?.[c] ?? '', film.told.webp?.find((row) => row[0] === c)?.[1] ?? ''].join() + '\n')]), 'curve.csv'),
