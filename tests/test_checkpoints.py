@@ -22,6 +22,7 @@ from tokenizer_core.checkpoints import (
     write_checkpoint,
 )
 from tokenizer_core.config import AutoencoderConfig, SamplerConfig, TokenizerConfig
+from tokenizer_core.devices import find_device
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.quantize import SCALE, dequantize, quantize
 from tokenizer_core.tokenizer import FlowTokenizer
@@ -267,6 +268,18 @@ def test_a_broken_model_is_not_in_the_catalog(folder):
 def test_only_names_of_the_catalog(folder, name):
     with pytest.raises(TokenizerError, match=r"^There is no model named .*; here are: tiny\.$"):
         tc.load(name)
+
+
+def test_beside_a_gpu_few_threads_stay(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 32)
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    assert [find_device(name) for name in ("auto", "cuda", "cuda:1")] == ["cuda:0", "cuda:0", "cuda:1"]
+    assert asked == [8, 8, 8]
+    assert find_device("cpu") == "cpu"
+    assert len(asked) == 3, "a processor alone keeps all its threads"
 
 
 def test_devices(folder):

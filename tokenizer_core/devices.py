@@ -8,9 +8,7 @@ import torch
 from tokenizer_core.errors import TokenizerError
 
 TRIES = 12
-THREADS = (
-    8  # of a processor beside a GPU, at most: it has small things to do, and more only wait for one another
-)
+THREADS = 8  # of a processor beside a GPU, at most
 
 
 def find_device(asked: str) -> str:
