@@ -40,16 +40,16 @@ function draw() {
   if (other !== beside) { beside = other; at.also.setAttribute('d', other ? other.curve : ''); put(at.other, film.generative ? 'the ' + kind : ''); }
   if (look.seen || !turning || at.on.checked || at.add.checked || at.less.checked) gaze();
   if (!turning) at.control.setAttribute('d', film.told.control?.[frame.c] ? path(bytes(film.told.control[frame.c])) : '');
-  if (!turning) put(at.guess, sees(frame) && sees(frame) + (film.original ? ' (the photo: ' + film[frame.m].seen.photo + ')' : ''));
+  if (!turning) put(at.guess, sees(frame) && sees(frame) + (film.original ? ' (the photo: ' + film[judged(frame.m)].seen.photo + ')' : ''));
   if (guess) judge();
   if (dial.onpaint) dial.onpaint(k, frame.c);
 }
-const sees = ({ m, c }) => { const words = film[m].seen?.guess, near = words && LADDER.findLast((n) => n <= c && words[n]); return near === undefined ? '' : words[near] + (near < c ? ' at ' + num(near) : ''); };
+const judged = (m) => (film[m].seen?.guess ? m : 'mean');     // on a CPU the samples come last
+const sees = ({ m, c }) => { const words = film[judged(m)].seen?.guess, near = words && LADDER.findLast((n) => n <= c && words[n]); return near === undefined ? '' : words[near] + (near < c ? ' at ' + num(near) : '') + (judged(m) === m ? '' : ' in the mean'); };
 async function see(m) {               // what a classifier makes of a kind's pictures, once the ladder is there
   const r = film[m];
   if (r.seen || !(film.told.linear || film.done) || !LADDER.every((c) => c > film.top || r.at[c])) return;
-  r.seen = {};
-  const got = await ask({ ...asked(), what: 'view', view: 'guess', n: 0, of: m });
+  r.seen = {}; const got = await ask({ ...asked(), what: 'view', view: 'guess', n: 0, of: m });
   if (film[m] === r && got.guess) { r.seen = got; last = null; ready(); }
 }
 const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });

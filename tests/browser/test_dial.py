@@ -229,11 +229,31 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     fine = page.locator("#dial .n-bands").inner_text().split(" · ")[2]
     goal.fill(f"{float(fine) + 0.01:.2f}")
     assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40, "less is better"
-    measure.select_option("photo's name, says a classifier")
-    assert fewest.inner_text() == "known for the examples alone"
     measure.select_option("PSNR, dB")
     assert page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')") == before
     assert goal.input_value() == "20"
+
+
+def test_a_classifier_names_an_upload_s_pictures(page, photo):
+    choose_photo(page, photo)
+    guess = page.locator("#dial .n-guess")
+    page.wait_for_function("!document.querySelector('#dial .credit').textContent && "
+                           "document.querySelector('#dial .n-guess').textContent.includes('(the photo: ')",
+                           timeout=60_000)  # fmt: skip
+    page.wait_for_function("dial.done", timeout=120_000)
+    page.get_by_label("mean", exact=True).check()
+    turn(page, 16)
+    page.wait_for_function("dial.badge === 'mean'")
+    settle(page)
+    seen = guess.inner_text()
+    assert "%" in seen
+    assert "tokens" not in seen
+    turn(page, 20)
+    assert guess.inner_text() == seen.replace(" (", " at 16 tokens ("), (
+        "between two of the ladder the lower one"
+    )
+    page.get_by_label("Nearness to the photo").select_option("photo's name, says a classifier")
+    assert "mean" in page.locator("#dial .n-fewest").inner_text()
 
 
 def test_what_is_not_there_yet_grows_darker(page):
