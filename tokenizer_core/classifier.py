@@ -143,7 +143,9 @@ class LiteClassifier(nn.Module):
     @torch.inference_mode()
     def shares(self, pictures: Sequence[Picture]) -> Float[np.ndarray, "B 1000"]:
         """How likely each ImageNet class is to be what pictures of one size show; a row's sum is 1."""
-        return self.logits(torch.cat([picture.to_pixels() for picture in pictures])).softmax(-1).numpy()
+        pixels = torch.cat([picture.to_pixels() for picture in pictures])
+        fours = pixels.contiguous(memory_format=torch.channels_last).split(4)  # a third of one batch's time
+        return torch.cat([self.logits(four) for four in fours]).softmax(-1).numpy()
 
     def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """The pyramid, so that `torch.compile(judge)` compiles what training calls."""
