@@ -65,7 +65,7 @@ function curves() {
   const all = Object.values(lines).flat().map((p) => p[1]), low = Math.floor(Math.min(...all) * 2 / unit) * unit / 2, high = Math.max(low + unit, ...all), y = (v) => down((high - v) / (high - low));
   for (const name in lines) $('.c-' + name).setAttribute('d', lines[name].map(([c, v], i) => (i ? 'L' : 'M') + across(c) + ' ' + y(v)).join(''));
   if (!all.length) { at.ticks.innerHTML = ''; return put(at.fewest, 'not known yet'); }
-  at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / unit) + 1 }, (_, i) => low + unit * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + +v.toFixed(1) + '</text>').join('')
+  at.ticks.innerHTML = Array.from({ length: Math.floor((high - low) / unit) + 1 }, (_, i) => low + unit * i).map((v) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(v) + '" y2="' + y(v) + '"/><text class="left" x="' + PAD.l + '" y="' + (y(v) - 3) + '">' + +v.toFixed(2) + '</text>').join('')
     + marks.map((m) => '<text x="' + across(+m.textContent) + '" y="' + (H - 18) + '">' + m.textContent + '</text>').join('') + '<text x="' + W / 2 + '" y="' + (H - 3) + '">tokens</text>';
   put(at.fewest, Object.keys(lines).filter((name) => lines[name].length).map((name) => name + ' ' + (lines[name].find((p) => good(p[1]))?.[0] ?? 'never')).join(', '));
 }
