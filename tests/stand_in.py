@@ -102,3 +102,14 @@ class StandIn(tc.Tokenizer):
         if direction == "write":
             raw, normalised = np.moveaxis(raw, 0, -1), np.moveaxis(normalised, 0, -1)
         return tc.AttentionMaps(raw, normalised, direction, layer)
+
+
+class Judge:
+    """A classifier that tells colours apart."""
+
+    names = ("red", "green", "blue")
+
+    def shares(self, pictures) -> np.ndarray:
+        """How much of a picture's light has each colour, (N, 3)."""
+        light = np.stack([picture.array.mean((0, 1)) + 1e-3 for picture in pictures])
+        return (light / light.sum(1, keepdims=True)).astype(np.float32)

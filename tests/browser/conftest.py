@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from demo import views
 from tests.browser.drag import FLAGS, PROBE, chromium
+from tests.stand_in import Judge
 
 
 @pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own
@@ -19,6 +21,14 @@ def browser():
         found = play.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield found
         found.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_judge():
+    """The page's classifier is a stand-in here, too; tests/test_page.py asks the real one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "judge", lambda: (Judge(), Judge.names))
+        yield
 
 
 @pytest.fixture(params=[(1440, 900), (390, 844)], ids=["1440", "390"])
