@@ -31,7 +31,7 @@ $('.clip').addEventListener('click', async () => {
   }
   recorder.stop(); await new Promise((over) => { recorder.onstop = over; });
   const files = [new File(parts, 'tokens.' + type.slice(6), { type })], given = matchMedia('(pointer: coarse)').matches && navigator.canShare?.({ files });
-  await (given ? navigator.share({ files, url: address(true) }) : Promise.reject()).catch(() => save(files[0], files[0].name));
+  await (given ? navigator.share({ files, url: address(true) }) : Promise.reject()).catch((why) => why?.name === 'AbortError' || save(files[0], files[0].name));   // called off: no file either
   say('The clip is ready.', false, 5000);
 });
 

@@ -83,6 +83,22 @@ def test_a_clip_of_the_dial_s_turn_is_recorded(page, way, tmp_path):
     assert seconds > 2
 
 
+@pytest.mark.parametrize(("why", "saved"), [("AbortError", 0), ("NotAllowedError", 1)])
+def test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off(browser, address, why, saved):
+    page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(address)
+    page.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
+    files = []
+    page.on("download", lambda download: files.append(download.suggested_filename))
+    page.evaluate(f"""Object.assign(navigator, {{
+      canShare: () => true, share: () => Promise.reject(new DOMException('', '{why}')) }})""")
+    page.locator("#dial .clip").tap()
+    page.get_by_text("The clip is ready.").wait_for(timeout=20_000)
+    page.wait_for_timeout(500)
+    assert len(files) == saved
+    page.close()
+
+
 def test_another_photo_ends_a_clip(page, photo):
     page.wait_for_function("dial.done", timeout=120_000)
     page.locator("#dial .clip").click()
