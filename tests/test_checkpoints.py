@@ -277,7 +277,7 @@ def test_beside_a_gpu_few_threads_stay(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 32)
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
     assert [find_device(name) for name in ("auto", "cuda", "cuda:1")] == ["cuda:0", "cuda:0", "cuda:1"]
-    assert asked == [8, 8, 8]
+    assert asked == [4, 4, 4]
     assert find_device("cpu") == "cpu"
     assert len(asked) == 3, "a processor alone keeps all its threads"
 

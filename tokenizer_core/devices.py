@@ -8,7 +8,7 @@ import torch
 from tokenizer_core.errors import TokenizerError
 
 TRIES = 12
-THREADS = 8  # of a processor beside a GPU, at most
+THREADS = 4  # of a processor beside a GPU, at most
 
 
 def find_device(asked: str) -> str:
