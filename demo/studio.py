@@ -58,7 +58,8 @@ class Studio:
         # by a token that none but its visitors, or who has the link, can know; in order of use
         self.films, self.turn = OrderedDict[str, Film](), Turn()
         self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
-        self._load, self._device = load, device
+        # now: a handler that opens a photo before the weights are there would keep as many threads as cores
+        self._load, self._device = load, tc.find_device(device)
         self._pool, self._lock = ThreadPoolExecutor(1, "load"), threading.Lock()
         self._shelf: dict[str, Future] = {}
         self.record = GPU(duration=40)(self._record) if GPU else self._record

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hypothesis
 import numpy as np
 import pytest
+import torch
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -604,6 +605,20 @@ def test_an_example_s_cache_holds_what_the_page_reads_of_it(studio, tmp_path, mo
         "read, layer 2 of 2",
         *(f"{way}, layer {n} of 2" for way in ("read", "write") for n in (1, 2)),
     ]
+
+
+def test_beside_a_gpu_a_handler_has_few_threads_even_before_the_weights_are_there(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr("tokenizer_core.devices.THREADS", 1)
+    try:
+        torch.set_num_threads(2)
+        Studio(lambda name, device: None, models(TOP))
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def text_of(encoding: tc.Encoding) -> str:

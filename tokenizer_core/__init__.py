@@ -5,6 +5,7 @@ from tokenizer_core.bench import BenchReport, bench
 from tokenizer_core.catalog import ModelInfo
 from tokenizer_core.classifier import LiteClassifier
 from tokenizer_core.codecs import best_pictures
+from tokenizer_core.devices import find_device
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.evaluate import Report, evaluate
 from tokenizer_core.interface import Tokenizer
@@ -33,6 +34,7 @@ __all__ = [
     "best_pictures",
     "catalog",
     "evaluate",
+    "find_device",
     "load",
     "open_photo",
     "power_spectrum",

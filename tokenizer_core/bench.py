@@ -73,8 +73,7 @@ def bench(tokenizer: Tokenizer, runs: int = RUNS) -> BenchReport:
         tokenizer: from `load`.
         runs: of each, at least 1, after one that is not counted.
     """
-    info = tokenizer.info
-    picture = draw_picture()
+    info, picture = tokenizer.info, draw_picture()
     encoding = tokenizer.encode(picture)
     length = min(ONE_LENGTH, info.lengths[-1])
     ladder = [step for step in LADDER if step in info.lengths]
@@ -88,8 +87,7 @@ def bench(tokenizer: Tokenizer, runs: int = RUNS) -> BenchReport:
     calls[f"ladder of {len(ladder)} means"] = lambda: list(tokenizer.decode_many(encoding, ladder, steps=1))
     rate = matrix_product_rate(tokenizer.device, tokenizer.dtype)
     timings = tuple(_time(name, call, runs, rate) for name, call in calls.items())
-    threads = torch.get_num_threads()
-    place = (tokenizer.device, tokenizer.dtype, threads)
+    place = (tokenizer.device, tokenizer.dtype, torch.get_num_threads())
     return BenchReport(info.name, info.checkpoint_id, *place, rate, timings)
 
 

@@ -14,8 +14,9 @@ THREADS = 4  # of a processor beside a GPU, at most
 def find_device(asked: str) -> str:
     """A device's full name: "auto" is a GPU if there is one, "cuda" the first.
 
-    On a GPU the process keeps at most `THREADS` threads for what is left to the processor: scores and spectra
-    of the page's frames took twice as long with 32 of them (H200, 13.6 ms a frame with 4, 27.5 with 32).
+    Beside a GPU, this thread and all that start later keep at most `THREADS` threads of a product or a sum
+    for what is left to the processor: scores and spectra of the page's frames took twice as long with 32 of
+    them (H200, 13.6 ms a frame with 4, 27.5 with 32). A thread that has used torch before keeps its count.
 
     Raises:
         TokenizerError: no such device.
