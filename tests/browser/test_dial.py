@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.browser.arrival import arrival, throttle
 from tests.browser.drag import PROBE, drag, percentile
@@ -87,7 +88,7 @@ def test_a_clip_of_the_dial_s_turn_is_recorded(page, way, tmp_path):
 def test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off(browser, address, why, saved):
     page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.goto(address)
-    page.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
+    page.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
     files = []
     page.on("download", lambda download: files.append(download.suggested_filename))
     page.evaluate(f"""Object.assign(navigator, {{
@@ -493,7 +494,7 @@ def test_a_link_s_photo_has_no_other_codes(page, photo, browser):
     uploaded(page, photo, 8, LADDER)
     friend = browser.new_page()
     friend.goto(page.evaluate("dial.address(true)"))
-    friend.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
+    friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
     assert not friend.get_by_role("button", name="Other codes").is_visible()
     friend.get_by_role("button", name="Mix two photos").click()
     friend.get_by_text("Choose another photo, let it load").wait_for(timeout=20_000)
@@ -588,11 +589,12 @@ def test_a_damaged_link_is_a_sentence_and_the_page_goes_on(page, photo, browser)
     uploaded(page, photo, 24, LADDER)
     head, tokens = page.evaluate("dial.address(true)").split("&t=")
     page.goto("about:blank")  # its film ends
-    for damage in DAMAGE.values():
+    for what, damage in DAMAGE.items():
         other = browser.new_page(viewport=page.viewport_size)
         other.goto(head + "&name=1&t=" + damage(tokens))
-        other.get_by_text("This link is damaged").wait_for(timeout=20_000)
-        other.wait_for_function("dial.loaded.mean > 16", timeout=60_000)
+        told = expect(other.get_by_text("This link is damaged"), f"a link that is {what}")
+        told.to_be_visible(timeout=20_000)
+        other.wait_for_function(LADDER, timeout=60_000)
         assert not other.locator("#dial .name").is_visible(), "there is nothing to name"
         other.close()
 
@@ -609,7 +611,7 @@ def test_name_it(page, photo, browser, example):
 
     friend = browser.new_page(viewport=page.viewport_size)
     friend.goto(url)
-    friend.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
+    friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
     assert friend.evaluate("dial.k") == 1
     for spoiler in ("#dial .thumbnail", "#dial .pair", "#dial .photo", "#examples"):
         assert not friend.locator(spoiler).is_visible(), f"{spoiler} gives it away"
