@@ -181,7 +181,7 @@ def test_goals_lead_along_the_path_of_the_guided_sampler(trainer: Callable) -> N
 
 def test_the_last_rows_of_a_batch_are_distilled_and_decoded(trainer: Callable) -> None:
     run = trainer(distilled=4, drawn=16, decoded=1)
-    pixels, latent, x_t, goal, _, t, *_ = run._draw(PLACE.generator(3))
+    index, latent, x_t, goal, _, t, *_ = run._draw(PLACE.generator(3))
     assert t[4:].tolist() == [-1.0, -1.0, -0.5, -0.5]
     assert (t[:4] > 0).all()
     assert torch.equal(goal[:4], latent[:4])
@@ -191,7 +191,7 @@ def test_the_last_rows_of_a_batch_are_distilled_and_decoded(trainer: Callable) -
         assert same.sum() == 1
         assert torch.equal(goals[same][0].float(), goal[row])
     assert run.decoded.tolist() == [0, -6, -5, -1]
-    assert len(pixels) == 4
+    assert len(run.pool.at(index[run.decoded])) == 4
 
 
 def test_late_rows_learn_spectra(trainer: Callable) -> None:
@@ -200,10 +200,28 @@ def test_late_rows_learn_spectra(trainer: Callable) -> None:
     times = torch.stack([run._draw(PLACE.generator(seed))[5] for seed in range(20)])
     assert (times[:, -1] < prefix_flow.LATE).all()
     assert times[:, -2].max() > prefix_flow.LATE
-    pixels, *drawn = run._draw(PLACE.generator(3))
+    index, *drawn = run._draw(PLACE.generator(3))
     x = drawn[1][run.decoded].requires_grad_()
-    run._seen(x, pixels)["spectra"].backward()
+    run._seen(x, index[run.decoded])["spectra"].backward()
     assert [row.abs().sum() > 0 for row in x.grad] == [False, False, True]
+
+
+def test_an_error_counts_what_its_place_is_worth(trainer: Callable) -> None:
+    run = trainer(decoded=1)
+    index, *drawn = run._draw(PLACE.generator(3))
+    _, before = run._parts(index, *drawn)
+    run.pool._worth[:] = 16  # everything counts twice
+    _, after = run._parts(index, *drawn)
+    assert after["weighted"].item() == pytest.approx(2 * before["weighted"].item())
+    assert after["alignment"] == before["alignment"]
+    x = drawn[1][run.decoded]
+    run.pool._worth[:, :8] = 0
+    half = run._seen(x, index[run.decoded])
+    run.pool._worth[:] = 0
+    even = run._seen(x, index[run.decoded])
+    assert half["features"] > even["features"]
+    assert half["log_error"] != even["log_error"]
+    assert half["spectra"] == even["spectra"]
 
 
 def test_the_control_has_all_tokens_always_and_means_alone(trainer: Callable) -> None:
@@ -296,6 +314,20 @@ def test_crops_and_weights_of_sources(photos: Path) -> None:
     assert torch.equal(drawn, pool.draw(5, PLACE.generator(0)))
 
 
+def test_what_places_are_worth_lies_beside_the_photographs(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "faces").symlink_to(photos)
+    maps = np.zeros((2, 16, 16), np.uint8)
+    maps[1, 3, 2] = 240
+    np.save(tmp_path / "faces.worth.npy", maps)
+    pool = PhotoPool((str(photos), str(tmp_path / "faces")), PLACE.device, 64, 2, 1)
+    worth = pool.worth(torch.arange(8))
+    assert worth.shape == (8, 1, 16, 16)
+    assert worth[[0, 1, 2, 4, 5, 6]].unique() == 1
+    assert (worth[3].sum(), worth[3, 0, 3, 2]) == (255 + 16, 16)
+    assert torch.equal(worth[7], worth[3].flip(2)), "of its mirror image"
+    assert torch.equal(pool.at(torch.tensor([7])), pool.at(torch.tensor([3])).flip(3))
+
+
 def test_weights_of_another_network(tmp_path: Path) -> None:
     save_weights(tmp_path / "a.safetensors", nn.Linear(3, 2).state_dict())
     with pytest.raises(TokenizerError, match="does not fit"):
@@ -353,6 +385,20 @@ def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
     assert losses.feature_loss(judge, pixels, other) > 0.01
     one_off = torch.stack([pixels[0] + 0.1, pixels[1] + 0.2])  # 26.0 and 20.0 dB
     assert losses.log_error(one_off, pixels) == pytest.approx(np.log([0.012, 0.042]).mean(), abs=1e-4)
+    worth, spot = torch.ones(1, 1, 4, 4), torch.zeros(2, 3, 64, 64)
+    worth[..., 1, 2], spot[..., 16:32, 32:48] = 7, 0.5  # one place, and an error there
+    spread = losses.spread(worth, spot)
+    assert spread.shape == (1, 1, 64, 64)
+    assert spread[..., 16:32, 32:48].unique() == 7
+    assert spread.sum() == 22 * 16**2
+    there = (spot**2).mean() * 7 * 16 / 22 + losses.LEAST_ERROR
+    assert losses.log_error(pixels + spot, pixels, worth) == pytest.approx(there.log().item(), abs=1e-5)
+    plain, near, far = (
+        losses.feature_loss(judge, pixels + spot, pixels, where)
+        for where in (losses.EVEN, worth, worth.flip(2, 3))
+    )
+    assert plain < far < near
+    assert losses.feature_loss(judge, pixels + spot, pixels, 2 * losses.EVEN) == pytest.approx(2 * plain.item())
     assert losses.local_spectrum_loss(pixels, pixels) == 0
     moved, shuffled = pixels.roll(16, 3), pixels.flatten(2)[..., torch.randperm(64 * 64, generator=generator)]
     smooth = nn.functional.avg_pool2d(pixels, 3, 1, 1)

@@ -9,13 +9,8 @@ from tokenizer_core import bundle
 from tokenizer_core.config import tiny_config
 from tokenizer_core.training import autoencoder, pca, polish, prefix_flow
 
-RUNS = {
-    "autoencoder": autoencoder,
-    "prefix-flow": prefix_flow,
-    "polish": polish,
-    "pca": pca,
-    "bundle": bundle,
-}
+MODULES = autoencoder, prefix_flow, polish, pca, bundle
+RUNS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
 
 
 def add_training_verbs(subparsers: Any) -> None:
@@ -37,12 +32,10 @@ def add_training_verbs(subparsers: Any) -> None:
 
 def _add_option(parser: argparse.ArgumentParser, field: dataclasses.Field, hint: Any) -> None:
     more: dict[str, Any] = {"nargs": "+"} if get_origin(hint) is tuple else {}
-    if field.default is not dataclasses.MISSING:
-        more |= {"help": f"default: {field.default}", "default": field.default}
+    given = field.default is not dataclasses.MISSING
+    more |= {"help": f"default: {field.default}", "default": field.default} if given else {"required": True}
     kind = next(t for t in (Path, int, float, str) if t in (hint, *get_args(hint)))
-    parser.add_argument(
-        f"--{field.name.replace('_', '-')}", type=kind, required="default" not in more, **more
-    )
+    parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, **more)
 
 
 def _run(args: argparse.Namespace, options: Any, run: Any) -> None:

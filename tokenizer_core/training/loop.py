@@ -65,17 +65,15 @@ class Schedule:
 
     def __iter__(self) -> Iterator[int]:
         """Count steps from 0, until minutes or steps are used up."""
-        while True:
+        while self.share < 1:
             if self.step == 10:
                 self.start = time.monotonic()
+            self.step += 1
+            yield self.step - 1
             if self.max_steps is not None:
                 self.share = self.step / self.max_steps
             elif self.step % 10 == 0:
                 self.share = self.place.agree(self.elapsed / self.seconds)
-            if self.share >= 1:
-                return
-            self.step += 1
-            yield self.step - 1
 
     @property
     def rate(self) -> float:

@@ -24,10 +24,8 @@ from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Values, set_rate
 from tokenizer_core.training.prefix_flow import FlowNetworks
 
-DRAWN_AT_ONCE = 64
-MEANS_A_SAMPLE = 4
-PENALTY_EVERY, PENALTY_WEIGHT = 16, 2.0
-FEATURE_WEIGHT = 0.3
+DRAWN_AT_ONCE, MEANS_A_SAMPLE = 64, 4
+PENALTY_EVERY, PENALTY_WEIGHT, FEATURE_WEIGHT = 16, 2.0, 0.3
 
 Triples = tuple[Tensor, Tensor, Tensor]  # latents (B, C, h, w), what each should decode to, its photograph
 

@@ -5,7 +5,8 @@ Loss: squared error of the predicted clean latent, weighted over time (`flow.los
 distance of a middle block to classifier features (REPA, arXiv 2410.06940). The latent is whitened, so that
 error alone spends tokens on detail: a part of the batch is decoded to pixels, where means (t=1) learn the
 photo's PSNR, as many later predictions its features, and the latest (t < 0.25) its local spectra, too. Nested
-dropout draws the prefix length; a share of empty prefixes stays for the whole run.
+dropout draws the prefix length; a share of empty prefixes stays for the whole run. Where the photographs have
+maps of what counts (`data.PhotoPool`: faces), every error there counts as much more, save that of spectra.
 
 `distilled` rows of each batch learn instead to do in one forward what guided sampling from the weights at the
 start does in two steps (progressive distillation, arXiv 2202.00512); the last of them count as latest, too.
@@ -31,7 +32,7 @@ from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, pre
 from tokenizer_core.sampler import sample
 from tokenizer_core.tokenizer import build_networks
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
-from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error
+from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
 
 SHARES = {"share_uniform": 0.5, "share_empty": 0.07}  # of the prefix lengths
 LATE = 0.25  # the last two of eight steps are not earlier
@@ -147,10 +148,10 @@ class _Trainer(Run[PrefixFlowRun]):
         self.place.compile_blocks(n.encoder.blocks, n.decoder.blocks, n.decoder.token_blocks)
 
         def losses() -> Values:
-            pixels, *drawn = self._draw(generator)
+            index, *drawn = self._draw(generator)
             with self.place.autocast():
-                x, parts = self._parts(*drawn)
-                parts |= self._seen(x[self.decoded], pixels)
+                x, parts = self._parts(index, *drawn)
+                parts |= self._seen(x[self.decoded], index[self.decoded])
             loss = parts["weighted"] + o.alignment_weight * parts["alignment"]
             loss = loss + o.error_weight * parts["log_error"] + o.feature_weight * parts["features"]
             return parts | {"loss": loss + o.spectrum_weight * parts["spectra"]}
@@ -168,7 +169,7 @@ class _Trainer(Run[PrefixFlowRun]):
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
     def _draw(self, generator: Generator) -> tuple[Any, ...]:
-        """Pixels of what `_seen` decodes; latents, x_t, goals, targets, times, token noise, masks."""
+        """Numbers of crops; latents, x_t, goals, targets, times, token noise, masks."""
         o, sizes = self.options, self.options.config.encoder
         index, lengths = self.pool.choose(o.batch, generator), self.lengths(generator)
         t = draw_times(o.batch, generator, self.place.device)
@@ -184,21 +185,21 @@ class _Trainer(Run[PrefixFlowRun]):
             at = torch.arange(o.distilled, device=t.device) * steps // o.distilled
             for value, path in zip((index, lengths, t, x_t, goal), self.paths, strict=True):
                 value[-o.distilled :] = path[pick, at]
-        latent, pixels = self.latents[index].float(), self.pool.at(index[self.decoded])
-        shape = (o.batch, sizes.num_tokens, sizes.token_width)
+        latent = self.latents[index].float()
+        n, skips = sizes.num_tokens, self.causal is not None
+        shape = (o.batch, n, sizes.token_width)
         token_noise = o.token_noise * torch.randn(shape, generator=generator, device=self.place.device)
-        mask = prefix_mask(lengths, sizes.num_tokens)
-        if self.causal is not None:
-            mask = prefix_blocks(lengths, latent.shape[1], sizes.num_tokens)
-        return pixels, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal
+        mask = prefix_blocks(lengths, latent.shape[1], n) if skips else prefix_mask(lengths, n)
+        return index, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal
 
-    def _parts(self, *drawn: Any) -> tuple[Tensor, Values]:
+    def _parts(self, index: Tensor, *drawn: Any) -> tuple[Tensor, Values]:
         latent, x_t, goal, target, t, token_noise, mask, causal = drawn
         networks = self.networks
         tokens = networks.encoder(latent, mask=causal) + token_noise
         context = networks.decoder.context(tokens)
         x, hidden = networks.decoder.predict(x_t, t, context, mask, networks.hidden_after)
-        squared = (x - goal).pow(2).mean((1, 2))
+        worth = latent_to_sequence(spread(self.pool.worth(index), sequence_to_latent(goal)))
+        squared = (worth * (x - goal).pow(2)).mean((1, 2))
         aligned = networks.alignment(F.rms_norm(hidden, (hidden.shape[-1],)))
         alignment = 1 - F.cosine_similarity(aligned.float(), target.float(), dim=-1).mean()
         weighted = (loss_weight(t.abs()) * squared).mean()
@@ -206,12 +207,14 @@ class _Trainer(Run[PrefixFlowRun]):
         distilled = squared[t < 0].detach().sum() / max(1, self.options.distilled)
         return x, {"weighted": weighted, "squared": plain, "distilled": distilled, "alignment": alignment}
 
-    def _seen(self, x: Tensor, pixels: Tensor) -> Values:
+    def _seen(self, x: Tensor, index: Tensor) -> Values:
         """Losses in pixels: `few` of `x` are means (t=1), as many others any later ones, the rest late."""
         few, made = self.few, self.decode(sequence_to_latent(x))
-        features = feature_loss(self.classifier, made[few:], pixels[few:])
+        pixels, worth = self.pool.at(index), self.pool.worth(index)
+        features = feature_loss(self.classifier, made[few:], pixels[few:], worth[few:])
         spectra = local_spectrum_loss(made[2 * few :], pixels[2 * few :])
-        return {"log_error": log_error(made[:few], pixels[:few]), "features": features, "spectra": spectra}
+        error = log_error(made[:few], pixels[:few], worth[:few])
+        return {"log_error": error, "features": features, "spectra": spectra}
 
     def snapshot(self, pictures: int = 50) -> Path:
         """Weights; means and samples of a few lengths of the first validation photographs."""
