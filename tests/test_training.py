@@ -316,7 +316,7 @@ def test_crops_and_weights_of_sources(photos: Path) -> None:
 
 def test_what_places_are_worth_lies_beside_the_photographs(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "faces").symlink_to(photos)
-    maps = np.zeros((2, 16, 16), np.uint8)
+    maps = np.zeros((7, 16, 16), np.uint8)  # of all seven crops, of which two are read
     maps[1, 3, 2] = 240
     np.save(tmp_path / "faces.worth.npy", maps)
     pool = PhotoPool((str(photos), str(tmp_path / "faces")), PLACE.device, 64, 2, 1)

@@ -34,7 +34,7 @@ class PhotoPool:
             crops.append(load_crops(source, size, limit, workers))
             weights.append(np.full(len(crops[-1]), float(weight or 1), np.float32))
             maps, even = Path(source).with_suffix(".worth.npy"), np.zeros((len(crops[-1]), 16, 16), np.uint8)
-            worths.append(np.load(maps) if maps.exists() else even)
+            worths.append(np.load(maps)[: len(even)] if maps.exists() else even)
         self.crops: UInt8[Tensor, "M H W 3"] = torch.from_numpy(np.concatenate(crops)).to(device)
         self.weights = torch.from_numpy(np.concatenate(weights)).to(device)
         worth = torch.from_numpy(np.concatenate(worths)).to(device)
