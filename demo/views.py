@@ -36,8 +36,7 @@ class Ask(NamedTuple):
     def paint(self, tokens: tc.Encoding, take: Take, length: int) -> tc.Picture:
         """What the first of any tokens of this model decode to, when it is their turn."""
         with self.studio.turn.take(urgent=True):
-            plan = [(take, [length])]
-            ((*_, array),) = self.studio.record(self.film.info.name, tokens.to_bytes(), plan)
+            ((*_, array),) = self.studio.record(self.film.info.name, tokens.to_bytes(), [(take, [length])])
         return tc.Picture(array)
 
 

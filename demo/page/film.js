@@ -51,7 +51,6 @@ function accept(got, reels) {        // an answer: what is no frame at once, the
 const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
 const ask = (question) => server.ask(question).catch(() => ({ error: 'The server is away. Once more, please?' }));   // gr.HTML passes one argument
 const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.default_steps || 8, seed: take.seed, k, rest: !film || lacking() });
-const wanted = (reels) => ({ ...asked(), means: reels.mean.sent, samples: reels.sample.sent, told: Object.keys(film.told) });
 let pulling = false, later = 0, unpacked = null;
 async function pull() {
   clearTimeout(later);
@@ -59,7 +58,7 @@ async function pull() {
   pulling = true;
   try {
     for (;;) {
-      const { mean, sample } = film, lack = wanted({ mean, sample }), got = await server.ask(lack);
+      const { mean, sample } = film, lack = { ...asked(), means: mean.sent, samples: sample.sent, told: Object.keys(film.told) }, got = await server.ask(lack);
       if (film.token !== lack.token) continue;
       if (got.error) { say(got.error, true); break; }
       if (got.note) { say(got.note); await new Promise((soon) => setTimeout(soon, 300)); continue; }

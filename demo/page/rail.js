@@ -3,16 +3,13 @@ let marks = [], settle = 0, opening = 0, box = null;   // box: where the rail is
 const place = (length) => octave(length) / octave(film ? film.top : 256);          // length -> 0..1
 const fromX = (x) => { const p = Math.min(1, Math.max(0, (x - box.left) / box.width)); return Math.round(2 ** (p * octave(film.top)) - 1); };
 function scale() {                                                                  // marks 0, 1, 2, 4, ... and the longest
-  const top = film ? film.top : 256, all = [0];
-  for (let m = 1; m < top; m *= 2) all.push(m);
-  $('.marks').replaceChildren(...(marks = [...all, top].map((m) => { const s = document.createElement('span'); s.textContent = m; s.style.left = place(m) * 100 + '%'; return s; })));
+  const top = film ? film.top : 256, powers = LADDER.filter((m) => m < top && !(m & (m - 1)));
+  $('.marks').replaceChildren(...(marks = [...powers, top].map((m) => { const s = document.createElement('span'); s.textContent = m; s.style.left = place(m) * 100 + '%'; return s; })));
   at.range.max = top;
   set(k, 'keep');
 }
 function set(next, how) {
-  const allowed = film ? film.lengths : null;
-  next = Math.min(film ? film.top : 256, Math.max(0, next | 0));
-  if (allowed && !allowed.includes(next)) next = allowed.reduce((a, b) => (Math.abs(b - next) < Math.abs(a - next) ? b : a));
+  next = film ? film.lengths.reduce((a, b) => (Math.abs(b - next) < Math.abs(a - next) ? b : a)) : Math.min(256, Math.max(0, next | 0));
   if (next === k && how !== 'keep') return;
   k = next;
   if (how !== 'drag') speak();        // under a finger nobody listens; touching the range costs layout

@@ -103,8 +103,7 @@ function differ(less, more, what) {   // the difference of two pictures, doubled
   for (; most < 110 && gain < 64; most *= 2, gain *= 2) dif.drawImage(dif.canvas, 0, 0);
   put(at.gain, 'Bright: what ' + what + (gain > 1 ? ', ' + gain + ' times as strong' : ''));
 }
-const lookAt = (n, pinned) => { token = n; if (pinned) at.follow.checked = false; paint(); };
-at.pick.addEventListener('input', () => lookAt(+at.pick.value, true));
+at.pick.addEventListener('input', () => { token = +at.pick.value; at.follow.checked = false; paint(); });
 at.follow.addEventListener('change', () => { at.pick.value = token; paint(); });
 for (const box of [at.on, at.add, at.less]) box.addEventListener('change', () => {     // one at a time
   for (const other of [at.on, at.add, at.less]) other.checked &&= other === box;
