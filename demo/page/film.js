@@ -8,7 +8,7 @@ const link = new URLSearchParams(location.hash.slice(1));   // what the address 
 let take = { steps: 0, seed: +link.get('seed') || 0 };      // of the samples; no steps: the model's own
 let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, curve = null, beside = null, earlier = null, before = '', news = 0;   // news: until then the status line keeps its words
 
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), octave = (length) => Math.log2(length + 1);
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), octave = (length) => Math.log2(length + 1), thousands = new Intl.NumberFormat('en');   // made once: it is slow to make
 const reel = () => ({ at: [], have: [], sent: [], seen: null });     // frames by length; the lengths; those and what is being unpacked; what a classifier sees
 
 function begin(start) {

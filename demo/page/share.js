@@ -13,7 +13,7 @@ async function share(text, more) {
   const url = address(true, more);
   if (navigator.share && matchMedia('(pointer: coarse)').matches) return navigator.share({ text, url }).catch(() => {});
   try { await navigator.clipboard.writeText(url); } catch { return prompt('Copy this link', url); }
-  say('The link is copied: ' + (film.example ? 'it opens this example' : url.length.toLocaleString('en') + ' characters hold the tokens, never the photo') + '.', false, 5000);
+  say('The link is copied: ' + (film.example ? 'it opens this example' : thousands.format(url.length) + ' characters hold the tokens, never the photo') + '.', false, 5000);
 }
 $('.copy').addEventListener('click', () => share('A picture from its first ' + k + ' tokens'));
 

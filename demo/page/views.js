@@ -18,14 +18,13 @@ const path = (levels) => 'M' + rings.map(([a, b], i) => {
 
 function draw() {
   dirty = false;
-  const p = place(k);
-  at.fill.style.transform = 'scaleX(' + p + ')';
-  at.thumb.style.transform = at.mark.style.transform = 'translateX(' + p * 100 + '%)';
+  at.fill.style.transform = 'scaleX(' + place(k) + ')';
+  at.thumb.style.transform = 'translateX(' + place(k) * 100 + '%)';
   put(at.k, String(k));
   const picked = film && choose();
   if (!picked) return;
   const [frame, name] = picked;
-  put(at.bytes, (k * film.bytes_per_token).toLocaleString('en'));
+  put(at.bytes, thousands.format(k * film.bytes_per_token));
   put(at.linear, film.told.linear && k < film.told.linear.length ? film.told.linear[k].toFixed(1) : '–');
   put(at.badge, at.add.checked ? 'what changed' : at.less.checked ? 'what is not there yet' : name);
   if (frame !== last) {
@@ -34,6 +33,7 @@ function draw() {
     last = frame;
   }
   const turning = at.rail.matches(':active');     // then what is off the screen waits
+  if (plot.seen || !turning) at.mark.style.transform = 'translateX(' + place(k) * 100 + '%)';
   if (curve !== frame && (spectrum.seen || !turning)) { curve = frame; at.cur.setAttribute('d', frame.curve); put(at.bands, frame.off); }
   const kind = frame.m === 'mean' ? 'sample' : 'mean', other = turning ? null : film[kind].at[nearest(film[kind])];   // beside it, the other kind; not in a drag
   if (!turning && frame !== earlier) { earlier = frame; const less = LADDER.filter((c) => c < frame.c && film[frame.m].at[c]).slice(-4); [...at.past.children].forEach((line, i) => line.setAttribute('d', less.length > i ? film[frame.m].at[less.at(~i)].curve : '')); }
@@ -52,8 +52,8 @@ async function see(m) {               // what a classifier makes of a kind's pic
   r.seen = {}; const got = await ask({ ...asked(), what: 'view', view: 'guess', n: 0, of: m });
   if (film[m] === r && got.guess) { r.seen = got; last = null; ready(); }
 }
-const spectrum = $('.spec'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });
-for (const panel of [spectrum, look]) eyes.observe(panel);
+const spectrum = $('.spec'), plot = $('.plot'), look = $('.look'), eyes = new IntersectionObserver((all) => { for (const e of all) e.target.seen = e.isIntersecting; });
+for (const panel of [spectrum, plot, look]) eyes.observe(panel);
 const paint = () => { if (!dirty) { dirty = true; requestAnimationFrame(draw); } };
 
 // ---- PSNR, SSIM or the high band over tokens, on the rail's own scale
