@@ -398,7 +398,9 @@ def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
         for where in (losses.EVEN, worth, worth.flip(2, 3))
     )
     assert plain < far < near
-    assert losses.feature_loss(judge, pixels + spot, pixels, 2 * losses.EVEN) == pytest.approx(2 * plain.item())
+    assert losses.feature_loss(judge, pixels + spot, pixels, 2 * losses.EVEN) == pytest.approx(
+        2 * plain.item()
+    )
     assert losses.local_spectrum_loss(pixels, pixels) == 0
     moved, shuffled = pixels.roll(16, 3), pixels.flatten(2)[..., torch.randperm(64 * 64, generator=generator)]
     smooth = nn.functional.avg_pool2d(pixels, 3, 1, 1)

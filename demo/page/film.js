@@ -14,7 +14,7 @@ const reel = () => ({ at: [], have: [], sent: [], seen: null });     // frames b
 function begin(start) {
   for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
   before = film ? film.token : '';
-  film = { ...start, ...start.info, mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, maps: {}, attention: null, mass: [], done: false };
+  film = { ...start, ...start.info, levels: start.reference && bytes(start.reference), mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, maps: {}, attention: null, mass: [], done: false };
   last = curve = beside = earlier = null;
   lay(start);
 }
@@ -31,7 +31,7 @@ function choose() {
 async function add(reels, frames) {
   const got = await Promise.all(frames.map(async ([m, c, webp, levels, psnr, ssim, bands]) => ({
     m, c, scores: [psnr, ssim, bands && bands[2]], off: bands ? bands.map((v) => v.toFixed(2)).join(' · ') : '–',
-    curve: path(bytes(levels)), psnr: ssim === null ? '–' : psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim === null ? '–' : ssim.toFixed(2),
+    levels: bytes(levels), curve: path(bytes(levels)), psnr: ssim === null ? '–' : psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim === null ? '–' : ssim.toFixed(2),
     bitmap: await createImageBitmap(new Blob([bytes(webp)], { type: 'image/webp' })) })));
   for (const f of got) {
     const r = reels[f.m];

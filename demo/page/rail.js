@@ -56,13 +56,16 @@ for (const button of element.querySelectorAll('.png')) button.addEventListener('
 
 // ---- what the rest of the page may call
 const save = (blob, name) => { const a = document.createElement('a'); a.href = URL.createObjectURL(blob); a.download = name; a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1000); };
+const table = (name, head, rows) => save(new Blob([head + '\n', ...rows.map((row) => row.map((v) => v ?? '').join() + '\n')], { type: 'text/csv' }), name);
 const dial = window.dial = {
   onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
   open(question) { clearTimeout(opening); if (question.from !== 'again') bring(question); else if (film) opening = setTimeout(bring, 250, question); },   // a slider is let go
   take: retake, mode(m) { mode = m; last = null; paint(); pull(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
-  csv: () => film && save(new Blob(['tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,sample_psnr_db,sample_ssim,sample_high_band_decades,linear_psnr_db,webp_psnr_db\n', ...film.lengths.map((c) =>
-    [c, ...[film.mean, film.sample].flatMap((r) => r.at[c]?.scores ?? ['', '', '']), film.told.linear?.[c] ?? '', film.told.webp?.find((row) => row[0] === c)?.[1] ?? ''].join() + '\n')]), 'curve.csv'),
+  curves: () => film && table('curves.csv', 'tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,mean_agreement,sample_psnr_db,sample_ssim,sample_high_band_decades,sample_agreement,linear_psnr_db,webp_psnr_db', film.lengths.map((c) =>
+    [c, ...[film.mean, film.sample].flatMap((r) => [...r.at[c]?.scores ?? ['', '', ''], r.seen?.agreement?.[c]]), film.told.linear?.[c], film.told.webp?.find((row) => row[0] === c)?.[1]])),
+  spectra: () => film && table('spectra-' + k + '.csv', 'cycles,photo_log10_power,mean_log10_power,sample_log10_power', Array.from({ length: 127 }, (_, i) =>
+    [i + 1, ...[film.levels, film.mean.at[k]?.levels, film.sample.at[k]?.levels].map((of) => of && (film.scale[0] + of[i] / 255 * (film.scale[1] - film.scale[0])).toFixed(2))])),
   forget: () => film && ask({ what: 'forget', token: film.token }).then(() => location.assign(location.pathname)),
   tokens: () => film && film.told.tokens && save(new Blob([bytes(film.told.tokens)]), 'photo.tokens'),
   get k() { return k; }, get shown() { return last ? last.c : -1; }, get badge() { return at.badge.textContent; }, get done() { return !!film && film.done; },

@@ -72,8 +72,7 @@ function known() {
   try { rounds = JSON.parse(localStorage.getItem('tokendial-rounds') || '[]'); localStorage.setItem('tokendial-rounds', JSON.stringify(rounds = [...rounds, guess.most].slice(-99))); } catch { /* a browser that keeps nothing */ }
   put(at.said, 'You: ' + num(guess.most) + ', ' + guess.most * film.bytes_per_token + ' bytes; sender: ' + guess.sender + '.\n' + (guess.most < guess.sender ? 'You win.' : guess.most > guess.sender ? 'The sender wins.' : 'A draw.')
     + (rounds.length > 1 ? ' Your ' + rounds.length + ' rounds on this device: ' + (rounds.reduce((a, b) => a + b) / rounds.length).toFixed(1) + ' tokens on average.' : ''));
-  set(film.top); settled();
-  $('.challenge').focus();
+  set(film.top); settled(); $('.challenge').focus();
 }
 $('.more').addEventListener('click', () => { set(k + 1); settled(); }); $('.know').addEventListener('click', known);
 $('.challenge').addEventListener('click', () => { const count = guess ? guess.most : k; share('Name it! I needed ' + num(count) + '. And you?', { k: count, name: 1 }); });
@@ -96,5 +95,4 @@ async function wake() {
   if (!tokens || wrong) await bring({ from: 'example', photo: new URLSearchParams(location.search).get('photo') || '' });
   if (wrong) say(wrong, true);
 }
-scale(); if (!guess) visit(link);
-wake();
+scale(); if (!guess) visit(link); wake();

@@ -174,7 +174,7 @@ def test_the_words_links(turned, means):
 
 
 SETTINGS = ["Model", "Steps of a sample", "Seed", "Crop: zoom", "Crop: left to right", "Crop: top to bottom"]
-SAVED = {"Save this picture": "png", "Save the curve as CSV": "csv", "Save the tokens": "tokens"}
+SAVED = {"picture": ".png", "curves": "curves.csv", "spectra": "spectra-32.csv", "tokens": ".tokens"}
 
 
 @pytest.mark.parametrize("means", MEANS)
@@ -217,7 +217,7 @@ def test_the_settings(turned, means):
     turned.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d')", timeout=60_000)
     for name, kind in SAVED.items():
         with turned.expect_download() as caught:
-            press(turned.get_by_role("button", name=name), means)
+            press(turned.get_by_role("button", name=f"Save the {name}"), means)
         assert caught.value.suggested_filename.endswith(kind)
 
     model = turned.get_by_label("Model", exact=True)

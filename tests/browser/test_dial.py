@@ -1,6 +1,7 @@
 """The page in headless Chromium: upload, turn, look, press keys; nothing is asked of the server in a drag."""
 
 import base64
+import csv
 
 import numpy as np
 import pytest
@@ -298,22 +299,37 @@ def test_what_is_not_there_yet_grows_darker(page):
     assert page.evaluate("dial.badge") == "mean"
 
 
-def test_the_curve_is_saved_as_a_table(page):
-    page.wait_for_function("dial.done", timeout=120_000)
+def table(page, what):
+    """A CSV that the page saves, as rows by their first number."""
     with page.expect_download() as download:
-        page.evaluate("dial.csv()")
-    head, *rows = download.value.path().read_text().strip().split("\n")
-    assert head.split(",")[0] == "tokens"
-    assert len(rows) == 257
-    assert all(len(row.split(",")) == 9 == len(head.split(",")) for row in rows)
-    at_64 = rows[64].split(",")
-    assert at_64[0] == "64"
+        page.evaluate(f"dial.{what}()")
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    return {int(next(iter(row.values()))): row for row in rows}
+
+
+def test_both_plots_are_saved_as_tables(page):
+    page.wait_for_function("dial.done", timeout=120_000)
+    page.get_by_text("A classifier sees:").first.wait_for()
+    rows = table(page, "curves")
+    assert list(rows) == list(range(257))
     turn(page, 64)
     page.wait_for_function("dial.badge === 'sample'")
-    assert f"{float(at_64[4]):.1f}" == page.locator("#dial .n-psnr").inner_text()
-    assert float(at_64[8]) > 10, "WebP in as many bytes"
-    assert rows[65].endswith(","), "which is measured on the ladder alone"
-    assert f"{float(at_64[7]):.1f}" == page.locator("#dial .n-linear").inner_text()
+    assert f"{float(rows[64]['sample_psnr_db']):.1f}" == page.locator("#dial .n-psnr").inner_text()
+    assert f"{float(rows[64]['linear_psnr_db']):.1f}" == page.locator("#dial .n-linear").inner_text()
+    assert 0 <= float(rows[64]["mean_agreement"]) <= 1
+    assert float(rows[64]["webp_psnr_db"]) > 10, "in as many bytes"
+    assert rows[65]["webp_psnr_db"] == rows[65]["mean_agreement"] == "", "measured on the ladder alone"
+
+    rings = table(page, "spectra")
+    assert list(rings) == list(range(1, 128)), "cycles"
+    photo, mean, sample = (
+        np.array([float(row[f"{of}_log10_power"]) for row in rings.values()])
+        for of in ("photo", "mean", "sample")
+    )
+    bands = [float(v) for v in page.locator("#dial .n-bands").inner_text().split(" · ")]
+    off = [part.mean() for part in np.array_split(np.abs(sample - photo), 3)]
+    assert np.allclose(off, bands, atol=0.03), "the numbers under the plot"
+    assert not np.allclose(mean, sample)
 
 
 def test_mean_and_sample_differ(page):

@@ -51,7 +51,7 @@ class PhotoPool:
         return pixels.contiguous(memory_format=torch.channels_last)
 
     def worth(self, index: Int[Tensor, " B"]) -> Float[Tensor, "B 1 16 16"]:
-        """How much each place of these crops counts: 1 to 17, everywhere 1 where nothing is known."""
+        """How much each place of these crops counts: 1 to 16; everywhere 1 where nothing is known."""
         return 1 + self._worth[index, None].float() / 16
 
     def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "B 3 H W"]:
