@@ -60,9 +60,9 @@ class Studio:
         self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._load, self._device = load, tc.find_device(device)
-        self._pool, self._hand = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
+        self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
         self._lock, self._shelf = threading.Lock(), dict[str, Future]()
-        self.record = GPU(duration=40)(self._record) if GPU else lambda *what: self._by_hand(*what).result()
+        self.record = GPU(duration=40)(self._record) if GPU else lambda *what: self._on_device(*what).result()
 
     def loading(self, name: str) -> Future:
         """The future tokenizer of a name; the first question starts the loading."""
@@ -86,19 +86,19 @@ class Studio:
         if self._device != "cpu" and not GPU:
             sample = Take("sample", self.default.default_steps, 0)
             plan = [(take, list(self.default.lengths[1:n])) for n in (2, 17) for take in (MEAN, sample)]
-            self._by_hand(self.default.name, np.zeros((256, 256, 3), np.uint8), plan)
+            self._on_device(self.default.name, np.zeros((256, 256, 3), np.uint8), plan)
 
     def on_gpu(self, name: str) -> bool:
         """Whether the model sits on a GPU; waits until it is loaded."""
         return self.loading(name).result().device.startswith("cuda")
 
-    def _by_hand(self, *what: Any) -> Future:
+    def _on_device(self, *what: Any) -> Future:
         """All that `_record` yields, made by the one thread that uses the device whoever asks.
 
         PyTorch keeps handles and plans for each thread, and a handler's ends after ten idle seconds: in a new
         one an encode and a decode took 0.2 s longer on an H200.
         """
-        return self._hand.submit(lambda: list(self._record(*what)))
+        return self._worker.submit(lambda: list(self._record(*what)))
 
     def _record(self, name: str, source: Any, plan: Plan, layer: tuple = ("read", None)) -> Iterator[tuple]:
         """Use the device. `source`: (S, S, 3) uint8 to encode, or packed tokens.

@@ -42,6 +42,10 @@ def choose_photo(page, path):
     page.set_input_files("#choose input[type=file]", str(path))
 
 
+# for what has no place on the screen, and so no width
+ONE_WIDTH = pytest.mark.parametrize("page", [(1440, 900)], ids=["1440"], indirect=True)
+
+
 @pytest.fixture
 def photo(tmp_path):
     y, x = np.mgrid[0:300, 0:400]
@@ -105,6 +109,7 @@ def test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off(browser, address)
     page.close()
 
 
+@ONE_WIDTH
 def test_another_photo_ends_a_clip(page, photo):
     page.wait_for_function("dial.done", timeout=120_000)
     page.locator("#dial .clip").click()
@@ -188,6 +193,7 @@ def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
     page.wait_for_function("location.hash === '#k=256'")
 
 
+@ONE_WIDTH
 def test_a_photo_is_forgotten(page, photo):
     uploaded(page, photo, 32, LADDER)
     page.get_by_role("button", name="Seed, steps").click()
@@ -307,6 +313,7 @@ def table(page, what):
     return {int(next(iter(row.values()))): row for row in rows}
 
 
+@ONE_WIDTH
 def test_both_plots_are_saved_as_tables(page):
     page.wait_for_function("dial.done", timeout=120_000)
     page.get_by_text("A classifier sees:").first.wait_for()
@@ -520,6 +527,7 @@ def test_a_link_s_photo_has_no_other_codes(page, photo, browser):
     friend.close()
 
 
+@ONE_WIDTH
 def test_a_question_that_is_not_answered_is_asked_again(page, photo):
     page.wait_for_function("dial.done", timeout=120_000)
     asked = []
@@ -604,6 +612,7 @@ DAMAGE = {
 }
 
 
+@ONE_WIDTH
 def test_a_damaged_link_is_a_sentence_and_the_page_goes_on(page, photo, browser):
     uploaded(page, photo, 24, LADDER)
     head, tokens = page.evaluate("dial.address(true)").split("&t=")
