@@ -88,8 +88,8 @@ def settings(studio: Studio) -> tuple[gr.Number, list[gr.Slider]]:
             crop = [gr.Slider(0, 1, 0.5, step=0.01, label=f"Crop: {way}") for way in ways]
             crop.append(gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom"))
         with gr.Row():
-            for name in ("picture", "curves", "spectra", "tokens"):
-                gr.Button(f"Save the {name}").click(None, js=f"() => {{ dial.{name}(); }}")
+            for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
+                gr.Button(f"Save the {name}").click(None, js=f"() => {{ dial.{name.split()[0]}(); }}")
             gr.Button("Forget this photo").click(None, js="() => { dial.forget(); }")
     again = "(model, ...crop) => { dial.open({ from: 'again', model, crop }); }"
     gr.on([model.change, *(part.input for part in crop)], None, [model, *crop], js=again)
