@@ -13,7 +13,7 @@ import tokenizer_core as tc
 from tokenizer_core.autoencoder import latent_to_sequence
 from tokenizer_core.checkpoints import checkpoints_folder, fill, read_checkpoint
 from tokenizer_core.config import TokenizerConfig
-from tokenizer_core.tokenizer import build_networks
+from tokenizer_core.networks import build_networks
 
 NAME = "prefix-flow-256"
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "demo/examples").glob("*.webp"))

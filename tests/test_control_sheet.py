@@ -10,7 +10,8 @@ from tests.control_sheet import rows_of
 from tests.tiny_flow import CHECKPOINT_ID, draw_weights
 from tokenizer_core.config import tiny_config
 from tokenizer_core.evaluate import packed_pictures
-from tokenizer_core.tokenizer import FlowTokenizer, build_networks, describe
+from tokenizer_core.networks import build_networks, describe
+from tokenizer_core.tokenizer import FlowTokenizer
 
 
 def picture(seed):

@@ -22,7 +22,7 @@ STEPS = (
     {"photo", "flow", "layers", "components"},
     {"tokens", "metrics", "spectrum", "classifier", "photoset", "autoencoder", "encoder", "decoder"},
     {"sampler", "attention", "catalog", "tally", "scorer", "codecs", "sheet"},
-    {"checkpoints", "interface", "figure"},
+    {"checkpoints", "interface", "figure", "networks"},
     {"tokenizer", "linear", "bundle", "weights"},
     {"models", "evaluate", "bench"},
     {"judge"},

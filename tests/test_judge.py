@@ -16,8 +16,9 @@ from tokenizer_core.bench import draw_picture
 from tokenizer_core.config import tiny_config
 from tokenizer_core.judge import judge_curves, visitors_sheet, write_page
 from tokenizer_core.metrics import psnr
+from tokenizer_core.networks import build_networks, describe
 from tokenizer_core.sheet import SHEET, draw, entries, lay_out
-from tokenizer_core.tokenizer import FlowTokenizer, build_networks, describe
+from tokenizer_core.tokenizer import FlowTokenizer
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from tests.latent_spectrum import errors, latent_power
 from tests.tiny_flow import CHECKPOINT_ID, draw_weights
 from tokenizer_core.autoencoder import latent_to_sequence
 from tokenizer_core.config import tiny_config
+from tokenizer_core.networks import build_networks, describe
 from tokenizer_core.spectrum import band_error
-from tokenizer_core.tokenizer import FlowTokenizer, build_networks, describe
+from tokenizer_core.tokenizer import FlowTokenizer
 
 
 def wave(cycles, strength, size=16):

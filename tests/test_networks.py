@@ -20,7 +20,7 @@ from torch import nn
 
 from tokenizer_core import layers
 from tokenizer_core.decoder import TokenContext
-from tokenizer_core.tokenizer import build_networks
+from tokenizer_core.networks import build_networks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 close = torch.testing.assert_close

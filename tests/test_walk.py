@@ -10,9 +10,9 @@ from PIL import Image
 
 from tokenizer_core.autoencoder import latent_to_sequence, sequence_to_latent
 from tokenizer_core.config import TokenizerConfig
+from tokenizer_core.networks import build_networks
 from tokenizer_core.photo import Picture, open_photo, square_crop
 from tokenizer_core.sampler import draw_noise, sample
-from tokenizer_core.tokenizer import build_networks
 from tokenizer_core.tokens import Encoding
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,8 +13,9 @@ from torch import nn
 from tokenizer_core.config import tiny_config
 from tokenizer_core.decoder import FlowDecoder
 from tokenizer_core.encoder import TokenEncoder
+from tokenizer_core.networks import build_networks, describe
 from tokenizer_core.photo import Picture
-from tokenizer_core.tokenizer import FlowTokenizer, build_networks, describe
+from tokenizer_core.tokenizer import FlowTokenizer
 
 CONFIG = tiny_config(image_size=48)
 CHECKPOINT_ID = "0123456789ab"

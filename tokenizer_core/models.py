@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tokenizer_core import linear, tokenizer
+from tokenizer_core import linear, networks, tokenizer
 from tokenizer_core.catalog import ModelInfo
 from tokenizer_core.checkpoints import checkpoints_folder, read_checkpoint, read_identity
 from tokenizer_core.devices import find_device
@@ -11,7 +11,7 @@ from tokenizer_core.interface import Tokenizer
 
 DEFAULT = "prefix-flow-256"
 KINDS = {
-    "prefix-flow": (tokenizer.describe, tokenizer.FlowTokenizer.from_checkpoint),
+    "prefix-flow": (networks.describe, tokenizer.FlowTokenizer.from_checkpoint),
     "linear": (linear.describe, linear.LinearTokenizer.from_checkpoint),
 }
 

@@ -1,8 +1,7 @@
 """The flow tokenizer: photo -> tokens once, tokens -> pictures for any prefix, seed and number of steps.
 
-`FlowTokenizer` holds the three networks of a checkpoint
-on one device; what depends on the tokens alone (keys and values of the decoder) is computed once a photo and
-kept.
+`FlowTokenizer` holds the three networks of a checkpoint on one device; what depends on the tokens alone (keys
+and values of the decoder) is computed once a photo and kept. Neighbours: `networks` (makes the three).
 """
 
 from collections import OrderedDict
@@ -25,6 +24,7 @@ from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.interface import Tokenizer
 from tokenizer_core.masks import prefix_mask
+from tokenizer_core.networks import build_networks, describe
 from tokenizer_core.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.sampler import draw_noise, sample
 from tokenizer_core.tokens import Encoding
@@ -59,8 +59,7 @@ class FlowTokenizer(Tokenizer):
         self.decoder: FlowDecoder = networks["decoder"]  # type: ignore[assignment]
         self.config, self.info, self.device, self._dtype = config, info, device, dtype
         self.dtype = str(dtype).removeprefix("torch.")
-        self._contexts: Recent = Recent(REMEMBERED)
-        self._latents: Recent = Recent(REMEMBERED)
+        self._contexts, self._latents = Recent(), Recent()
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, device: str) -> "FlowTokenizer":
@@ -160,10 +159,8 @@ class FlowTokenizer(Tokenizer):
     ) -> Tensor:
         longest = max(lengths)
         context = self._context(encoding).first(longest).expand(len(lengths))
-        keep_mask = None
-        if min(lengths) < longest:
-            counts = torch.tensor(lengths, device=self.device)
-            keep_mask = prefix_mask(counts, longest)
+        counts = torch.tensor(lengths, device=self.device)
+        keep_mask = prefix_mask(counts, longest) if min(lengths) < longest else None
         noise = self._noise(seed).expand(len(lengths), -1, -1)
         own = self.config.sampler
         distilled = own.distilled_steps if scale == own.guidance_scale else 0
@@ -229,53 +226,14 @@ class FlowTokenizer(Tokenizer):
 
 
 class Recent(OrderedDict):
-    """The last few values by key."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
+    """The last `REMEMBERED` values by key."""
 
     def put(self, key: bytes, value: Any) -> None:
         """Keep a value and forget the oldest."""
         self[key] = value
-        while len(self) > self.size:
+        while len(self) > REMEMBERED:
             self.popitem(last=False)
 
 
 def _key(encoding: Encoding) -> bytes:
     return encoding.tokens.tobytes() + encoding.positions.tobytes()
-
-
-def build_networks(config: TokenizerConfig) -> nn.ModuleDict:
-    """The three networks of a checkpoint, with random weights."""
-    channels, patches = config.autoencoder.latent_channels, config.autoencoder.latent_size**2
-    sizes = config.encoder
-    decoder = FlowDecoder(config.decoder, channels, patches, sizes.num_tokens, sizes.token_width)
-    encoder = TokenEncoder(sizes, channels, patches)
-    return nn.ModuleDict(
-        {"autoencoder": Autoencoder(config.autoencoder), "encoder": encoder, "decoder": decoder}
-    )
-
-
-def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
-    """The catalog's line of a flow checkpoint, from its config.json."""
-    c = TokenizerConfig.from_dict(config)
-    return ModelInfo(
-        name=c.name,
-        title=c.title,
-        size_bytes=size_bytes,
-        licence=c.licence,
-        lengths=tuple(range(c.encoder.num_tokens + 1)),
-        tokens="soft",
-        numbers_per_token=c.encoder.token_width,
-        bytes_per_token=c.encoder.token_width // 2,
-        ordered=True,
-        generative=True,
-        has_attention=True,
-        layers_read=c.encoder.depth,
-        layers_write=c.decoder.depth,
-        bundled=True,
-        checkpoint_id=checkpoint_id,
-        default_steps=c.sampler.steps,
-        default_guidance=c.sampler.guidance_scale,
-    )

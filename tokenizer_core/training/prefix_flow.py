@@ -29,8 +29,8 @@ from tokenizer_core.decoder import FlowDecoder
 from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
+from tokenizer_core.networks import build_networks
 from tokenizer_core.sampler import sample
-from tokenizer_core.tokenizer import build_networks
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
 
