@@ -1,11 +1,15 @@
 """The named endpoints, called by Gradio's own client: what they give, and the sentence for a mistake."""
 
+import asyncio
 import base64
+import io
 
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 import tokenizer_core as tc
@@ -99,3 +103,44 @@ def test_a_file_that_is_no_photo_is_a_sentence(client, tmp_path):
         ask(client, handle_file(tmp_path / "photo.png"), name="spectrum")
     assert "Traceback" not in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def tools(stand_ins):
+    """A page whose endpoints are tools, too: called with a name and arguments over MCP; without, a list."""
+    from demo import app
+
+    page = app.build(lambda name, device: stand_ins[name], [model.info for model in stand_ins.values()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_MCP_SERVER", "True")  # as README.md says
+        _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
+
+    async def session(name, arguments):
+        way = streamablehttp_client(f"{url}gradio_api/mcp/")
+        async with way as (read, write, _), ClientSession(read, write) as session:
+            await session.initialize()
+            return await (session.call_tool(name, arguments) if name else session.list_tools())
+
+    yield lambda name="", arguments=None: asyncio.run(session(name, arguments))
+    page.close()
+
+
+def test_over_mcp_the_endpoints_are_tools_and_nothing_else_is(tools):
+    found = {tool.name: tool for tool in tools().tools}
+    assert set(found) == {"encode", "decode", "attention", "spectrum"}
+    assert set(found["decode"].inputSchema["properties"]) == {"tokens", "length", "steps", "seed"}
+    assert "the mean with 1 step" in found["decode"].description
+
+
+def test_over_mcp_decode_gives_the_picture(tools, tokens, photo, stand_ins):
+    got = tools("decode", {"tokens": tokens, "length": 40, "steps": 1, "seed": 0})
+    (image,) = [part for part in got.content if part.type == "image"]
+    wanted = stand_ins["prefix-flow-256"].decode(stand_ins["prefix-flow-256"].encode(photo), 40, steps=1)
+    made = np.asarray(Image.open(io.BytesIO(base64.b64decode(image.data))).convert("RGB"))
+    assert np.abs(made.astype(int) - wanted.array).mean() < 4  # Gradio sends it as WebP
+
+
+def test_over_mcp_a_mistake_is_a_sentence(tools):
+    got = tools("decode", {"tokens": "not tokens"})
+    assert got.isError
+    assert "This link is damaged" in got.content[0].text
