@@ -60,7 +60,7 @@ const table = (name, head, rows) => save(new Blob([head + '\n', ...rows.map((row
 const dial = window.dial = {
   onpaint: null, set: (n) => { swept = true; stop(); set(n); settled(); }, address,
   open(question) { clearTimeout(opening); if (question.from !== 'again') bring(question); else if (film) opening = setTimeout(bring, 250, question); },   // a slider is let go
-  take: retake, mode(m) { mode = m; last = null; paint(); pull(); },
+  take: retake, mode(m) { mode = m; last = null; ready(); pull(); },
   picture: () => $('.pic').toBlob((b) => save(b, 'tokens-' + k + '.png')),
   curves: () => film && table('curves.csv', 'tokens,mean_psnr_db,mean_ssim,mean_high_band_decades,mean_agreement,sample_psnr_db,sample_ssim,sample_high_band_decades,sample_agreement,linear_psnr_db,webp_psnr_db', film.lengths.map((c) =>
     [c, ...[film.mean, film.sample].flatMap((r) => [...r.at[c]?.scores ?? ['', '', ''], r.seen?.agreement?.[c]]), film.told.linear?.[c], film.told.webp?.find((row) => row[0] === c)?.[1]])),
