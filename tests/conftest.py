@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -98,12 +99,19 @@ def stand_ins():
     return {info.name: StandIn(info) for info in models()}
 
 
-@pytest.fixture(scope="session")
-def address(stand_ins):
-    """Where that page is served."""
+@contextmanager
+def served(stand_ins):
+    """The address of a page with these tokenizers while it is served."""
     from demo import app
 
     page = app.build(lambda name, device: stand_ins[name], [model.info for model in stand_ins.values()])
     _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
     yield url
     page.close()
+
+
+@pytest.fixture(scope="session")
+def address(stand_ins):
+    """Where that page is served."""
+    with served(stand_ins) as url:
+        yield url

@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 import tokenizer_core as tc
+from tests.conftest import served
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")  # Gradio's and its client's own
 
@@ -108,21 +109,17 @@ def test_a_file_that_is_no_photo_is_a_sentence(client, tmp_path):
 @pytest.fixture(scope="module")
 def tools(stand_ins):
     """A page whose endpoints are tools, too: called with a name and arguments over MCP; without, a list."""
-    from demo import app
 
-    page = app.build(lambda name, device: stand_ins[name], [model.info for model in stand_ins.values()])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_MCP_SERVER", "True")  # as README.md says
-        _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
-
-    async def session(name, arguments):
-        way = streamablehttp_client(f"{url}gradio_api/mcp/")
+    async def session(address, name, arguments):
+        way = streamablehttp_client(f"{address}gradio_api/mcp/")
         async with way as (read, write, _), ClientSession(read, write) as session:
             await session.initialize()
             return await (session.call_tool(name, arguments) if name else session.list_tools())
 
-    yield lambda name="", arguments=None: asyncio.run(session(name, arguments))
-    page.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_MCP_SERVER", "True")  # as README.md says
+        with served(stand_ins) as address:
+            yield lambda name="", arguments=None: asyncio.run(session(address, name, arguments))
 
 
 def test_over_mcp_the_endpoints_are_tools_and_nothing_else_is(tools):

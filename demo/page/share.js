@@ -25,7 +25,7 @@ $('.clip').addEventListener('click', async () => {
   recorder.ondataavailable = (e) => parts.push(e.data); recorder.start();
   Object.assign(pen, { font: '600 30px system-ui, sans-serif', fillStyle: '#fff', shadowBlur: 8, shadowColor: '#000' });
   for (const c of LADDER.filter((c) => film.mean.at[c])) {
-    pen.drawImage((mode === 'sample' && film.sample.at[c] || film.mean.at[c]).bitmap, 0, 0, 720, 720); pen.fillText(num(c), 28, 668); pen.fillRect(28, 688, 664 * place(c), 8);
+    pen.drawImage(still(c).bitmap, 0, 0, 720, 720); pen.fillText(num(c), 28, 668); pen.fillRect(28, 688, 664 * place(c), 8);
     // all within the five seconds that a phone lets pass between a touch and sharing; another photo ends it
     say('Recording: ' + num(c)); await new Promise((soon) => setTimeout(soon, 250)); if (film !== mine) return recorder.stop();
   }

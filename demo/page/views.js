@@ -1,7 +1,7 @@
 // The views: stage, spectrum, attention and numbers. In a drag only draw() runs; all else is made on arrival.
 const W = 400, H = 190, PAD = { l: 12, r: 14, t: 8, b: 34 };
 const pic = $('.pic').getContext('2d', { alpha: false }), att = $('.att').getContext('2d'), dim = att.createImageData(16, 16);
-const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true }), strip = $('.film').getContext('2d');
+const dif = $('.dif').getContext('2d', { alpha: false }), thumb = new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true }), filmstrip = $('.filmstrip').getContext('2d');
 const PARTS = 'k bytes psnr ssim linear token mass gain other fill thumb cur also ref mark goal measure unit fewest ticks past guess share layer control bands seen badge held needle status range rail pick follow stage wipe said open dial';
 const at = Object.fromEntries(PARTS.split(' ').map((name) => [name, $('.n-' + name) || $('.' + name)]));
 at.on = $('.att-on'); at.add = $('.add-on'); at.less = $('.less-on');
@@ -179,20 +179,20 @@ at.stage.addEventListener('pointermove', (e) => { const b = at.stage.getBounding
 for (const t of ['pointerleave', 'blur']) at.stage.addEventListener(t, () => point(-1));
 at.stage.addEventListener('keydown', (e) => { const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -16, ArrowDown: 16 }[e.key]; if (way && at.on.checked) { e.preventDefault(); point((Math.max(patch, 0) + way + 256) % 256); } });
 const say = (text, bad, stay) => { news = bad ? Infinity : performance.now() + (stay || 0); at.status.classList.toggle('bad', !!bad); put(at.status, text); };
-function small() {                    // the film strip: what each mark of the rail stands for, under it
-  const c = strip.canvas, r = devicePixelRatio, room = c.clientWidth - 36, side = Math.min(36, room * 0.072);
-  Object.assign(c, { width: c.clientWidth * r, height: 36 * r }); strip.scale(r, r); strip.imageSmoothingQuality = 'high';
-  for (const n of film ? marks.map((m) => +m.textContent) : []) { const f = mode === 'sample' && film.sample.at[n] || film.mean.at[n]; if (f) strip.drawImage(f.bitmap, 18 + place(n) * room - side / 2, 0, side, side); }
+const still = (c) => mode === 'sample' && film.sample.at[c] || film.mean.at[c];
+function drawFilmstrip() {            // what each mark of the rail stands for, under it; bold: it is there
+  const c = filmstrip.canvas, r = devicePixelRatio, room = c.clientWidth - 36, side = Math.min(36, room * 0.072);
+  Object.assign(c, { width: c.clientWidth * r, height: 36 * r }); filmstrip.scale(r, r); filmstrip.imageSmoothingQuality = 'high';
+  for (const m of film ? marks : []) { const n = +m.textContent, f = still(n); m.classList.toggle('has', !!f); if (f) filmstrip.drawImage(f.bitmap, 18 + place(n) * room - side / 2, 0, side, side); }
 }
-new ResizeObserver(small).observe(strip.canvas);
+new ResizeObserver(drawFilmstrip).observe(filmstrip.canvas);
 function ready() {
   if (!film || !(film.mean.have.length + film.sample.have.length)) return;
   const n = film.lengths.length, loaded = film.mean.have.length;
   at.dial.classList.add('ready'); at.range.disabled = false;
-  for (const m of marks) m.classList.toggle('has', !!(film.mean.at[+m.textContent] || film.sample.at[+m.textContent]));
   if (performance.now() > news) say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are in this page: turning the dial asks the server nothing.');
   if (film.original) curves();
-  see('mean'); see('sample'); small(); greet(); paint();
+  see('mean'); see('sample'); drawFilmstrip(); greet(); paint();
 }
 const peek = (on) => at.stage.classList.toggle('peek', on && !!film && !!film.original && !hidden()), hold = $('.compare');
 for (const node of [at.stage, hold]) {

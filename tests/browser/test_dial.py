@@ -29,15 +29,16 @@ DIFFER = """() => { const c = document.querySelector('#dial .pictures canvas');
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
   return Array.from(c.getContext('2d').getImageData(0, 0, 16, 16).data); }"""
 
-
-STRIP = """(all) => { const of = (node) => node.getBoundingClientRect(), strip = document.querySelector('#dial .film');
-  const cells = (canvas, ...where) => { const small = new OffscreenCanvas(8, 8).getContext('2d');
-    small.imageSmoothingQuality = 'high'; small.drawImage(canvas, ...where, 0, 0, 8, 8);
-    return Array.from(small.getImageData(0, 0, 8, 8).data); };
+FILMSTRIP = """(all) => { const of = (node) => node.getBoundingClientRect();
+  const strip = document.querySelector('#dial .filmstrip');
+  const marks = [...document.querySelectorAll('#dial .marks span')].filter((m) => all.includes(+m.innerText));
   const room = of(strip).width, side = Math.min(36, 0.072 * (room - 36)), r = strip.width / room;
-  const marks = [...document.querySelectorAll('#dial .marks span')].filter((m) => all.includes(+m.textContent)).map(of);
-  const parts = marks.map((m) => cells(strip, (m.x + m.width / 2 - of(strip).x - side / 2) * r, 0, side * r, side * r));
-  return [cells(document.querySelector('#dial .pic'), 0, 0, 256, 256), ...parts]; }"""  # noqa: E501
+  const cells = (canvas, ...where) => { const few = new OffscreenCanvas(8, 8).getContext('2d');
+    few.imageSmoothingQuality = 'high'; few.drawImage(canvas, ...where, 0, 0, 8, 8);
+    return Array.from(few.getImageData(0, 0, 8, 8).data); };
+  const middles = marks.map((m) => of(m).x + of(m).width / 2 - of(strip).x);
+  return [cells(document.querySelector('#dial .pic'), 0, 0, 256, 256),
+    ...middles.map((x) => cells(strip, (x - side / 2) * r, 0, side * r, side * r))]; }"""
 
 
 def settle(page):
@@ -301,10 +302,12 @@ def test_the_film_strip_shows_what_each_mark_stands_for(page):
     for mode, (i, k) in itertools.product(("mean", "sample"), enumerate(some)):
         page.get_by_label(mode, exact=True).check()
         turn(page, k)
-        picture, *cells = np.array(page.evaluate(STRIP, some), float)
+        picture, *cells = np.array(page.evaluate(FILMSTRIP, some), float)
         off = [np.abs(picture - cell).mean() for cell in cells]
         assert off[i] < 0.6 * min(off[:i] + off[i + 1 :]), f"{mode}, {k}: {off}"
-    box, mark = (page.locator(f"#dial {what}").bounding_box() for what in (".film", ".marks span >> nth=6"))
+    box, mark = (
+        page.locator(f"#dial {what}").bounding_box() for what in (".filmstrip", ".marks span >> nth=6")
+    )
     page.mouse.click(mark["x"] + mark["width"] / 2, box["y"] + 8)
     assert page.evaluate("dial.k") == 32, "pressed, it turns the dial"
 
@@ -666,7 +669,7 @@ def test_name_it(page, photo, browser, example):
     friend.goto(url)
     friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
     assert friend.evaluate("dial.k") == 1
-    for spoiler in ("#dial .thumbnail", "#dial .pair", "#dial .photo", "#dial .film", "#examples"):
+    for spoiler in ("#dial .thumbnail", "#dial .pair", "#dial .photo", "#dial .filmstrip", "#examples"):
         assert not friend.locator(spoiler).is_visible(), f"{spoiler} gives it away"
     bottom = friend.locator("#dial .know").bounding_box()
     assert bottom["y"] + bottom["height"] <= friend.viewport_size["height"], "on the first screen"
@@ -678,7 +681,7 @@ def test_name_it(page, photo, browser, example):
     assert "You: 3 tokens, 24 bytes; sender: 12." in friend.locator("#dial .said").inner_text()
     assert friend.evaluate("dial.k") == 256
     assert friend.locator("#dial .thumbnail").is_visible() == example
-    assert friend.locator("#dial .film").is_visible()
+    assert friend.locator("#dial .filmstrip").is_visible()
     assert friend.evaluate("localStorage.getItem('tokendial-rounds')").endswith("3]")
     assert "k=3&" in friend.evaluate("dial.address(true, { k: 3, name: 1 })")
     friend.close()
