@@ -190,7 +190,7 @@ function ready() {
   if (!film || !(film.mean.have.length + film.sample.have.length)) return;
   const n = film.lengths.length, loaded = film.mean.have.length;
   at.dial.classList.add('ready'); at.range.disabled = false;
-  if (performance.now() > news) say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are in this page: turning the dial asks the server nothing.');
+  if (performance.now() > news) say(loaded < n ? loaded + ' of ' + n + ' lengths are here' : 'All ' + n + ' lengths are here: no more requests.');
   if (film.original) curves();
   see('mean'); see('sample'); drawFilmstrip(); greet(); paint();
 }

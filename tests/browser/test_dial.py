@@ -129,7 +129,7 @@ def test_another_photo_ends_a_clip(page, photo):
     choose_photo(page, photo)
     page.wait_for_function("document.querySelector('#dial .credit').textContent === ''")
     page.wait_for_function("dial.done", timeout=120_000)  # the fixture sees that no error came
-    assert "lengths are in this page" in page.inner_text("#dial .status")
+    assert "lengths are here: no more requests" in page.inner_text("#dial .status")
 
 
 def test_earlier_prefixes_and_webp_are_drawn_beside_this_one(page):
