@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def read(*names: str) -> str:
     return "\n".join((HERE / "page" / name).read_text("utf-8") for name in names)
 
 
-SCRIPT = read("film.js", "views.js", "rail.js", "share.js")
+SCRIPT = f"const GIFENC = {dumps(read('gifenc.js'))};\n" + read("film.js", "views.js", "rail.js", "share.js")
 
 
 def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto") -> gr.Blocks:

@@ -35,8 +35,7 @@ async function add(reels, frames) {
     bitmap: await createImageBitmap(new Blob([bytes(webp)], { type: 'image/webp' })) })));
   for (const f of got) {
     const r = reels[f.m];
-    if (r !== film[f.m] || r.at[f.c]) { f.bitmap.close(); continue; }     // of an older film or take
-    r.at[f.c] = f; r.have.push(f.c);
+    if (r !== film[f.m] || r.at[f.c]) f.bitmap.close(); else { r.at[f.c] = f; r.have.push(f.c); }     // of an older film or take: closed
   }
   ready();
 }

@@ -17,19 +17,21 @@ async function share(text, more) {
 }
 $('.copy').addEventListener('click', () => share('A picture from its first ' + k + ' tokens'));
 
-// ---- a clip: the dial's turn as a square film, recorded here; a phone gives it to whom you choose, else it is a file
+// ---- a clip: the dial's turn as a square film, recorded here, or a GIF; a phone gives it to whom you choose, else it is a file
 $('.clip').addEventListener('click', async () => {
-  const type = ['video/mp4', 'video/webm'].find((t) => window.MediaRecorder?.isTypeSupported(t)), parts = [], mine = film;
-  if (!type || !film || hidden()) return say('A clip needs a film, and a browser that can record.');
-  const pen = Object.assign(document.createElement('canvas'), { width: 720, height: 720 }).getContext('2d'), recorder = new MediaRecorder(pen.canvas.captureStream(), { mimeType: type, videoBitsPerSecond: 5e6 });
-  recorder.ondataavailable = (e) => parts.push(e.data); recorder.start();
-  Object.assign(pen, { font: '600 30px system-ui, sans-serif', fillStyle: '#fff', shadowBlur: 8, shadowColor: '#000' });
+  if (!film || hidden()) return say('A clip needs a film.');
+  const own = ['video/mp4', 'video/webm'].find((t) => window.MediaRecorder?.isTypeSupported(t)), type = own || 'image/gif', side = own ? 720 : 480, parts = [], mine = film;
+  const pen = Object.assign(document.createElement('canvas'), { width: side, height: side }).getContext('2d', { willReadFrequently: !own }), recorder = own && new MediaRecorder(pen.canvas.captureStream(), { mimeType: type, videoBitsPerSecond: 5e6 });
+  const { GIFEncoder, quantize, applyPalette } = own ? {} : await import(URL.createObjectURL(new Blob([GIFENC], { type: 'text/javascript' }))), gif = GIFEncoder?.();
+  if (own) { recorder.ondataavailable = (e) => parts.push(e.data); recorder.start(); }
+  pen.scale(side / 720, side / 720); Object.assign(pen, { font: '600 30px system-ui, sans-serif', fillStyle: '#fff', shadowBlur: 8, shadowColor: '#000' });
   for (const c of LADDER.filter((c) => film.mean.at[c])) {
     pen.drawImage(still(c).bitmap, 0, 0, 720, 720); pen.fillText(num(c), 28, 668); pen.fillRect(28, 688, 664 * place(c), 8);
+    if (gif) { const { data } = pen.getImageData(0, 0, side, side), palette = quantize(data, 256); gif.writeFrame(applyPalette(data, palette), side, side, { palette, delay: 250 }); }
     // all within the five seconds that a phone lets pass between a touch and sharing; another photo ends it
-    say('Recording: ' + num(c)); await new Promise((soon) => setTimeout(soon, 250)); if (film !== mine) return recorder.stop();
+    say('Recording: ' + num(c)); await new Promise((soon) => setTimeout(soon, own ? 250 : 0)); if (film !== mine) return recorder?.stop();
   }
-  recorder.stop(); await new Promise((over) => { recorder.onstop = over; });
+  if (gif) { gif.finish(); parts.push(gif.bytes()); } else await new Promise((over) => { recorder.onstop = over; recorder.stop(); });
   const files = [new File(parts, 'tokens.' + type.slice(6), { type })], given = matchMedia('(pointer: coarse)').matches && navigator.canShare?.({ files });
   await (given ? navigator.share({ files, url: address(true) }) : Promise.reject()).catch((why) => why?.name === 'AbortError' || save(files[0], files[0].name));   // called off: no file either
   say('The clip is ready.', false, 5000);

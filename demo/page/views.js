@@ -103,10 +103,7 @@ for (const box of [at.on, at.add, at.less]) box.addEventListener('change', () =>
   $('.att').classList.toggle('on', at.on.checked); at.dial.classList.toggle('adding', at.add.checked || at.less.checked);
   gazed = ''; paint();
 });
-function wipe(part) {                 // the photo from the left edge to here, in percent
-  at.wipe.value = part;
-  at.stage.style.setProperty('--wipe', part + '%'); at.stage.classList.toggle('wiped', part > 0);
-}
+const wipe = (part) => { at.wipe.value = part; at.stage.style.setProperty('--wipe', part + '%'); at.stage.classList.toggle('wiped', part > 0); };   // the photo from the left edge to here, in percent
 at.wipe.addEventListener('input', () => wipe(+at.wipe.value));
 
 // ---- on request: a row of pictures, one by one, and where they differ

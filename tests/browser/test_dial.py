@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
+from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 
 from tests.browser.arrival import arrival, throttle
@@ -102,6 +102,27 @@ def test_a_clip_of_the_dial_s_turn_is_recorded(page, tmp_path):
     wide, high, seconds = page.evaluate(length, "data:video/webm;base64," + base64.b64encode(data).decode())
     assert wide == high == 720
     assert seconds > 2
+
+
+def test_a_browser_that_cannot_record_makes_a_gif(browser, address, tmp_path):
+    page = browser.new_page()
+    page.add_init_script("delete window.MediaRecorder")
+    page.goto(address)
+    page.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
+    with page.expect_download(timeout=20_000) as caught:
+        page.locator("#dial .clip").click()
+    assert caught.value.suggested_filename == "tokens.gif"
+    caught.value.save_as(tmp_path / "clip.gif")
+    page.get_by_text("The clip is ready.").wait_for()
+    page.close()
+    with Image.open(tmp_path / "clip.gif") as clip:
+        frames = [np.asarray(frame.convert("L"), np.float32) for frame in ImageSequence.Iterator(clip)]
+        assert (clip.format, clip.size, clip.info["duration"], len(frames)) == ("GIF", (480, 480), 250, 17)
+    bars = [(frame[460:463, 19:461] > 200).mean() for frame in frames]  # the dial, drawn in
+    assert bars == sorted(bars)
+    assert bars[0] < 0.1
+    assert bars[-1] > 0.9
+    assert np.abs(frames[0] - frames[8]).mean() > 5, "the pictures differ, too"
 
 
 def test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off(browser, address):
