@@ -54,16 +54,15 @@ def press(control, means, key="Enter"):
 
 @pytest.fixture
 def turned(browser, address, photo):  # noqa: F811
-    """A page with an example before and an upload now, and all that comes of it there."""
+    """A page with an example before and an upload now, its ladder and what comes after that there."""
     page = browser.new_page(viewport=WIDE, reduced_motion="reduce")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(address)
     page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
     choose_photo(page, photo)
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
-    page.wait_for_function("dial.done", timeout=60_000)  # what the example had is gone from all panels
-    last = "['.c-linear[d^=M]', '.layer option', '.n-guess:not(:empty)']"  # they move what is below them
-    page.wait_for_function(f"{last}.every((one) => document.querySelector('#dial ' + one))", timeout=60_000)
+    page.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d') && "
+                           "document.querySelector('#dial .layer option')", timeout=60_000)  # fmt: skip
     yield page
     page.close()
 

@@ -315,6 +315,11 @@ def test_a_classifier_names_an_upload_s_pictures(page, photo):
     )
     page.get_by_label("Nearness to the photo").select_option("photo's name, says a classifier")
     assert "mean" in page.locator("#dial .n-fewest").inner_text()
+    below = page.locator("#dial .open")
+    there = below.evaluate("node => node.parentNode.offsetTop")
+    for words in ("n-guess", "n-fewest"):
+        page.locator(f"#dial .{words}").evaluate("node => { node.firstChild.data = ''; }")
+    assert below.evaluate("node => node.parentNode.offsetTop") == there, "words that come move nothing"
 
 
 def test_the_film_strip_shows_what_each_mark_stands_for(page):
