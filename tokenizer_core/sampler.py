@@ -6,16 +6,30 @@ of the path (arXiv 2404.07724), which takes fewer forwards. A decoder that was d
 distillation, arXiv 2202.00512) has all that built into a few Euler steps of one forward each.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tokenizer_core.decoder import FlowDecoder, TokenContext
 from tokenizer_core.flow import euler_step, second_order, time_grid
 
 GUIDED = 0.3, 0.95  # times with guidance
+
+
+@runtime_checkable
+class Context(Protocol):
+    """What a decoder knows of the tokens, computed once a photo."""
+
+    def first(self, length: int) -> Any:
+        """The same of the first `length` tokens; of none, it is what guidance goes against."""
+        ...
+
+
+# (x_t, t, context, keep_mask) -> the predicted clean latent; a time below 0 asks for a distilled step
+Decoder = Callable[[Tensor, Tensor, Any, Tensor | None], Tensor]
 
 
 def draw_noise(seed: int, num_patches: int, latent_channels: int) -> Float[Tensor, "1 N C"]:
@@ -25,8 +39,8 @@ def draw_noise(seed: int, num_patches: int, latent_channels: int) -> Float[Tenso
 
 
 def sample(
-    decoder: FlowDecoder,
-    context: TokenContext,
+    decoder: Decoder,
+    context: Context,
     noise: Float[Tensor, "B N C"],
     keep_mask: Bool[Tensor, "B K"] | None = None,
     *,
@@ -39,7 +53,7 @@ def sample(
     """Second-order multistep solution from t=1 to t=0: one forward a step, two where it is guided.
 
     Args:
-        decoder: the network.
+        decoder: any network of this form, such as `FlowDecoder`.
         context: keys and values of the tokens, batch B.
         noise: x_t at t=1.
         keep_mask: which tokens each item of the batch sees; None is all.
@@ -70,8 +84,8 @@ def sample(
 
 
 def _predict(
-    decoder: FlowDecoder,
-    context: TokenContext,
+    decoder: Decoder,
+    context: Context,
     x_t: Tensor,
     t: float,
     keep_mask: Tensor | None,
@@ -81,4 +95,4 @@ def _predict(
     with_tokens = decoder(x_t, time, context, keep_mask)
     if guidance_scale == 1:
         return with_tokens
-    return torch.lerp(decoder(x_t, time, context.first(0)), with_tokens, guidance_scale)
+    return torch.lerp(decoder(x_t, time, context.first(0), None), with_tokens, guidance_scale)
