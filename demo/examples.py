@@ -2,7 +2,7 @@
 
 A cache is one answer to the page, compressed: WebP frames of the ladder (mean and sample), spectra, scores,
 read attention, packed tokens and the id of the weights. It answers before any weights are loaded.
-`python -m tests.build_examples` makes it.
+`python -m studies.build_examples` makes it.
 """
 
 import gzip

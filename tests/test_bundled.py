@@ -10,10 +10,10 @@ import torch
 from safetensors import safe_open
 
 import tokenizer_core as tc
-from tokenizer_core.autoencoder import latent_to_sequence
-from tokenizer_core.checkpoints import checkpoints_folder, fill, read_checkpoint
-from tokenizer_core.config import TokenizerConfig
-from tokenizer_core.networks import build_networks
+from tokenizer_core.models.prefix_flow.networks import build_networks
+from tokenizer_core.nn.autoencoder import latent_to_sequence
+from tokenizer_core.nn.config import TokenizerConfig
+from tokenizer_core.storage.checkpoints import checkpoints_folder, fill, read_checkpoint
 
 NAME = "prefix-flow-256"
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "demo/examples").glob("*.webp"))

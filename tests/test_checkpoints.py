@@ -13,7 +13,11 @@ from safetensors.torch import load_file
 from tiny_flow import CONFIG, CONFIG_DICT, make_networks, make_picture, make_tokenizer
 
 import tokenizer_core as tc
-from tokenizer_core.checkpoints import (
+from tokenizer_core.engine.devices import find_device
+from tokenizer_core.errors import TokenizerError
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.nn.config import AutoencoderConfig, SamplerConfig, TokenizerConfig
+from tokenizer_core.storage.checkpoints import (
     SUMS,
     checkpoints_folder,
     fill,
@@ -21,11 +25,7 @@ from tokenizer_core.checkpoints import (
     read_identity,
     write_checkpoint,
 )
-from tokenizer_core.config import AutoencoderConfig, SamplerConfig, TokenizerConfig
-from tokenizer_core.devices import find_device
-from tokenizer_core.errors import TokenizerError
-from tokenizer_core.quantize import SCALE, dequantize, quantize
-from tokenizer_core.tokenizer import FlowTokenizer
+from tokenizer_core.storage.quantize import SCALE, dequantize, quantize
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FILES = {"autoencoder.safetensors": "autoencoder.", "flow.safetensors": ("encoder.", "decoder.")}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tokenizer_core.classifier import FoldedConv, LiteClassifier
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.photo import Picture
+from tokenizer_core.measure.classifier import FoldedConv, LiteClassifier
+from tokenizer_core.photos.photo import Picture
 
 
 def make_pixels(batch: int = 1, height: int = 256, width: int = 256, seed: int = 0) -> torch.Tensor:

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 import tokenizer_core as tc
-from tests.control_sheet import rows_of
+from studies.control_sheet import rows_of
 from tests.tiny_flow import CHECKPOINT_ID, draw_weights
-from tokenizer_core.config import tiny_config
-from tokenizer_core.evaluate import packed_pictures
-from tokenizer_core.networks import build_networks, describe
-from tokenizer_core.tokenizer import FlowTokenizer
+from tokenizer_core.models.prefix_flow.networks import build_networks, describe
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.nn.config import tiny_config
+from tokenizer_core.reports.evaluate import packed_pictures
 
 
 def picture(seed):

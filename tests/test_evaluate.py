@@ -9,16 +9,16 @@ import pytest
 import torch
 from tiny_linear import make_tokenizer
 
-from tokenizer_core.bench import Timing, bench, draw_picture, matrix_product_rate
-from tokenizer_core.classifier import LiteClassifier
+from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.evaluate import Report, evaluate
-from tokenizer_core.linear import LinearTokenizer
-from tokenizer_core.metrics import psnr, ssim
-from tokenizer_core.photo import Picture
-from tokenizer_core.spectrum import spectrum_error
-from tokenizer_core.tally import Tally, average, interval, kernel_distance
-from tokenizer_core.tokens import Encoding
+from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.measure.metrics import psnr, ssim
+from tokenizer_core.measure.spectrum import spectrum_error
+from tokenizer_core.measure.tally import Tally, average, interval, kernel_distance
+from tokenizer_core.models.linear.tokenizer import LinearTokenizer
+from tokenizer_core.photos.photo import Picture
+from tokenizer_core.reports.bench import Timing, bench, draw_picture, matrix_product_rate
+from tokenizer_core.reports.evaluate import Report, evaluate
 
 
 @pytest.fixture(scope="module")

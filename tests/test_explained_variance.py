@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tokenizer_core as tc
-from tests.explained_variance import explained, lines, shares
+from studies.explained_variance import explained, lines, shares
 from tests.tiny_linear import make_tokenizer
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.face_maps import MOST, boxes, heads, worth
-from tokenizer_core.classifier import LiteClassifier
-from tokenizer_core.photo import open_photo, square_crop
+from studies.face_maps import MOST, boxes, heads, worth
+from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.photos.photo import open_photo, square_crop
 
 FACE = [[100, 100], [140, 100], [120, 120], [105, 140], [135, 140]]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tiny_flow import CHANNELS, PATCHES, TOKENS, WIDTH, make_decoder
 from torch import nn
 
-from tokenizer_core.decoder import FlowDecoder
-from tokenizer_core.flow import (
+from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
+from tokenizer_core.nn.flow import (
     draw_times,
     euler_step,
     interpolate,
@@ -19,7 +19,7 @@ from tokenizer_core.flow import (
     second_order,
     time_grid,
 )
-from tokenizer_core.sampler import draw_noise, sample
+from tokenizer_core.nn.sampler import draw_noise, sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TIMES = st.floats(0.01, 1)

@@ -11,14 +11,14 @@ import tiny_linear
 import torch
 from PIL import Image
 
-from tokenizer_core import codecs
-from tokenizer_core.bench import draw_picture
-from tokenizer_core.config import tiny_config
-from tokenizer_core.judge import judge_curves, visitors_sheet, write_page
-from tokenizer_core.metrics import psnr
-from tokenizer_core.networks import build_networks, describe
-from tokenizer_core.sheet import SHEET, draw, entries, lay_out
-from tokenizer_core.tokenizer import FlowTokenizer
+from tokenizer_core.measure import codecs
+from tokenizer_core.measure.metrics import psnr
+from tokenizer_core.models.prefix_flow.networks import build_networks, describe
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.nn.config import tiny_config
+from tokenizer_core.reports.bench import draw_picture
+from tokenizer_core.reports.judge import judge_curves, visitors_sheet, write_page
+from tokenizer_core.reports.sheet import SHEET, draw, entries, lay_out
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +113,8 @@ def make_tokenizer() -> FlowTokenizer:
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_page_of_a_tiny_model(photos, free, tmp_path, monkeypatch):
-    monkeypatch.setattr("tokenizer_core.judge.LENGTHS", (1, 2, 8, 256))
-    monkeypatch.setattr("tokenizer_core.judge.ROWS_A_PAGE", 6)
+    monkeypatch.setattr("tokenizer_core.reports.judge.LENGTHS", (1, 2, 8, 256))
+    monkeypatch.setattr("tokenizer_core.reports.judge.ROWS_A_PAGE", 6)
     monkeypatch.setitem(SHEET["groups"], "Screenshots", ["chat"])
     tokenizer = make_tokenizer()
     found = judge_curves(tokenizer, tiny_linear.make_tokenizer(), photos, seeds=2)

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 import tokenizer_core as tc
-from tests.latent_spectrum import errors, latent_power
+from studies.latent_spectrum import errors, latent_power
 from tests.tiny_flow import CHECKPOINT_ID, draw_weights
-from tokenizer_core.autoencoder import latent_to_sequence
-from tokenizer_core.config import tiny_config
-from tokenizer_core.networks import build_networks, describe
-from tokenizer_core.spectrum import band_error
-from tokenizer_core.tokenizer import FlowTokenizer
+from tokenizer_core.measure.spectrum import band_error
+from tokenizer_core.models.prefix_flow.networks import build_networks, describe
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.nn.autoencoder import latent_to_sequence
+from tokenizer_core.nn.config import tiny_config
 
 
 def wave(cycles, strength, size=16):
@@ -42,11 +42,11 @@ def test_a_decoder_that_gives_the_photo_back_has_no_error(monkeypatch):
     info = describe(json.loads(config.to_json()), CHECKPOINT_ID, 0)
     tokenizer = FlowTokenizer(config, info, networks, "cpu", torch.float32)
     picture = tc.Picture(np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8))
-    monkeypatch.setattr("tests.latent_spectrum.LENGTHS", (1, 2, 4, 8))
+    monkeypatch.setattr("studies.latent_spectrum.LENGTHS", (1, 2, 4, 8))
     found = errors(tokenizer, picture, 2, 0)
     assert {name: rows.shape for name, rows in found.items()} == {"latent": (4, 3), "pixels": (4, 3)}
     assert found["latent"].min() > 0
     own = latent_to_sequence(tokenizer.autoencoder.encode(picture.to_pixels()))
-    monkeypatch.setattr("tests.latent_spectrum.sample", lambda *_, **__: own)
+    monkeypatch.setattr("studies.latent_spectrum.sample", lambda *_, **__: own)
     for rows in errors(tokenizer, picture, 2, 0).values():
         assert rows.max() < 1e-3

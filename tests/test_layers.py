@@ -14,8 +14,9 @@ from tiny_flow import (
 )
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tokenizer_core import layers
-from tokenizer_core.autoencoder import (
+from tokenizer_core.models.prefix_flow.decoder import DecoderBlock
+from tokenizer_core.nn import layers
+from tokenizer_core.nn.autoencoder import (
     Down,
     LevelConv,
     ResidualBlock,
@@ -23,7 +24,6 @@ from tokenizer_core.autoencoder import (
     latent_to_sequence,
     sequence_to_latent,
 )
-from tokenizer_core.decoder import DecoderBlock
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 close = torch.testing.assert_close

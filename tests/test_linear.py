@@ -7,14 +7,14 @@ import pytest
 import torch
 from tiny_linear import TOKENS, make_tokenizer
 
-from tokenizer_core.bench import draw_picture
-from tokenizer_core.components import fit_pca
+from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.linear import LinearTokenizer, from_rows, to_rows
-from tokenizer_core.metrics import psnr
-from tokenizer_core.models import load
-from tokenizer_core.photo import Picture
-from tokenizer_core.tokens import Encoding
+from tokenizer_core.measure.metrics import psnr
+from tokenizer_core.models.linear.tokenizer import LinearTokenizer, from_rows, to_rows
+from tokenizer_core.models.registry import load
+from tokenizer_core.photos.photo import Picture
+from tokenizer_core.reports.bench import draw_picture
+from tokenizer_core.training.components import fit_pca
 from tokenizer_core.training.pca import PcaRun, run
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tokenizer_core.layers import attend
-from tokenizer_core.masks import causal_blocks, causal_mask, draw_lengths, prefix_blocks, prefix_mask
+from tokenizer_core.nn.layers import attend
+from tokenizer_core.nn.masks import causal_blocks, causal_mask, draw_lengths, prefix_blocks, prefix_mask
 
 PATCHES, TOKENS = 128, 128
 

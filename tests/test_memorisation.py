@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 import tokenizer_core as tc
-from tests.memorisation import features, nearest
-from tokenizer_core.classifier import LiteClassifier
+from studies.memorisation import features, nearest
+from tokenizer_core.measure.classifier import LiteClassifier
 
 
 @pytest.fixture(scope="module")

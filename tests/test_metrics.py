@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tokenizer_core.metrics import psnr, psnr_batch, round_to_8_bit, ssim, ssim_batch
-from tokenizer_core.photo import Picture
-from tokenizer_core.scorer import Scorer
-from tokenizer_core.spectrum import power_spectrum, spectrum_error
+from tokenizer_core.measure.metrics import psnr, psnr_batch, round_to_8_bit, ssim, ssim_batch
+from tokenizer_core.measure.scorer import Scorer
+from tokenizer_core.measure.spectrum import power_spectrum, spectrum_error
+from tokenizer_core.photos.photo import Picture
 
 
 def make_picture(seed: int, size: int = 64) -> Picture:

@@ -21,7 +21,7 @@ import tokenizer_core as tc
 from demo import app, examples, handlers, links
 from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
 from demo.studio import Studio, Turn
-from tests.build_examples import build, pack
+from studies.build_examples import build, pack
 from tests.stand_in import StandIn, models
 
 TOP = 24  # tokens of the stand-in: few, so that a film is short
@@ -611,7 +611,7 @@ def test_beside_a_gpu_a_handler_has_few_threads_even_before_the_weights_are_ther
     before = torch.get_num_threads()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr("tokenizer_core.devices.THREADS", 1)
+    monkeypatch.setattr("tokenizer_core.engine.devices.THREADS", 1)
     try:
         torch.set_num_threads(2)
         Studio(lambda name, device: None, models(TOP))
@@ -795,7 +795,7 @@ def test_the_examples_are_of_the_bundled_weights():
         assert cache.stat().st_size <= 1e6, f"{cache.name} is over 1 MB"
         film = examples.film(about, info, "t")
         sample = Take("sample", info.default_steps, 0)
-        assert set(film.reel(MEAN)) == set(LADDER), f"{cache.name}: run python -m tests.build_examples"
+        assert set(film.reel(MEAN)) == set(LADDER), f"{cache.name}: run python -m studies.build_examples"
         assert set(film.reel(sample)) == set(LADDER)
         assert film.told["attention"]
         assert len(film.told["linear"]) == 65

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
 
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.metrics import psnr
-from tokenizer_core.photo import MAX_BYTES, Picture, open_photo, square_crop, to_picture
+from tokenizer_core.measure.metrics import psnr
+from tokenizer_core.photos.photo import MAX_BYTES, Picture, open_photo, square_crop, to_picture
 
 MODES = ["1", "L", "P", "RGB", "RGBA", "LA", "PA", "La", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"]
 MODES += ["I", "F", "I;16", "I;16B", "I;16L"]

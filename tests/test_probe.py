@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.probe import fit, probe
+from studies.probe import fit, probe
 
 GENERATOR = torch.Generator().manual_seed(0)
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 import tokenizer_core as tc
-from tests.probe import labelled
-from tests.second_judge import features
+from studies.probe import labelled
+from studies.second_judge import features
 
 
 def picture(rows):

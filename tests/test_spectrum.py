@@ -8,9 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenizer_core.colours import luma
-from tokenizer_core.photo import Picture
-from tokenizer_core.spectrum import (
+from tokenizer_core.measure.spectrum import (
     axis_power,
     grid_ratio,
     power_2d,
@@ -19,6 +17,8 @@ from tokenizer_core.spectrum import (
     spectrum_error,
     spectrum_error_batch,
 )
+from tokenizer_core.photos.colours import luma
+from tokenizer_core.photos.photo import Picture
 
 
 def noise(batch: int = 1, size: int = 256, seed: int = 0, strength: float = 0.2) -> torch.Tensor:

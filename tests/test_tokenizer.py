@@ -7,12 +7,12 @@ import pytest
 import torch
 from tiny_flow import CHANNELS, CONFIG, PATCHES, TOKENS, WIDTH, make_picture, make_tokenizer
 
-from tokenizer_core import tokenizer as room
-from tokenizer_core.devices import fastest_dtype
+from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.engine.devices import fastest_dtype
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.interface import Tokenizer
-from tokenizer_core.sampler import draw_noise
-from tokenizer_core.tokens import Encoding
+from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.prefix_flow import tokenizer as room
+from tokenizer_core.nn.sampler import draw_noise
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenizer_core.codes.encoding import BORDERS, LEVELS, MAGIC, Encoding
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.tokens import BORDERS, LEVELS, MAGIC, Encoding
 
 IDENTITY = "0123456789ab"
 DAMAGED = "These tokens are damaged or incomplete."

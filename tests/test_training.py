@@ -17,21 +17,21 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from demo.cli import main
-from tokenizer_core.autoencoder import Autoencoder
-from tokenizer_core.checkpoints import read_checkpoint
-from tokenizer_core.classifier import LiteClassifier
-from tokenizer_core.config import tiny_config
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.flow import euler_step
-from tokenizer_core.masks import prefix_mask
-from tokenizer_core.sampler import sample
+from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.nn.autoencoder import Autoencoder
+from tokenizer_core.nn.config import tiny_config
+from tokenizer_core.nn.flow import euler_step
+from tokenizer_core.nn.masks import prefix_mask
+from tokenizer_core.nn.sampler import sample
+from tokenizer_core.storage.checkpoints import read_checkpoint
 from tokenizer_core.training import loop, losses, prefix_flow
 from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.loop import AveragedWeights, Schedule
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.polish import PULL
 from tokenizer_core.training.prefix_flow import FlowNetworks
-from tokenizer_core.weights import load_weights, save_weights
+from tokenizer_core.training.weights import load_weights, save_weights
 
 PLACE = Place(torch.device("cpu"), 0, 1)
 CONFIG = tiny_config(image_size=64)

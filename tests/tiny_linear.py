@@ -2,8 +2,8 @@
 
 import torch
 
-from tokenizer_core.catalog import ModelInfo
-from tokenizer_core.linear import LinearTokenizer
+from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.models.linear.tokenizer import LinearTokenizer
 
 TOKENS = 4
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import tokenizer_core as tc
 
 if TYPE_CHECKING:
-    from tokenizer_core.tokens import Encoding
+    from tokenizer_core.codes.encoding import Encoding
 
 FORMAT = "tokendial-tokens-1"
 DEFAULT_LENGTHS = (1, 4, 16, 64, 256)
@@ -161,8 +161,8 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _judge(args: argparse.Namespace) -> None:
-    from tokenizer_core import judge
-    from tokenizer_core.tokenizer import FlowTokenizer
+    from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+    from tokenizer_core.reports import judge
 
     tokenizer, baseline = tc.load(args.model, args.device), tc.load(args.baseline, args.device)
     if not isinstance(tokenizer, FlowTokenizer):

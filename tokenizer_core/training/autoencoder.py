@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tokenizer_core.autoencoder import Autoencoder
+from tokenizer_core.nn.autoencoder import Autoencoder
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Values
 from tokenizer_core.training.losses import feature_loss, log_error

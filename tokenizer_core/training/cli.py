@@ -5,9 +5,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from tokenizer_core import bundle
-from tokenizer_core.config import tiny_config
-from tokenizer_core.training import autoencoder, pca, polish, prefix_flow
+from tokenizer_core.nn.config import tiny_config
+from tokenizer_core.training import autoencoder, bundle, pca, polish, prefix_flow
 
 MODULES = autoencoder, prefix_flow, polish, pca, bundle
 RUNS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}

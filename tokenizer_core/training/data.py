@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from tokenizer_core.photoset import load_crops
+from tokenizer_core.photos.photoset import load_crops
 
 
 class PhotoPool:
@@ -17,7 +17,7 @@ class PhotoPool:
 
     Args:
         paths: folders, zips or tars; `texture.zip:3` draws each of its crops three times as often. A file
-            `texture.worth.npy` beside it (`tests/face_maps.py` makes it) says how much more than elsewhere
+            `texture.worth.npy` beside it (`studies/face_maps.py` makes it) says how much more than elsewhere
             each place of each crop counts, in sixteenths: (crops, 16, 16) uint8.
         size: side of the crops in pixels.
         device: where the tensor lives.

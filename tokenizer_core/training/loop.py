@@ -16,13 +16,13 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from tokenizer_core.classifier import LiteClassifier
-from tokenizer_core.config import TokenizerConfig
-from tokenizer_core.metrics import psnr_batch, round_to_8_bit
-from tokenizer_core.photoset import load_crops
+from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.measure.metrics import psnr_batch, round_to_8_bit
+from tokenizer_core.nn.config import TokenizerConfig
+from tokenizer_core.photos.photoset import load_crops
 from tokenizer_core.training.data import PhotoPool, to_pixels
 from tokenizer_core.training.place import M, Place, RunLog
-from tokenizer_core.weights import load_weights, save_weights
+from tokenizer_core.training.weights import load_weights, save_weights
 
 SNAPSHOT_SECONDS, LOG_SECONDS = 110, 10
 DECAY_FROM = 0.6  # share of the minutes with the full learning rate

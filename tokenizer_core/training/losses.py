@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tokenizer_core.classifier import LiteClassifier
-from tokenizer_core.spectrum import GRID_STEP, power_2d
+from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.measure.spectrum import GRID_STEP, power_2d
 
 Pixels = Float[Tensor, "B 3 H W"]
 Worth = Float[Tensor, "b 1 h w"]

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 
-from tokenizer_core.checkpoints import write_checkpoint
-from tokenizer_core.components import fit_pca
-from tokenizer_core.linear import SIZE, SMALL, WIDTH, to_rows
-from tokenizer_core.photo import square_crop
-from tokenizer_core.photoset import iter_photos
+from tokenizer_core.models.linear.tokenizer import SIZE, SMALL, WIDTH, to_rows
+from tokenizer_core.photos.photo import square_crop
+from tokenizer_core.photos.photoset import iter_photos
+from tokenizer_core.storage.checkpoints import write_checkpoint
+from tokenizer_core.training.components import fit_pca
 
 CHUNK = 2048  # photographs in memory at a time
 

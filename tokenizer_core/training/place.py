@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from tokenizer_core.devices import fastest_dtype
+from tokenizer_core.engine.devices import fastest_dtype
 
 M = TypeVar("M", bound=nn.Module)
 

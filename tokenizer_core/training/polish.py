@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tokenizer_core.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
-from tokenizer_core.masks import draw_lengths
+from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
+from tokenizer_core.nn.masks import draw_lengths
 from tokenizer_core.training import losses
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Values, set_rate

@@ -23,14 +23,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from tokenizer_core.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
-from tokenizer_core.config import SamplerConfig, TokenizerConfig
-from tokenizer_core.decoder import FlowDecoder
-from tokenizer_core.encoder import TokenEncoder
-from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
-from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
-from tokenizer_core.networks import build_networks
-from tokenizer_core.sampler import sample
+from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
+from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
+from tokenizer_core.models.prefix_flow.networks import build_networks
+from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
+from tokenizer_core.nn.config import SamplerConfig, TokenizerConfig
+from tokenizer_core.nn.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
+from tokenizer_core.nn.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
+from tokenizer_core.nn.sampler import sample
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
 

@@ -1,0 +1,1 @@
+"""Scripts that answer one question about the models each; README.md lists them."""

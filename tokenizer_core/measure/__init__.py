@@ -1,0 +1,9 @@
+"""One picture or many against their originals.
+
+metrics.py      PSNR and SSIM
+spectrum.py     power by frequency, and its error by band
+classifier.py   EfficientNet-Lite, a frozen network that names pictures
+scorer.py       many pictures of one photo against it
+tally.py        measures added up over photos, with intervals
+codecs.py       WebP and JPEG in a number of bytes
+"""

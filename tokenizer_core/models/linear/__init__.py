@@ -1,0 +1,1 @@
+"""`pca`, the linear tokenizer that every curve carries: projections on principal components."""

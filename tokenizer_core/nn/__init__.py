@@ -1,0 +1,9 @@
+"""What families share: networks, and the mathematics that runs them.
+
+layers.py       the parts of transformers
+masks.py        which keys a query may see: prefixes, causal positions
+autoencoder.py  pixels to latent and back
+flow.py         rectified flow: all of its maths
+sampler.py      noise to latent in steps, with guidance
+config.py       sizes of the networks, with a strict JSON form
+"""

@@ -1,0 +1,136 @@
+"""The judge's page: ours beside `pca`, WebP and JPEG at equal bytes, and the visitors' sheet.
+
+`make judge` runs it for every weights commit. All curves go through `evaluate.measure`, and whatever has
+tokens is decoded from packed bytes; judge.md is the page's text. Neighbours: `evaluate`, `codecs`, `sheet`,
+`figure`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.measure.codecs import CODECS, best_pictures
+from tokenizer_core.measure.tally import average
+from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.photos.photo import Picture
+from tokenizer_core.reports.evaluate import NEXT_SEED, measure, packed_pictures
+from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
+from tokenizer_core.reports.sheet import SheetRow, entries, lay_out
+
+LENGTHS = (1, 4, 16, 64, 256)
+ALONE = "autoencoder alone"
+ROWS_A_PAGE = 12
+PAGE = (Path(__file__).parent / "judge.md").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Curves by name and length; a length is missing where a curve has no picture for every photo.
+
+    Attributes:
+        about: what the page says of the run: the catalog's line, the photos, the seeds, the device.
+        curves: "sample", "mean", the baseline's, "WebP", "JPEG"; and "autoencoder alone", without any tokens.
+    """
+
+    about: dict[str, Any]
+    curves: dict[str, Curve]
+
+    def tables(self) -> str:
+        """A Markdown table a measure, with a row a curve."""
+        lengths, size, blocks = list(self.curves["sample"]), self.about["bytes_per_token"], []
+        for title, name, pick in panels_of(self.curves):
+            shown = "{:.2f}" if name == "psnr" else "{:.3f}"
+            heads = [f"{k}: {k * size:,} bytes" for k in lengths]
+            lines = [f"| {title} | {' | '.join(heads)} |", "|---|" + "---|" * len(lengths)]
+            for curve_name, curve in self.curves.items():
+                cells = [shown.format(pick(curve[k])) if k in curve else "not possible" for k in lengths]
+                lines.append(f"| {curve_name} | {' | '.join(cells)} |")
+            blocks.append("\n".join(lines))
+        return "\n\n".join(blocks)
+
+
+def judge_curves(
+    tokenizer: FlowTokenizer,
+    baseline: Tokenizer,
+    photos: str | Path,
+    seeds: int = 1,
+    limit: int | None = None,
+    judge: LiteClassifier | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Judgement:
+    """Measure ours (mean and sample), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
+
+    Args:
+        tokenizer: whose weights are judged.
+        baseline: another model, cut to as many bytes.
+        photos: a folder, zip or tar.
+        seeds: samples of a photo and length.
+        limit: only the first so many photos, in name order.
+        judge: adds the measures of features.
+        progress: called with the number of photos done.
+
+    Raises:
+        TokenizerError: there is no photo, or one cannot be opened.
+    """
+    info, other, lengths = tokenizer.info, baseline.info, lengths_of(tokenizer)
+    budgets = {length * info.bytes_per_token: length for length in lengths}
+    linear = {size // other.bytes_per_token: length for size, length in budgets.items()}
+    linear = {count: length for count, length in linear.items() if count in other.lengths[1:]}
+
+    def decode(number: int, original: Picture) -> Iterator[tuple[tuple[str, int, int], Picture]]:
+        yield (ALONE, 0, 0), tokenizer.reconstruct(original)
+        for repeat in range(seeds):
+            steps, seed = [1, info.default_steps][repeat > 0 :], number + repeat * NEXT_SEED
+            for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
+                yield ("mean" if step == 1 else "sample", length, repeat), one
+        for (_, count), one in packed_pictures(baseline, original, list(linear), [1]):
+            yield (other.name, linear[count], 0), one
+        for codec in CODECS:
+            for size, one in best_pictures(original, codec, list(budgets)).items():
+                yield (codec, budgets[size], 0), one
+
+    tallies = measure(photos, decode, limit=limit, judge=judge, device=tokenizer.device, progress=progress)
+    alone = tallies[ALONE, 0, 0].mean()
+    curves: dict[str, Curve] = {ALONE: dict.fromkeys(lengths, alone)}
+    for name in ("sample", "mean", other.name, *CODECS):
+        found = {k: [tally for place, tally in tallies.items() if place[:2] == (name, k)] for k in lengths}
+        curves[name] = {k: average(some) for k, some in found.items() if some and some[0].n == alone.n}
+    run = {"device": tokenizer.device, "dtype": tokenizer.dtype, "photos": Path(photos).name}
+    return Judgement({**asdict(replace(info, lengths=())), **run, "n": alone.n, "seeds": seeds}, curves)
+
+
+def lengths_of(tokenizer: Tokenizer) -> list[int]:
+    """Those of `LENGTHS` that a model has."""
+    return [length for length in LENGTHS if length in tokenizer.info.lengths]
+
+
+def visitors_sheet(tokenizer: FlowTokenizer, photos: str | Path, free: str | Path) -> Iterator[SheetRow]:
+    """A row an entry of the sheet: the original, the autoencoder alone, and a sample a length (seed 0)."""
+    lengths = lengths_of(tokenizer)
+    for entry in entries(photos, free):
+        samples = packed_pictures(tokenizer, entry.picture, lengths, [tokenizer.info.default_steps])
+        yield entry, (entry.picture, tokenizer.reconstruct(entry.picture), *(one for _, one in samples))
+
+
+def write_page(judgement: Judgement, rows: Sequence[SheetRow], folder: Path) -> None:
+    """Write judge.json, judge.png (curves), sheet-1.png ... (all rows), judge.webp (free rows) and JUDGE.md.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    about, lengths = judgement.about, list(judgement.curves["sample"])
+    heads = ["original", "autoencoder", *(f"{k} token{'s' * (k > 1)}" for k in lengths)]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "judge.json").write_text(json.dumps(asdict(judgement), indent=1) + "\n", "utf-8")
+    text = PAGE.format(**about, tables=judgement.tables(), head=24 + len(about["name"]))
+    (folder / "JUDGE.md").write_text(text, "utf-8")
+    for number, start in enumerate(range(0, len(rows), ROWS_A_PAGE), 1):
+        lay_out(rows[start : start + ROWS_A_PAGE], heads).save(folder / f"sheet-{number}.png")
+    free = lay_out([row for row in rows if row[0].free], heads, 160)
+    free.save(folder / "judge.webp", quality=80, method=6)
+    title = f"{about['name']} ({about['checkpoint_id']}) on {about['n']} photographs of {about['photos']}"
+    draw_curves(folder / "judge.png", title, judgement.curves)

@@ -1,0 +1,30 @@
+"""`tokendial train bundle`: two training files -> a checkpoint folder that `tokenizer_core.load` reads."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from tokenizer_core.nn.config import TokenizerConfig
+from tokenizer_core.storage.checkpoints import write_checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleRun:
+    """Options: the two files and the folder; the defaults of `decode` are `config.SamplerConfig`'s own."""
+
+    autoencoder: Path
+    flow: Path
+    out: Path
+    config: TokenizerConfig = TokenizerConfig()  # noqa: RUF009
+
+
+def run(options: BundleRun) -> Path:
+    """Write one int8 file a network, config.json and SHA256SUMS; what only training needs stays behind."""
+    values = load_file(options.autoencoder)
+    tensors = {f"autoencoder.{k}": v for k, v in values.items()} | load_file(options.flow)
+    names = ("autoencoder", "encoder", "decoder")
+    files = {f"{n}.safetensors": {k: v for k, v in tensors.items() if k.startswith(f"{n}.")} for n in names}
+    write_checkpoint(options.out, json.loads(options.config.to_json()), files)
+    return options.out
