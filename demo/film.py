@@ -12,7 +12,7 @@ import secrets
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,7 +149,7 @@ class Film:
         photo, space = self.original, os.environ.get("SPACE_ID")
         return {
             "token": self.token,
-            "info": asdict(self.info),
+            "info": self.info.to_dict(),
             "scale": self.scale,
             "original": photo and b64(webp(photo.to_pil(), 90)),
             "reference": self.spectrum and b64(self.levels(self.spectrum)),

@@ -47,19 +47,19 @@ class Studio:
 
     Args:
         load: gives a tokenizer for a name and a device, as `tc.load` does.
-        models: the catalog; the first is the default, the first that is not generative the baseline.
-        device: "auto", "cpu", "cuda", ... The baseline always runs on the CPU.
+        models: the catalog; the first is the default, the first of that role the baseline.
+        device: "auto", "cpu", "cuda", ...; each model runs on the best of these that it may run on.
     """
 
     def __init__(self, load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto"):
         self.infos = {info.name: info for info in models}
         self.default = models[0]
-        self.baseline = next(info for info in models if not info.generative)
+        self.baseline = next(info for info in models if info.role == "baseline")
         # by a token that none but its visitors, or who has the link, can know; in order of use
         self.films, self.turn = OrderedDict[str, Film](), Turn()
         self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
-        self._load, self._device = load, tc.find_device(device)
+        self._load, self._asked, self._device = load, device, tc.find_device(device)
         self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
         self._lock, self._shelf = threading.Lock(), dict[str, Future]()
         self.record = GPU(duration=40)(self._record) if GPU else lambda *what: self._on_device(*what).result()
@@ -71,7 +71,7 @@ class Studio:
         with self._lock:
             failed = name in self._shelf and self._shelf[name].done() and self._shelf[name].exception()
             if name not in self._shelf or failed:
-                device = self._device if self.infos[name].generative else "cpu"
+                device = tc.find_device(self._asked, self.infos[name].devices)
                 self._shelf[name] = self._pool.submit(self._load, name, device)
             return self._shelf[name]
 
@@ -140,7 +140,7 @@ class Studio:
 
     def rivals(self, original: tc.Picture, info: tc.ModelInfo) -> dict[str, Any]:
         """PSNR of other codes, dB: "linear" by tokens, "webp" as [tokens of as many bytes, dB]."""
-        tokens = {k * info.bytes_per_token: k for k in LADDER}
+        tokens = {info.bytes_of(k): k for k in LADDER}
         linear = self.baseline_pictures(original, self.baseline.lengths)
         webp = tc.best_pictures(original, "WebP", list(tokens))
         return {

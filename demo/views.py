@@ -55,7 +55,7 @@ def seeds(ask: Ask) -> dict:
 
 def codes(ask: Ask) -> dict:
     """WebP, JPEG or the linear baseline in as many bytes."""
-    original, size = ask.film.original, ask.k * ask.film.info.bytes_per_token
+    original, size = ask.film.original, ask.film.info.bytes_of(ask.k)
     if original is None:
         raise tc.TokenizerError("A link brings no photo, so there is nothing that other codes could show.")
     if ask.n not in (0, 1):

@@ -44,8 +44,10 @@ def layers(studio: Studio, film: Film) -> list[list]:
     """Maps of a few layers, [name, maps, mass]; the first are those that the film has anyway."""
     tokenizer, info = studio.loading(film.info.name).result(), film.info
     encoding = tokenizer.encode(film.original)
-    found = [[f"read, layer {info.layers_read // 2 + 1} of {info.layers_read}", None, None]]
-    for direction, count in (("read", info.layers_read), ("write", info.layers_write)):
+    count = info.layers("read")
+    found = [[f"read, layer {count // 2 + 1} of {count}", None, None]]
+    for one in info.attention:
+        direction, count = one.direction, one.layers
         for layer in (0, count - 1):
             maps, mass = look(tokenizer, encoding, direction, layer)
             levels = np.frombuffer(b64decode(maps), np.uint8)

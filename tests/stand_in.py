@@ -15,23 +15,22 @@ import tokenizer_core as tc
 
 def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = True) -> tc.ModelInfo:
     """What a catalog would say of a stand-in model."""
+    maps = tuple(tc.AttentionInfo(direction=way, layers=2) for way in ("read", "write"))
     return tc.ModelInfo(
         name=name,
         title="Stand-in" if generative else "Stand-in, linear",
-        size_bytes=0,
+        family="stand-in",
+        role="main" if generative else "baseline",
         licence="none",
         lengths=tuple(range(tokens + 1)),
         tokens="soft",
         numbers_per_token=16,
-        bytes_per_token=8,
         ordered=True,
         generative=generative,
-        has_attention=generative,
-        layers_read=2 if generative else 0,
-        layers_write=2 if generative else 0,
-        bundled=True,
+        attention=maps if generative else (),
+        views=tc.VIEWS if generative else ("codes", "mix", "less", "guess"),
         checkpoint_id="57a2d100ab0e",
-        default_steps=8,
+        default_steps=8 if generative else 1,
         default_guidance=2.0,
     )
 

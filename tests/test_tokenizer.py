@@ -36,7 +36,7 @@ def test_it_is_a_tokenizer(tokenizer):
     assert (tokenizer.device, tokenizer.dtype) == ("cpu", "float32")
     info = tokenizer.info
     assert info.lengths == tuple(range(TOKENS + 1))
-    assert (info.layers_read, info.layers_write, info.numbers_per_token) == (2, 2, WIDTH)
+    assert (info.layers("read"), info.layers("write"), info.numbers_per_token) == (2, 2, WIDTH)
     assert (info.default_steps, info.default_guidance) == (4, 1.5)
     assert info.ordered
     assert info.generative

@@ -12,21 +12,14 @@ def make_info() -> ModelInfo:
     return ModelInfo(
         name="pca",
         title="Linear",
-        size_bytes=0,
+        family="linear",
+        role="baseline",
         licence="none",
         lengths=tuple(range(TOKENS + 1)),
         tokens="soft",
         numbers_per_token=16,
-        bytes_per_token=8,
         ordered=True,
-        generative=False,
-        has_attention=False,
-        layers_read=0,
-        layers_write=0,
-        bundled=True,
         checkpoint_id="abc123abc123",
-        default_steps=1,
-        default_guidance=1.0,
     )
 
 

@@ -1,4 +1,4 @@
-"""tokenizer_core: photographs as ordered tokens, and any prefix of them as a picture. The public list."""
+"""tokenizer_core: photographs as tokens, and tokens as pictures. The public list."""
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.engine.devices import find_device
@@ -9,17 +9,21 @@ from tokenizer_core.measure.metrics import psnr, ssim
 from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.models.attention import AttentionMaps
-from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.models.family import Family
+from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.registry import catalog, load
+from tokenizer_core.models.registry import catalog, default_model, families, load
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.evaluate import Report, evaluate
 
 __all__ = [
+    "VIEWS",
+    "AttentionInfo",
     "AttentionMaps",
     "BenchReport",
     "Encoding",
+    "Family",
     "LiteClassifier",
     "ModelInfo",
     "Picture",
@@ -33,7 +37,9 @@ __all__ = [
     "bench",
     "best_pictures",
     "catalog",
+    "default_model",
     "evaluate",
+    "families",
     "find_device",
     "load",
     "open_photo",

@@ -1,4 +1,5 @@
 """An encoded photo: its tokens, and the bytes that a file or a link holds.
 
-encoding.py     Encoding: prefix, select, mix, to bytes and back
+encoding.py     Encoding: codes of one or several lengths; prefix, select, mix, to bytes and back
+packing.py      soft tokens (numbers) and hard ones (indices) as bits
 """

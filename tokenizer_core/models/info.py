@@ -1,6 +1,34 @@
-"""What is known of a model without loading its weights: plain data that pages, commands and links show."""
+"""What is known of a model before it is loaded: plain data that pages, commands, links and reports show.
+
+Whoever would ask "is it that model?" asks here instead. Neighbours: each family's `describe` makes one;
+`registry` lists them.
+"""
 
 from dataclasses import dataclass
+from typing import Any
+
+from tokenizer_core.codes.packing import BITS_A_NUMBER, HARD, SOFT, bits_of
+from tokenizer_core.errors import TokenizerError
+
+ROLES = ("main", "baseline", "control", "published")
+VIEWS = ("seeds", "mix", "codes", "less", "layer", "guess")
+DEVICES = ("cuda", "cpu")
+LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionInfo:
+    """Maps that a model can show.
+
+    Attributes:
+        direction: "read" (where a token looked) or "write" (which tokens a place of the picture asked).
+        layers: how many of its layers have them.
+        side: maps are side x side.
+    """
+
+    direction: str
+    layers: int
+    side: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,37 +38,119 @@ class ModelInfo:
     Attributes:
         name: what `load` takes.
         title: one phrase for people.
-        size_bytes: of the weight files together.
-        licence: of the weights.
+        family: the folder of `models` that it comes from; `kind` of its config.json.
+        role: "main", "baseline" (set beside others), "control" (shows what a part is for), or "published"
+            (other people's weights).
+        order: its place in lists, lowest first; the first main model is what opens.
+        tokens: "soft" (numbers), "hard" (indices), or a kind that its family has registered.
+        numbers_per_token: width D of a soft token; 0 if hard.
+        vocabulary: how many different hard tokens there are; 0 if soft.
         lengths: allowed code lengths, ascending.
-        tokens: "soft" (numbers) or "hard" (indices).
-        numbers_per_token: width D of a token.
-        bytes_per_token: bytes a token takes in `Encoding.to_bytes`.
-        ordered: a short code is a prefix of a long one.
+        ordered: a short code is a prefix of a long one; else there is a code a length.
+        adaptive: it chooses a length for a photo by itself.
         generative: decoding can draw samples besides the mean.
-        has_attention: `Tokenizer.attention` works.
-        layers_read: encoder layers with read attention.
-        layers_write: decoder layers with write attention.
+        deterministic: the same photo always gives the same tokens.
+        reconstructs: it can show its goal: what its autoencoder makes of a photo without any token.
+        attention: the maps that `Tokenizer.attention` has, a line a direction.
+        views: which of the page's views of a film make sense: of `VIEWS`.
+        devices: kinds of device that it may run on, best first: of `DEVICES`.
+        picture_size: side of its pictures, in pixels.
+        default_steps: of a sample; 1 if it draws none.
+        default_guidance: guidance scale of a sample.
+        size_bytes: of the weight files together.
         bundled: comes with the program; nothing is fetched.
         checkpoint_id: 12 hexadecimal digits of the weights, "" where they are not there.
-        default_steps: of a sample.
-        default_guidance: guidance scale of a sample.
+        licence: of the weights.
+        source: where the idea is from: a paper, an address.
+        credit: whose weights they are.
     """
 
     name: str
     title: str
-    size_bytes: int
-    licence: str
-    lengths: tuple[int, ...]
+    family: str
+    role: str = "main"
+    order: int = 100
     tokens: str
-    numbers_per_token: int
-    bytes_per_token: int
+    numbers_per_token: int = 0
+    vocabulary: int = 0
+    lengths: tuple[int, ...]
     ordered: bool
-    generative: bool
-    has_attention: bool
-    layers_read: int
-    layers_write: int
-    bundled: bool
-    checkpoint_id: str
-    default_steps: int
-    default_guidance: float
+    adaptive: bool = False
+    generative: bool = False
+    deterministic: bool = True
+    reconstructs: bool = False
+    attention: tuple[AttentionInfo, ...] = ()
+    views: tuple[str, ...] = ("codes", "guess")
+    devices: tuple[str, ...] = DEVICES
+    picture_size: int = 256
+    default_steps: int = 1
+    default_guidance: float = 1.0
+    size_bytes: int = 0
+    bundled: bool = True
+    checkpoint_id: str = ""
+    licence: str
+    source: str = ""
+    credit: str = ""
+
+    def __post_init__(self) -> None:
+        """What contradicts itself is a sentence: a family's `describe` is at fault."""
+        wrong = [
+            self.role not in ROLES and f"role {self.role}",
+            not set(self.views) <= set(VIEWS) and f"views {self.views}",
+            not (self.devices and set(self.devices) <= set(DEVICES)) and f"devices {self.devices}",
+            not self.lengths and "no lengths",
+            list(self.lengths) != sorted(set(self.lengths)) and f"lengths {self.lengths}",
+            self.tokens == SOFT and self.numbers_per_token < 1 and "no numbers in a soft token",
+            self.tokens == HARD and self.vocabulary < 2 and "no vocabulary of hard tokens",
+            self.generative and self.default_steps < 2 and "samples of one step",
+        ]
+        found = [what for what in wrong if what]
+        if found:
+            raise TokenizerError(f"The description of {self.name} is wrong: {'; '.join(map(str, found))}.")
+
+    @property
+    def bits_per_token(self) -> int:
+        """Bits that a token takes in `Encoding.to_bytes`."""
+        return bits_of(self.vocabulary) if self.vocabulary else BITS_A_NUMBER * self.numbers_per_token
+
+    @property
+    def bytes_per_token(self) -> float:
+        """The same in bytes; hard tokens may take a part of one."""
+        return self.bits_per_token / 8
+
+    def bytes_of(self, length: int) -> int:
+        """Whole bytes that so many tokens take, without the head of a file."""
+        return (length * self.bits_per_token + 7) // 8
+
+    def layers(self, direction: str) -> int:
+        """How many layers have maps in this direction; 0 if there are none."""
+        return sum(one.layers for one in self.attention if one.direction == direction)
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether there are any maps."""
+        return bool(self.attention)
+
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """The allowed lengths that come first, coarse to fine; all of them where they are few."""
+        few = len(self.lengths) <= len(LADDER)
+        return tuple(k for k in self.lengths if few or k in LADDER or k == self.lengths[-1])
+
+    def nearest(self, length: int) -> int:
+        """The allowed length nearest to one that is asked for; the shorter of two."""
+        return min(self.lengths, key=lambda k: (abs(k - length), k))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, with what follows from it."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        whole = self.bits_per_token % 8 == 0
+        return plain | {
+            "attention": [vars(one) for one in self.attention],
+            "bits_per_token": self.bits_per_token,
+            "bytes_per_token": int(self.bytes_per_token) if whole else self.bytes_per_token,
+            "has_attention": self.has_attention,
+            "layers_read": self.layers("read"),
+            "layers_write": self.layers("write"),
+            "ladder": self.ladder,
+        }

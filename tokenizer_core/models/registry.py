@@ -1,50 +1,86 @@
-"""The models by name: which are here, and loading one."""
+"""The models by name: which are here, and loading one.
 
+Families are the folders beside this file that have a `FAMILY`; models are the folders of `checkpoints/` whose
+`kind` is a family's name. Nothing depends on the order in which either is listed.
+"""
+
+import importlib
+import pkgutil
 from pathlib import Path
 
+from tokenizer_core import models
+from tokenizer_core.codes.packing import register
 from tokenizer_core.engine.devices import find_device
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.linear import tokenizer as linear
-from tokenizer_core.models.prefix_flow import networks, tokenizer
 from tokenizer_core.storage.checkpoints import checkpoints_folder, read_checkpoint, read_identity
 
-DEFAULT = "prefix-flow-256"
-KINDS = {
-    "prefix-flow": (networks.describe, tokenizer.FlowTokenizer.from_checkpoint),
-    "linear": (linear.describe, linear.LinearTokenizer.from_checkpoint),
-}
+
+def families() -> dict[str, Family]:
+    """Every family by its name."""
+    found = {}
+    for module in pkgutil.iter_modules(models.__path__):
+        if module.ispkg:
+            family = importlib.import_module(f"{models.__name__}.{module.name}").FAMILY
+            assert family.name not in found, f"two families are named {family.name}"
+            found[family.name] = family
+            if family.packer is not None:
+                register(family.packer)
+    return found
 
 
 def catalog() -> list[ModelInfo]:
-    """Every bundled model whose configuration can be read, the default first; no weights are loaded."""
-    found = []
-    for folder in sorted(p for p in checkpoints_folder().glob("*") if (p / "config.json").is_file()):
+    """Every model that is here and whose configuration can be read; no weights are loaded.
+
+    By `ModelInfo.order`, then by name: the first main model is the default.
+    """
+    known, found = families(), []
+    for folder in _folders():
         try:
             config, checkpoint_id, size = read_identity(folder)
-            found.append(KINDS[config["kind"]][0](config, checkpoint_id, size))
+            found.append(known[str(config.get("kind"))].describe(config, checkpoint_id, size))
         except (TokenizerError, KeyError):
             continue  # `load` says what is wrong with it
-    return sorted(found, key=lambda info: info.name != DEFAULT)
+    return sorted(found, key=lambda info: (info.order, info.name))
 
 
-def load(name: str = DEFAULT, device: str = "auto") -> Tokenizer:
+def default_model() -> str:
+    """The name of the model that opens: the first main one.
+
+    Raises:
+        TokenizerError: there is none.
+    """
+    for info in catalog():
+        if info.role == "main":
+            return info.name
+    raise TokenizerError(f"There are no models in {checkpoints_folder().name}; see docs/install.md.")
+
+
+def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> Tokenizer:
     """Load a model's weights, verified and strict.
 
     Args:
-        name: from the catalog.
-        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
+        name: from the catalog; None is the default model.
+        device: "auto" (the best that is there), "cpu", "cuda", "cuda:1", ...
+        dtype: "auto" (what is faster here, as timed), "float32" or "bfloat16".
 
     Raises:
-        TokenizerError: no such model or device, or the weights are damaged or incomplete.
+        TokenizerError: no such model, device or dtype, or the weights are damaged or incomplete.
     """
+    name = default_model() if name is None else name
     folder = checkpoints_folder() / name
     if Path(name).name != name or not (folder / "config.json").is_file():
         known = ", ".join(info.name for info in catalog()) or "none"
         raise TokenizerError(f"There is no model named {name}; here are: {known}.")
     checkpoint = read_checkpoint(folder)
-    kind = KINDS.get(str(checkpoint.config.get("kind")))
-    if kind is None:
+    family = families().get(str(checkpoint.config.get("kind")))
+    if family is None:
         raise TokenizerError(f"The checkpoint {name} is of a kind that this program does not know.")
-    return kind[1](checkpoint, find_device(device))
+    info = family.describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
+    return family.load(checkpoint, find_device(device, info.devices), dtype)
+
+
+def _folders() -> list[Path]:
+    return sorted(folder for folder in checkpoints_folder().glob("*") if (folder / "config.json").is_file())

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.codes.packing import SOFT
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
@@ -67,12 +68,16 @@ class LinearTokenizer(Tokenizer):
         self.num_tokens = len(deviations) // WIDTH
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, device: str) -> "LinearTokenizer":
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "auto"
+    ) -> "LinearTokenizer":
         """Build from a checkpoint's tensors `mean`, `components` and `deviations`.
 
         Raises:
-            TokenizerError: one is missing, unknown, or of another shape.
+            TokenizerError: one is missing, unknown, or of another shape; or another dtype is asked for.
         """
+        if dtype not in ("auto", "float32"):
+            raise TokenizerError(f"The model {checkpoint.name} computes in float32, not in {dtype}.")
         info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
         numbers, pixels = info.lengths[-1] * WIDTH, 3 * SMALL * SMALL
         shapes = {"mean": (pixels,), "components": (numbers, pixels), "deviations": (numbers,)}
@@ -128,7 +133,7 @@ class LinearTokenizer(Tokenizer):
         Raises:
             TokenizerError: tokens of another model, or a length that is not held.
         """
-        self.check(encoding, lengths)
+        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
         return self._pictures(encoding, list(lengths), batch or max(len(lengths), 1))
 
     @torch.no_grad()
@@ -155,19 +160,18 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
     return ModelInfo(
         name="pca",
         title="Principal components of pixels, the linear baseline",
-        size_bytes=size_bytes,
-        licence="Apache-2.0",
-        lengths=tuple(range(config["num_tokens"] + 1)),
-        tokens="soft",
+        family="linear",
+        role="baseline",
+        order=50,
+        tokens=SOFT,
         numbers_per_token=WIDTH,
-        bytes_per_token=WIDTH // 2,
+        lengths=tuple(range(config["num_tokens"] + 1)),
         ordered=True,
-        generative=False,
-        has_attention=False,
-        layers_read=0,
-        layers_write=0,
-        bundled=True,
+        views=("codes", "mix", "less", "guess"),
+        devices=("cpu", "cuda"),
+        size_bytes=size_bytes,
         checkpoint_id=checkpoint_id,
-        default_steps=1,
-        default_guidance=1.0,
+        licence="Apache-2.0",
+        source="Turk and Pentland, J. Cognitive Neuroscience 3 (1991) 71",
+        credit="tokendial",
     )

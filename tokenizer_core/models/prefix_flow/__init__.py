@@ -5,3 +5,14 @@ networks.py     the three networks and the catalog's line that a config.json mak
 encoder.py      latent to ordered tokens
 decoder.py      noisy latent and tokens to clean latent
 """
+
+from tokenizer_core.models.family import Family
+from tokenizer_core.models.prefix_flow.networks import describe
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+
+FAMILY = Family(
+    name="prefix-flow",
+    describe=describe,
+    load=FlowTokenizer.from_checkpoint,
+    trainers={"prefix-flow": "tokenizer_core.training.prefix_flow"},
+)

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.codes.packing import SOFT
+from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.nn.autoencoder import Autoencoder
@@ -26,22 +27,30 @@ def build_networks(config: TokenizerConfig) -> nn.ModuleDict:
 def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
     """The catalog's line of a flow checkpoint, from its config.json."""
     c = TokenizerConfig.from_dict(config)
+    side = c.autoencoder.latent_size
     return ModelInfo(
         name=c.name,
         title=c.title,
-        size_bytes=size_bytes,
-        licence=c.licence,
-        lengths=tuple(range(c.encoder.num_tokens + 1)),
-        tokens="soft",
+        family="prefix-flow",
+        order=10,
+        tokens=SOFT,
         numbers_per_token=c.encoder.token_width,
-        bytes_per_token=c.encoder.token_width // 2,
+        lengths=tuple(range(c.encoder.num_tokens + 1)),
         ordered=True,
         generative=True,
-        has_attention=True,
-        layers_read=c.encoder.depth,
-        layers_write=c.decoder.depth,
-        bundled=True,
-        checkpoint_id=checkpoint_id,
+        reconstructs=True,
+        attention=(
+            AttentionInfo(direction="read", layers=c.encoder.depth, side=side),
+            AttentionInfo(direction="write", layers=c.decoder.depth, side=side),
+        ),
+        views=VIEWS,
+        devices=("cuda", "cpu"),
+        picture_size=c.autoencoder.image_size,
         default_steps=c.sampler.steps,
         default_guidance=c.sampler.guidance_scale,
+        size_bytes=size_bytes,
+        checkpoint_id=checkpoint_id,
+        licence=c.licence,
+        source="Semanticist, arXiv 2503.08685",
+        credit="tokendial",
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
-from tokenizer_core.engine.devices import fastest_dtype
+from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.info import ModelInfo
@@ -30,7 +30,6 @@ from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint, fill
 
 REMEMBERED = 8  # photos whose keys and values (4 MB each) and latents stay
-LARGEST_STEPS = 1000
 
 
 class FlowTokenizer(Tokenizer):
@@ -62,7 +61,9 @@ class FlowTokenizer(Tokenizer):
         self._contexts, self._latents = Recent(), Recent()
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, device: str) -> "FlowTokenizer":
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "auto"
+    ) -> "FlowTokenizer":
         """Build the networks and fill them strictly.
 
         Raises:
@@ -72,7 +73,7 @@ class FlowTokenizer(Tokenizer):
         networks = build_networks(config)
         fill(networks, checkpoint.tensors, checkpoint.name)
         info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
-        return cls(config, info, networks, device, fastest_dtype(device))
+        return cls(config, info, networks, device, find_dtype(dtype, device))
 
     @torch.inference_mode()
     def encode(
@@ -134,13 +135,9 @@ class FlowTokenizer(Tokenizer):
         Raises:
             TokenizerError: tokens of another model, or a length, steps or scale out of range.
         """
-        self.check(encoding, lengths)
+        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
         steps = self.config.sampler.steps if steps is None else steps
         scale = self.config.sampler.guidance_scale if guidance_scale is None else guidance_scale
-        if not 1 <= steps <= LARGEST_STEPS:
-            raise TokenizerError(f"The number of steps must be 1 to {LARGEST_STEPS}, not {steps}.")
-        if not 0 <= scale <= 100:
-            raise TokenizerError(f"The guidance scale must be 0 to 100, not {scale}.")
         batch = batch or (4 if self.device == "cpu" else 64)
         return self._pictures(encoding, list(lengths), steps, float(scale), seed, batch)
 
@@ -190,8 +187,8 @@ class FlowTokenizer(Tokenizer):
             TokenizerError: direction, layer or length is out of range, or the photo is not remembered.
         """
         length = len(encoding) if length is None else length
-        self.check(encoding, [length])
-        layers = {"read": self.info.layers_read, "write": self.info.layers_write}
+        self.check(encoding, [length], seed=seed)
+        layers = {one.direction: one.layers for one in self.info.attention}
         if direction not in layers:
             raise TokenizerError('The direction must be "read" or "write".')
         layer = layers[direction] // 2 if layer is None else layer
