@@ -39,12 +39,12 @@ def boxes(faces: Sequence[Face]) -> Tensor:
 
 
 @torch.no_grad()
-def heads(judge: LiteClassifier, pixels: Tensor) -> Tensor:
+def heads(classifier: LiteClassifier, pixels: Tensor) -> Tensor:
     """(B, 16, 16) in 0..1: where the classifier sees an animal; 0 where it rather sees something else."""
-    maps = judge.head(judge.pyramid(pixels)[-1]).float()
-    shares = judge.logits_of(maps.mean((2, 3))).softmax(1)[:, :ANIMALS]
+    maps = classifier.head(classifier.pyramid(pixels)[-1]).float()
+    shares = classifier.logits_of(maps.mean((2, 3))).softmax(1)[:, :ANIMALS]
     animal = shares.sum(1)
-    seen = shares / animal[:, None] @ judge.head_weight[:ANIMALS] - judge.head_weight.mean(0)
+    seen = shares / animal[:, None] @ classifier.head_weight[:ANIMALS] - classifier.head_weight.mean(0)
     cam = torch.einsum("bc,bchw->bhw", seen, maps)
     cam = F.interpolate(cam[:, None], (GRID, GRID), mode="bilinear")[:, 0]
     cam = (2 * cam / cam.amax((1, 2), keepdim=True) - 1).clamp(0, 1)
@@ -63,13 +63,13 @@ def main(shards: Sequence[str]) -> None:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     finder = MTCNN(keep_all=True, min_face_size=18, thresholds=[0.6, 0.7, 0.8], device=device).eval()
-    judge = LiteClassifier(0).to(device)
+    classifier = LiteClassifier(0).to(device)
     for shard in map(Path, shards):
         rows = []
         for crops in torch.from_numpy(load_crops(shard, SIDE, None, 1)).split(AT_ONCE):
             _, _, found = finder.detect(crops.numpy(), landmarks=True)
             faces = torch.stack([boxes([] if face is None else face) for face in found])
-            animals = heads(judge, to_pixels(crops.to(device))).cpu()
+            animals = heads(classifier, to_pixels(crops.to(device))).cpu()
             rows.append(worth(torch.maximum(faces, animals)))
         maps = torch.cat(rows).numpy()
         np.save(shard.with_suffix(".worth.npy"), maps)

@@ -30,13 +30,13 @@ SHARES = (0.01, 0.05, 0.5)  # quantiles that are printed
 
 
 @torch.inference_mode()
-def features(pictures: Iterable[tc.Picture], judge: LiteClassifier, mirror: bool = False) -> Tensor:
+def features(pictures: Iterable[tc.Picture], classifier: LiteClassifier, mirror: bool = False) -> Tensor:
     """(N, 1280) unit vectors, a row a picture; with `mirror` (2, N, 1280), then of the mirror images too."""
     rows, pictures = [], iter(pictures)
     while batch := list(islice(pictures, BATCH)):
         pixels = torch.cat([picture.to_pixels() for picture in batch])
         both = [pixels, pixels.flip(3)] if mirror else [pixels]
-        rows.append(torch.stack([F.normalize(judge.pooled(one), dim=1) for one in both]))
+        rows.append(torch.stack([F.normalize(classifier.pooled(one), dim=1) for one in both]))
     found = torch.cat(rows, 1)
     return found if mirror else found[0]
 
@@ -67,8 +67,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="training photographs an archive, for a trial")
     parser.add_argument("--sheet", default="pairs.png")
     options = parser.parse_args()
-    judge, tokenizer = LiteClassifier(2), tc.load()
-    parts = [features(islice(squares(path), options.limit), judge, True) for path in options.train]
+    classifier, tokenizer = LiteClassifier(2), tc.load()
+    parts = [features(islice(squares(path), options.limit), classifier, True) for path in options.train]
     train = torch.cat(parts, 1)
     originals = list(islice(squares(options.photos), options.count))
     kinds: dict[str, list[tc.Picture]] = {"validation photographs": originals}
@@ -79,7 +79,7 @@ def main() -> None:
     files = [data for path in options.train for _, data in islice(photo_files(path), options.limit)]
     sheet: list[list[tc.Picture]] = []
     for name, pictures in kinds.items():
-        distance, which = nearest(features(pictures, judge), train)
+        distance, which = nearest(features(pictures, classifier), train)
         ends = ", ".join(f"{100 * share:g} %: {distance.quantile(share):.3f}" for share in SHARES)
         print(f"{name:24s} nearest {distance.min():.3f}, {ends}", flush=True)
         order = distance.argsort()[:PAIRS].tolist()

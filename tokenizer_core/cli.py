@@ -48,7 +48,7 @@ def add_verbs(subparsers: Any) -> None:
     evaluate.add_argument("--lengths", type=_numbers, help="default: those of 1,4,16,64,256 that it has")
     evaluate.add_argument("--steps", type=_numbers, default=(1, 8), help="default: 1,8")
     evaluate.add_argument("--limit", type=int, help="only the first so many photos, by name")
-    evaluate.add_argument("--judge", action="store_true", help="also measure features and labels (slow)")
+    evaluate.add_argument("--classifier", action="store_true", help="also measure features and labels (slow)")
     _add_seed(evaluate)
     _add_seeds(evaluate)
     _add_model(evaluate)
@@ -154,8 +154,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     tokenizer = tc.load(args.model, args.device)
     lengths = args.lengths or [n for n in DEFAULT_LENGTHS if n in tokenizer.info.lengths]
     options = {"seed": args.seed, "seeds": args.seeds, "limit": args.limit, "progress": _progress()}
-    judge = tc.LiteClassifier(2) if args.judge else None
-    report = tc.evaluate(tokenizer, args.photos, lengths, args.steps, judge=judge, **options)
+    classifier = tc.LiteClassifier(2) if args.classifier else None
+    report = tc.evaluate(tokenizer, args.photos, lengths, args.steps, classifier=classifier, **options)
     print(report.table())
     _write_json(args.json, report)
 

@@ -80,59 +80,75 @@ def test_no_control_is_missing(turned):
     assert left == []
 
 
+def press_the_buttons(page, means):
+    for control, effect in BUTTONS.items():
+        page.evaluate("document.querySelector('#dial .status').textContent = ''")
+        changes(page, effect, lambda c=control: press(page.locator(f"#dial {c}"), means))
+        page.evaluate("document.querySelector('#dial .pictures').replaceChildren()")
+        if control == ".play":
+            press(page.locator("#dial .play"), means)
+
+
+def save_the_files(page, means):
+    for control, name in FILES.items():
+        with page.expect_download(timeout=20_000) as caught:
+            press(page.locator(f"#dial {control}"), means)
+        assert re.fullmatch(name, caught.value.suggested_filename)
+
+
+def tick_the_boxes(page, means):
+    for control, effect in BOXES.items():
+        changes(page, effect, lambda c=control: press(page.locator(f"#dial {c}"), means, "Space"))
+
+
+def choose_another(box, means):
+    """Choose another entry of a box: the first one, or the second one where the first one is chosen."""
+    is_first = box.input_value() == "PSNR, dB"
+    if means == "keyboard":
+        box.press("ArrowDown" if is_first else "ArrowUp")
+    else:
+        box.select_option(index=1 if is_first else 0)
+
+
+def move_a_range(range_, means):
+    if means == "keyboard":
+        range_.press("ArrowRight")
+    else:
+        range_.click(position={"x": 30, "y": 5}, force=True)
+
+
+def raise_the_goal(page, means):
+    goal = page.locator("#dial .goal")
+    if means == "mouse":
+        goal.click(click_count=3)
+        page.keyboard.type("60")
+        return
+    for _ in range(12):
+        goal.press("ArrowUp")
+
+
+def hold_to_compare(page, means):
+    hold, large = page.locator("#dial .compare"), page.locator("#dial .stage.peek")
+    hold.hover() if means == "mouse" else hold.focus()
+    page.mouse.down() if means == "mouse" else page.keyboard.down("Space")
+    assert large.count() == 1
+    page.mouse.up() if means == "mouse" else page.keyboard.up("Space")
+    assert large.count() == 0
+
+
 @pytest.mark.parametrize("means", MEANS)
 def test_what_is_on_the_dial_s_side(turned, means):
-    for control, effect in BUTTONS.items():
-        turned.evaluate("document.querySelector('#dial .status').textContent = ''")
-        changes(turned, effect, lambda c=control: press(turned.locator(f"#dial {c}"), means))
-        turned.evaluate("document.querySelector('#dial .pictures').replaceChildren()")
-        if control == ".play":
-            press(turned.locator("#dial .play"), means)
-    for control, name in FILES.items():
-        with turned.expect_download(timeout=20_000) as caught:
-            press(turned.locator(f"#dial {control}"), means)
-        assert re.fullmatch(name, caught.value.suggested_filename)
-    for control, effect in BOXES.items():
-        changes(turned, effect, lambda c=control: press(turned.locator(f"#dial {c}"), means, "Space"))
+    press_the_buttons(turned, means)
+    save_the_files(turned, means)
+    tick_the_boxes(turned, means)
     for control, effect in CHOICES.items():
-        box = turned.locator(f"#dial {control}")
-        if means == "keyboard":
-            changes(
-                turned,
-                effect,
-                lambda b=box: b.press("ArrowUp" if b.input_value() != "PSNR, dB" else "ArrowDown"),
-            )
-        else:
-            changes(
-                turned, effect, lambda b=box: b.select_option(index=0 if b.input_value() != "PSNR, dB" else 1)
-            )
+        changes(turned, effect, lambda c=control: choose_another(turned.locator(f"#dial {c}"), means))
     for control, effect in RANGES.items():
-        range_ = turned.locator(f"#dial {control}")
-        if means == "keyboard":
-            changes(turned, effect, lambda r=range_: r.press("ArrowRight"))
-        else:
-            changes(turned, effect, lambda r=range_: r.click(position={"x": 30, "y": 5}, force=True))
-
-    measure = turned.locator("#dial .measure")
-    measure.select_option("PSNR, dB")
-    goal, fewest = turned.locator("#dial .goal"), "document.querySelector('#dial .n-fewest').textContent"
-
-    def act():
-        if means == "mouse":
-            goal.click(click_count=3)
-            turned.keyboard.type("60")
-        else:
-            for _ in range(12):
-                goal.press("ArrowUp")
-
-    changes(turned, fewest, act)
-
-    hold, large = turned.locator("#dial .compare"), turned.locator("#dial .stage.peek")
-    hold.hover() if means == "mouse" else hold.focus()
-    turned.mouse.down() if means == "mouse" else turned.keyboard.down("Space")
-    assert large.count() == 1
-    turned.mouse.up() if means == "mouse" else turned.keyboard.up("Space")
-    assert large.count() == 0
+        changes(turned, effect, lambda c=control: move_a_range(turned.locator(f"#dial {c}"), means))
+    turned.locator("#dial .measure").select_option("PSNR, dB")
+    fewest = "document.querySelector('#dial .n-fewest').textContent"
+    changes(turned, fewest, lambda: raise_the_goal(turned, means))
+    hold_to_compare(turned, means)
 
 
 @pytest.mark.parametrize("means", MEANS)
@@ -177,6 +193,28 @@ SETTINGS = ["Model", "Steps of a sample", "Seed", "Crop: zoom", "Crop: left to r
 SAVED = {"picture": ".png", "curves": "curves.csv", "spectra": "spectra-32.csv", "tokens": ".tokens"}
 
 
+def slide(page, name, means):
+    """Move a slider's range."""
+    slider = page.get_by_label(f"range slider for {name}")
+    if means == "mouse":
+        box = slider.bounding_box()
+        slider.click(position={"x": box["width"] * 0.8, "y": box["height"] / 2})
+    else:
+        slider.press("ArrowRight")
+
+
+def choose_the_other_model(page, means):
+    model = page.get_by_label("Model", exact=True)
+    if means == "mouse":
+        model.click()
+        page.get_by_role("option", name="Stand-in, linear").click()
+    else:
+        model.fill("linear")  # typing filters the list
+        page.get_by_role("option", name="Stand-in, linear").wait_for()
+        model.press("ArrowDown")
+        model.press("Enter")
+
+
 @pytest.mark.parametrize("means", MEANS)
 def test_the_settings(turned, means):
     photo_shown = "document.querySelector('#dial .thumbnail').src"
@@ -199,39 +237,20 @@ def test_the_settings(turned, means):
         turned, "dial.address(true)", lambda: press(turned.get_by_role("button", name="Another seed"), means)
     )
 
-    def slide(name):
-        """Move a slider's range."""
-        slider = turned.get_by_label(f"range slider for {name}")
-        if means == "mouse":
-            box = slider.bounding_box()
-            slider.click(position={"x": box["width"] * 0.8, "y": box["height"] / 2})
-        else:
-            slider.press("ArrowRight")
-
     with turned.expect_request(
         lambda r: "component_server" in r.url and '"steps":8' not in (r.post_data or "")
     ):
-        slide("Steps of a sample")
+        slide(turned, "Steps of a sample", means)
     for name in ("Crop: zoom", "Crop: left to right", "Crop: top to bottom"):
-        changes(turned, photo_shown, lambda n=name: slide(n))
+        changes(turned, photo_shown, lambda n=name: slide(turned, n, means))
     turned.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d')", timeout=60_000)
     for name, kind in SAVED.items():
         with turned.expect_download() as caught:
             press(turned.get_by_role("button", name=f"Save the {name}"), means)
         assert caught.value.suggested_filename.endswith(kind)
 
-    model = turned.get_by_label("Model", exact=True)
-
-    def other_model():
-        if means == "mouse":
-            model.click()
-            turned.get_by_role("option", name="Stand-in, linear").click()
-        else:
-            model.fill("linear")  # typing filters the list
-            turned.get_by_role("option", name="Stand-in, linear").wait_for()
-            model.press("ArrowDown")
-            model.press("Enter")
-
-    changes(turned, "document.querySelector('#dial .range').max", other_model)
+    changes(
+        turned, "document.querySelector('#dial .range').max", lambda: choose_the_other_model(turned, means)
+    )
     with turned.expect_navigation():
         press(turned.get_by_role("button", name="Forget this photo"), means)

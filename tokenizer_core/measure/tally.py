@@ -1,8 +1,8 @@
 """The measures of pictures against their originals, photo by photo, and their means with intervals.
 
 `evaluate` keeps one `Tally` a place (a length and steps); training and whatever else gives pictures (the
-autoencoder alone, a codec) can keep one too. Neighbours: `metrics`, `spectrum`, `classifier` (the optional
-judge), `evaluate`.
+autoencoder alone, a codec) can keep one too. Neighbours: `metrics`, `spectrum`, `classifier` (optional),
+`evaluate`.
 
 Sources: bootstrap percentile intervals, Efron, Annals of Statistics 7 (1979) 1; kernel distance, Binkowski et
 al., arXiv 1801.01401.
@@ -35,9 +35,9 @@ class Measures:
         ssim: up to 1.
         spectrum_error: decades, by band.
         grid_ratio: power at multiples of 16 cycles on the axes over its neighbours'; 1 is no grid.
-        feature_distance: 1 - cosine of the judge's pooled features; None without a judge.
-        label_agreement: share of photos whose label the judge finds again; None without a judge.
-        kernel_distance: between the two sets of features (KID); None without a judge, or under 200 photos.
+        feature_distance: 1 - cosine of the classifier's pooled features; None without one.
+        label_agreement: share of photos whose label the classifier finds again; None without one.
+        kernel_distance: between the two sets of features (KID); None without one, or under 200 photos.
         intervals: (low, high) by the name of a measure: 95 %, bootstrapped over photos.
     """
 
@@ -56,11 +56,11 @@ class Tally:
     """Keeps the measures of pictures against their originals, photo by photo.
 
     Args:
-        judge: EfficientNet-Lite2, on the device of the pixels; None leaves its measures out.
+        classifier: EfficientNet-Lite2, on the device of the pixels; None leaves its measures out.
     """
 
-    def __init__(self, judge: LiteClassifier | None = None) -> None:
-        self.judge, self.n, self.axes = judge, 0, torch.zeros(())
+    def __init__(self, classifier: LiteClassifier | None = None) -> None:
+        self.classifier, self.n, self.axes = classifier, 0, torch.zeros(())
         self.found: dict[str, list[Tensor]] = defaultdict(list)  # by measure: (B, ...) a batch
 
     @torch.no_grad()
@@ -73,9 +73,9 @@ class Tally:
         """Measure a batch of pixels in [-1, 1], rounded to 8 bit first.
 
         Args:
-            pixels: what is judged.
+            pixels: what is measured.
             originals: what it should be.
-            seen: `look(originals)`, where many batches have the same originals (the judge is slow).
+            seen: `look(originals)`, where many batches have the same originals (the classifier is slow).
         """
         pixels, originals = round_to_8_bit(pixels), round_to_8_bit(originals)
         found = {
@@ -83,9 +83,9 @@ class Tally:
             "ssim": ssim_batch(pixels, originals),
             "spectrum_error": spectrum_error_batch(pixels, originals),
         }
-        if self.judge is not None:
-            features = [self.judge.pooled(pixels), self.look(originals) if seen is None else seen]
-            labels = [self.judge.logits_of(one).argmax(1) for one in features]
+        if self.classifier is not None:
+            features = [self.classifier.pooled(pixels), self.look(originals) if seen is None else seen]
+            labels = [self.classifier.logits_of(one).argmax(1) for one in features]
             found["feature_distance"] = 1 - torch.cosine_similarity(*features, dim=1)
             found["label_agreement"] = labels[0] == labels[1]
             found["features"], found["seen"] = features
@@ -96,8 +96,8 @@ class Tally:
 
     @torch.no_grad()
     def look(self, originals: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B 1280"] | None:
-        """The judge's features (B, 1280) of the originals; None without a judge."""
-        return None if self.judge is None else self.judge.pooled(round_to_8_bit(originals))
+        """The classifier's features (B, 1280) of the originals; None without one."""
+        return None if self.classifier is None else self.classifier.pooled(round_to_8_bit(originals))
 
     def mean(self) -> Measures:
         """The means over all that was added."""
@@ -116,14 +116,14 @@ def average(tallies: Sequence[Tally]) -> Measures:
     known = [distance for distance in kernel if distance is not None]
     photos = {name: torch.stack([part[name] for part in parts]).double().mean(0) for name in parts[0]}
     axes = torch.stack([tally.axes for tally in tallies]).mean(0) / tallies[0].n
-    judged = {name: photos[name].mean().item() for name in INTERVALS if name in photos}
+    means = {name: photos[name].mean().item() for name in INTERVALS if name in photos}
     return Measures(
-        **{"n": tallies[0].n, **judged},
+        **{"n": tallies[0].n, **means},
         ssim=photos["ssim"].mean().item(),
         spectrum_error=SpectrumError(*photos["spectrum_error"].mean(0).tolist()),
         grid_ratio=grid_ratio(axes.float()),
         kernel_distance=sum(known) / len(known) if known else None,
-        intervals={name: interval(photos[name]) for name in judged},
+        intervals={name: interval(photos[name]) for name in means},
     )
 
 

@@ -79,8 +79,8 @@ class Report:
             f" {self.device}, {self.dtype}",
             "length  bytes  steps  guidance   PSNR    SSIM   spectrum error low/middle/high   grid",
         ]
-        judged = bool(self.rows) and self.rows[0].measures.feature_distance is not None
-        lines[1] += "  features  label  kernel" if judged else ""
+        classified = bool(self.rows) and self.rows[0].measures.feature_distance is not None
+        lines[1] += "  features  label  kernel" if classified else ""
         return "\n".join(lines + [_line(row) for row in self.rows])
 
 
@@ -106,7 +106,7 @@ def evaluate(
     seed: int = 0,
     seeds: int = 1,
     limit: int | None = None,
-    judge: LiteClassifier | None = None,
+    classifier: LiteClassifier | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Measure a tokenizer over photographs.
@@ -120,7 +120,7 @@ def evaluate(
         seed: photo i is sampled with seed + i.
         seeds: how many samples of a photo and length; a photo's measure is the mean over them.
         limit: only the first so many photos, in name order.
-        judge: adds the feature distance, the label agreement and the kernel distance.
+        classifier: adds the feature distance, the label agreement and the kernel distance.
         progress: called with the number of photos done.
 
     Raises:
@@ -136,7 +136,9 @@ def evaluate(
             for (step, length), picture in packed_pictures(tokenizer, original, lengths, some, **options):
                 yield (step, length, repeat), picture
 
-    tallies = measure(photos, decode, limit=limit, judge=judge, device=tokenizer.device, progress=progress)
+    tallies = measure(
+        photos, decode, limit=limit, classifier=classifier, device=tokenizer.device, progress=progress
+    )
     guidance = float(info.default_guidance if guidance_scale is None else guidance_scale)
     rows = []
     for step in steps:
@@ -163,7 +165,7 @@ def measure(
     decode: Callable[[int, Picture], Iterable[tuple[Any, Picture]]],
     *,
     limit: int | None = None,
-    judge: LiteClassifier | None = None,
+    classifier: LiteClassifier | None = None,
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> dict[Any, Tally]:
@@ -174,7 +176,7 @@ def measure(
         decode: called with a photo's number and picture, yields (place, picture); a place that cannot be had
             for a photo is left out.
         limit: only the first so many photos, in name order.
-        judge: see `evaluate`.
+        classifier: see `evaluate`.
         device: where it is measured.
         progress: called with the number of photos done.
 
@@ -184,8 +186,8 @@ def measure(
     Raises:
         TokenizerError: there is no photo, or one cannot be opened.
     """
-    judge = judge.to(device) if judge is not None else None
-    tallies: dict[Hashable, Tally] = defaultdict(lambda: Tally(judge))
+    classifier = classifier.to(device) if classifier is not None else None
+    tallies: dict[Hashable, Tally] = defaultdict(lambda: Tally(classifier))
     numbered = enumerate(square_crop(photo) for _, photo in iter_photos(photos, limit))
     while batch := list(islice(numbered, PHOTOS_AT_A_TIME)):
         decoded: dict[Hashable, list[tuple[int, Tensor]]] = defaultdict(list)
@@ -193,7 +195,7 @@ def measure(
             for place, picture in decode(number, original):
                 decoded[place].append((row, picture.to_pixels()))
         originals = torch.cat([original.to_pixels() for _, original in batch]).to(device)
-        seen = Tally(judge).look(originals)
+        seen = Tally(classifier).look(originals)
         for place, found in decoded.items():
             rows, pixels = [row for row, _ in found], torch.cat([one for _, one in found]).to(device)
             tallies[place].add(pixels, originals[rows], None if seen is None else seen[rows])

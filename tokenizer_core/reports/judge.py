@@ -59,7 +59,7 @@ def judge_curves(
     photos: str | Path,
     seeds: int = 1,
     limit: int | None = None,
-    judge: LiteClassifier | None = None,
+    classifier: LiteClassifier | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Judgement:
     """Measure ours (mean and sample), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
@@ -70,7 +70,7 @@ def judge_curves(
         photos: a folder, zip or tar.
         seeds: samples of a photo and length.
         limit: only the first so many photos, in name order.
-        judge: adds the measures of features.
+        classifier: adds the measures of features.
         progress: called with the number of photos done.
 
     Raises:
@@ -93,7 +93,9 @@ def judge_curves(
             for size, one in best_pictures(original, codec, list(budgets)).items():
                 yield (codec, budgets[size], 0), one
 
-    tallies = measure(photos, decode, limit=limit, judge=judge, device=tokenizer.device, progress=progress)
+    tallies = measure(
+        photos, decode, limit=limit, classifier=classifier, device=tokenizer.device, progress=progress
+    )
     alone = tallies[ALONE, 0, 0].mean()
     curves: dict[str, Curve] = {ALONE: dict.fromkeys(lengths, alone)}
     for name in ("sample", "mean", other.name, *CODECS):

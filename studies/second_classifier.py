@@ -1,6 +1,6 @@
-r"""A judge of another kind: classes named from edges and colours alone, by a probe fitted to photographs.
+r"""A classifier of another kind: it names photographs by their edges and colours alone.
 
-    python -m studies.second_judge train-0.zip train-1.zip --labels train.jsonl --source imagenette160 \
+    python -m studies.second_classifier train-0.zip train-1.zip --labels train.jsonl --source imagenette160 \
         --test probe-test-256.zip --limit 200
 
 fits a multinomial logistic regression (`studies/probe.py`) to histograms of oriented gradients and mean
@@ -41,7 +41,7 @@ def features(picture: tc.Picture) -> Tensor:
 
 
 def pictures(original: tc.Picture, ours, linear, seed: int) -> Iterator[tuple[str, tc.Picture]]:
-    """(what it is, picture) of everything that is judged."""
+    """(what it is, picture) of everything that is classified."""
     yield "photograph", original
     yield "autoencoder alone", ours.reconstruct(original)
     steps = (ours.info.default_steps, 1)

@@ -1,4 +1,4 @@
-"""Edges and colours of the second judge, and what it is fitted to."""
+"""Edges and colours of the second classifier, and what it is fitted to."""
 
 import json
 import zipfile
@@ -8,7 +8,7 @@ import torch
 
 import tokenizer_core as tc
 from studies.probe import labelled
-from studies.second_judge import features
+from studies.second_classifier import features
 
 
 def picture(rows):
