@@ -16,12 +16,13 @@ from tokenizer_core.cli import FORMAT, load_tokens, save_tokens
 OPTIONS = {
     "demo": "--host --port --share --device",
     "models": "",
-    "encode": "PHOTO -o --output --model --device",
-    "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device",
-    "evaluate": "PHOTOS --lengths --steps --limit --classifier --seed --seeds --model --device --json",
+    "encode": "PHOTO -o --output --model --device --dtype",
+    "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device --dtype",
+    "evaluate": "PHOTOS --lengths --steps --limit --classifier --seed --seeds --model --device --dtype"
+    " --json",
     "export-page": "FOLDER",
-    "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device",
-    "bench": "--model --device --json",
+    "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device --dtype",
+    "bench": "--model --device --dtype --json",
     "train": "rest",
 }
 
@@ -30,7 +31,7 @@ OPTIONS = {
 def stand_in(monkeypatch):
     """`tc.load` gives this tokenizer, whatever it is asked for."""
     tokenizer = StandIn()
-    monkeypatch.setattr(tc, "load", lambda name="", device="": tokenizer)
+    monkeypatch.setattr(tc, "load", lambda name="", device="", dtype="": tokenizer)
     return tokenizer
 
 
@@ -113,8 +114,9 @@ def test_what_cannot_be_written_is_a_sentence(stand_in, photo, tmp_path, capsys)
 
 def test_models_lists_the_catalog(capsys):
     assert main(["models"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == [info.name for info in tc.catalog()]
+    lines, where = capsys.readouterr().out.split("\n\n")
+    assert where.startswith("On this machine: ")
+    assert [line.split()[0] for line in lines.splitlines()[1:]] == [info.name for info in tc.catalog()]
 
 
 def test_evaluate_prints_a_table_and_writes_json(stand_in, photo, tmp_path, capsys):
@@ -130,7 +132,18 @@ def test_evaluate_prints_a_table_and_writes_json(stand_in, photo, tmp_path, caps
     _expect_sentence(["evaluate", str(tmp_path / "nowhere"), "--limit", "1"], capsys, tmp_path)
     _expect_sentence(["evaluate", str(photo.parent), "--lengths", "257"], capsys, tmp_path)
     _expect_sentence([*command, "--seeds", "0"], capsys, tmp_path)
-    _expect_sentence(["judge", str(photo.parent), "--free", str(photo.parent)], capsys, tmp_path)
+
+
+def test_judge_takes_any_model(stand_in, photo, tmp_path, capsys):
+    """The stand-in has no autoencoder to set its pictures beside; its own page leaves that out."""
+    out = tmp_path / "out"
+    assert (
+        main(["judge", str(photo.parent), "--free", str(photo.parent), "--out", str(out), "--limit", "1"])
+        == 0
+    )
+    assert "| sample |" in capsys.readouterr().out
+    assert "autoencoder alone" not in (out / "JUDGE.md").read_text().split("![")[0]
+    assert {path.name for path in out.iterdir()} >= {"JUDGE.md", "judge.json", "judge.png", "sheet-1.png"}
 
 
 def test_words_that_are_no_numbers_are_refused(capsys):

@@ -344,3 +344,20 @@ def test_picture_and_pixels_are_the_same_levels() -> None:
     assert hash(Picture.from_pixels(pixels[0])) == hash(picture)
     assert Picture.from_pixels(torch.full((3, 2, 2), 7.0)).array.min() == 255
     assert np.array_equal(np.asarray(picture.to_pil()), array)
+
+
+def test_a_picture_is_an_array_to_numpy():
+    array = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    picture = Picture(array)
+    assert np.shares_memory(np.asarray(picture), array)
+    assert np.array_equal(np.asarray(picture), array)
+    assert np.asarray(picture, np.float32).dtype == np.float32
+    assert not np.shares_memory(np.array(picture, copy=True), array)
+    assert repr(picture) == "<Picture: 6 x 4>"
+
+
+def test_a_notebook_shows_a_picture():
+    picture = Picture(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
+    shown = Image.open(io.BytesIO(picture._repr_png_()))
+    assert shown.format == "PNG"
+    assert np.array_equal(np.asarray(shown), picture.array)

@@ -1,7 +1,7 @@
 """tokenizer_core: photographs as tokens, and tokens as pictures. The public list."""
 
 from tokenizer_core.codes.encoding import Encoding
-from tokenizer_core.engine.devices import find_device
+from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
@@ -41,6 +41,7 @@ __all__ = [
     "evaluate",
     "families",
     "find_device",
+    "find_dtype",
     "load",
     "open_photo",
     "power_spectrum",

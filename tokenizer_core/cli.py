@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMAT = "tokendial-tokens-1"
 DEFAULT_LENGTHS = (1, 4, 16, 64, 256)
+DTYPE_CHOICE = "the quicker of bfloat16 and float32 in a matrix product timed now; --dtype chooses."
 MAX_TOKENS_FILE = 1 << 20  # bytes; a full code is a few thousand
 
 
@@ -59,7 +60,7 @@ def add_verbs(subparsers: Any) -> None:
     judge.add_argument("--free", required=True, metavar="FOLDER", help="photos that everybody may see")
     judge.add_argument("--out", default="runs/judge", help="a folder (default: runs/judge)")
     judge.add_argument("--limit", type=int, help="curves of only the first so many photos, by name")
-    judge.add_argument("--baseline", default="pca", help="the model beside it (default: pca)")
+    judge.add_argument("--baseline", help="the model beside it (default: the first of that role)")
     _add_seeds(judge)
     _add_model(judge)
 
@@ -125,24 +126,35 @@ def load_tokens(path: str | Path) -> "Encoding":
 
 
 def _models(args: argparse.Namespace) -> None:
-    head = ("name", "MB", "tokens", "bytes a token", "ordered", "id", "licence", "title")
+    head = ("name", "role", "MB", "tokens", "bits a token", "ordered", "id", "licence", "title")
     rows = [
-        (m.name, f"{m.size_bytes / 1e6:.1f}", f"{m.lengths[-1]} {m.tokens}", str(m.bytes_per_token),
-         "yes" if m.ordered else "no", m.checkpoint_id or "not here", m.licence, m.title)
-        for m in tc.catalog()
-    ]  # fmt: skip
+        (
+            info.name,
+            info.role,
+            f"{info.size_bytes / 1e6:.1f}",
+            f"{info.lengths[-1]} {info.tokens}",
+            str(info.bits_per_token),
+            "yes" if info.ordered else "no",
+            info.checkpoint_id or "not here",
+            info.licence,
+            info.title,
+        )
+        for info in tc.catalog()
+    ]
     _print_table(head, rows)
+    device = tc.find_device("auto")
+    print(f"\nOn this machine: {device}, {tc.find_dtype('auto', device)}, {DTYPE_CHOICE}")
 
 
 def _encode(args: argparse.Namespace) -> None:
-    encoding = tc.load(args.model, args.device).encode(args.photo)
+    encoding = tc.load(args.model, args.device, args.dtype).encode(args.photo)
     count = save_tokens(encoding, args.output)
     print(f"{args.output}: {len(encoding.tokens)} tokens of {encoding.model}, {count} bytes")
 
 
 def _decode(args: argparse.Namespace) -> None:
     encoding = load_tokens(args.tokens)
-    tokenizer = tc.load(encoding.model, args.device)
+    tokenizer = tc.load(encoding.model, args.device, args.dtype)
     length = len(encoding.tokens) if args.length is None else args.length
     options = {"steps": args.steps, "guidance_scale": args.guidance_scale, "seed": args.seed}
     picture = tokenizer.decode(encoding, length, **options)
@@ -151,8 +163,8 @@ def _decode(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    tokenizer = tc.load(args.model, args.device)
-    lengths = args.lengths or [n for n in DEFAULT_LENGTHS if n in tokenizer.info.lengths]
+    tokenizer = tc.load(args.model, args.device, args.dtype)
+    lengths = args.lengths or _default_lengths(tokenizer.info)
     options = {"seed": args.seed, "seeds": args.seeds, "limit": args.limit, "progress": _progress()}
     classifier = tc.LiteClassifier(2) if args.classifier else None
     report = tc.evaluate(tokenizer, args.photos, lengths, args.steps, classifier=classifier, **options)
@@ -161,12 +173,10 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _judge(args: argparse.Namespace) -> None:
-    from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
     from tokenizer_core.reports import judge
 
-    tokenizer, baseline = tc.load(args.model, args.device), tc.load(args.baseline, args.device)
-    if not isinstance(tokenizer, FlowTokenizer):
-        raise tc.TokenizerError(f"The model {args.model} has no autoencoder and no samples to judge.")
+    tokenizer = tc.load(args.model, args.device, args.dtype)
+    baseline = tc.load(_baseline(args.baseline))
     options = (args.seeds, args.limit, tc.LiteClassifier(2), _progress())
     found = judge.judge_curves(tokenizer, baseline, args.photos, *options)
     print(found.tables(), flush=True)
@@ -176,7 +186,7 @@ def _judge(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    report = tc.bench(tc.load(args.model, args.device))
+    report = tc.bench(tc.load(args.model, args.device, args.dtype))
     print(report.table())
     _write_json(args.json, report)
 
@@ -197,7 +207,7 @@ def _verb(subparsers: Any, name: str, run: Callable, what: str, **options: Any) 
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="prefix-flow-256", help="default: prefix-flow-256")
+    parser.add_argument("--model", help="a name of `tokendial models` (default: the first)")
     _add_device(parser)
 
 
@@ -211,10 +221,24 @@ def _add_seeds(parser: argparse.ArgumentParser) -> None:
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+    parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 (default: auto, as timed)")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
+
+
+def _default_lengths(info: tc.ModelInfo) -> list[int]:
+    some = [length for length in DEFAULT_LENGTHS if length in info.lengths]
+    return some or list(info.ladder)
+
+
+def _baseline(name: str | None) -> str:
+    """The model that others are set beside: the one that was named, or the first of that role."""
+    found = name or next((info.name for info in tc.catalog() if info.role == "baseline"), None)
+    if found is None:
+        raise tc.TokenizerError("There is no baseline among the models here; name one with --baseline.")
+    return found
 
 
 def _numbers(text: str) -> tuple[int, ...]:

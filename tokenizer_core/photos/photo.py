@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from numpy.typing import DTypeLike
 from PIL import Image
 from torch import Tensor
 
@@ -50,9 +51,12 @@ class BinaryFile(Protocol):
 PhotoSource = str | Path | bytes | BinaryFile | Image.Image
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """An 8-bit RGB picture: `array` is (H, W, 3) uint8."""
+    """An 8-bit RGB picture: `array` is (H, W, 3) uint8.
+
+    `numpy.asarray` takes it, and a notebook shows it.
+    """
 
     array: UInt8[np.ndarray, "H W 3"]
 
@@ -65,6 +69,22 @@ class Picture:
 
     def __hash__(self) -> int:
         return hash((self.array.shape, self.array.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"<Picture: {self.array.shape[1]} x {self.array.shape[0]}>"
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        """The levels; not a copy, unless one is asked for or another dtype needs one."""
+        if copy is False and dtype not in (None, np.uint8):
+            raise ValueError("A picture of another dtype is a copy.")
+        levels = self.array if dtype is None else self.array.astype(dtype, copy=False)
+        return levels.copy() if copy else levels
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        buffer = io.BytesIO()
+        self.to_pil().save(buffer, "PNG")
+        return buffer.getvalue()
 
     @classmethod
     def from_pixels(cls, pixels: Float[Tensor, "3 H W"]) -> "Picture":

@@ -18,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
 
-LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 RUNS = 20
 ONE_LENGTH = 64
 
@@ -73,10 +72,10 @@ def bench(tokenizer: Tokenizer, runs: int = RUNS) -> BenchReport:
         tokenizer: from `load`.
         runs: of each, at least 1, after one that is not counted.
     """
-    info, picture = tokenizer.info, draw_picture()
+    info = tokenizer.info
+    picture = draw_picture(info.picture_size)
     encoding = tokenizer.encode(picture)
-    length = min(ONE_LENGTH, info.lengths[-1])
-    ladder = [step for step in LADDER if step in info.lengths]
+    length, ladder = info.nearest(ONE_LENGTH), info.ladder
     calls: dict[str, Callable[[], object]] = {
         "encode": lambda: tokenizer.encode(picture),
         f"mean, length {length}": lambda: tokenizer.decode(encoding, length, steps=1),

@@ -144,7 +144,7 @@ def evaluate(
     for step in steps:
         for length in lengths:
             found = [tally for place, tally in tallies.items() if place[:2] == (step, length)]
-            scale, count = 1.0 if step == 1 else guidance, length * info.bytes_per_token
+            scale, count = 1.0 if step == 1 else guidance, info.bytes_of(length)
             rows.append(Row(length, step, scale, count, average(found)))
     return Report(
         model=info.name,
@@ -228,11 +228,17 @@ def _check(
         raise TokenizerError("An evaluation needs at least one length and one number of steps.")
     for length in lengths:
         if length not in allowed:
-            first, last = allowed[0], allowed[-1]
-            raise TokenizerError(f"The length {length} is out of range; here it is {first} to {last}.")
+            raise TokenizerError(f"The length {length} is out of range; here it is {_span(allowed)}.")
     if min(steps) < 1:
         raise TokenizerError("The number of steps is 1 or more.")
     if limit is not None and limit < 1:
         raise TokenizerError("The number of photos is 1 or more.")
     if seeds < 1:
         raise TokenizerError("The number of seeds is 1 or more.")
+
+
+def _span(lengths: Sequence[int]) -> str:
+    """0 to 256 where there are no gaps, else all of them."""
+    first, last = lengths[0], lengths[-1]
+    whole = len(lengths) == last - first + 1
+    return f"{first} to {last}" if whole else ", ".join(map(str, lengths))

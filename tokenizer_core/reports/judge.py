@@ -7,15 +7,15 @@ tokens is decoded from packed bytes; judge.md is the page's text. Neighbours: `e
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import CODECS, best_pictures
 from tokenizer_core.measure.tally import average
+from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 from tokenizer_core.photos.photo import Picture
 from tokenizer_core.reports.evaluate import NEXT_SEED, measure, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
@@ -33,7 +33,8 @@ class Judgement:
 
     Attributes:
         about: what the page says of the run: the catalog's line, the photos, the seeds, the device.
-        curves: "sample", "mean", the baseline's, "WebP", "JPEG"; and "autoencoder alone", without any tokens.
+        curves: "mean", the baseline's, "WebP", "JPEG"; "sample" of a model that draws them; and "autoencoder
+            alone", without any tokens, of one that has it.
     """
 
     about: dict[str, Any]
@@ -41,10 +42,10 @@ class Judgement:
 
     def tables(self) -> str:
         """A Markdown table a measure, with a row a curve."""
-        lengths, size, blocks = list(self.curves["sample"]), self.about["bytes_per_token"], []
+        lengths, bits, blocks = list(self.curves["mean"]), self.about["bits_per_token"], []
         for title, name, pick in panels_of(self.curves):
             shown = "{:.2f}" if name == "psnr" else "{:.3f}"
-            heads = [f"{k}: {k * size:,} bytes" for k in lengths]
+            heads = [f"{k}: {(k * bits + 7) // 8:,} bytes" for k in lengths]
             lines = [f"| {title} | {' | '.join(heads)} |", "|---|" + "---|" * len(lengths)]
             for curve_name, curve in self.curves.items():
                 cells = [shown.format(pick(curve[k])) if k in curve else "not possible" for k in lengths]
@@ -54,7 +55,7 @@ class Judgement:
 
 
 def judge_curves(
-    tokenizer: FlowTokenizer,
+    tokenizer: Tokenizer,
     baseline: Tokenizer,
     photos: str | Path,
     seeds: int = 1,
@@ -62,7 +63,7 @@ def judge_curves(
     classifier: LiteClassifier | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Judgement:
-    """Measure ours (mean and sample), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
+    """Measure a model (mean, sample), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
 
     Args:
         tokenizer: whose weights are judged.
@@ -76,17 +77,19 @@ def judge_curves(
     Raises:
         TokenizerError: there is no photo, or one cannot be opened.
     """
-    info, other, lengths = tokenizer.info, baseline.info, lengths_of(tokenizer)
-    budgets = {length * info.bytes_per_token: length for length in lengths}
-    linear = {size // other.bytes_per_token: length for size, length in budgets.items()}
+    info, other, lengths = tokenizer.info, baseline.info, lengths_of(tokenizer.info)
+    budgets = {info.bytes_of(length): length for length in lengths}
+    linear = {8 * size // other.bits_per_token: length for size, length in budgets.items()}
     linear = {count: length for count, length in linear.items() if count in other.lengths[1:]}
+    kinds = {1: "mean"} | ({info.default_steps: "sample"} if info.generative else {})
 
     def decode(number: int, original: Picture) -> Iterator[tuple[tuple[str, int, int], Picture]]:
-        yield (ALONE, 0, 0), tokenizer.reconstruct(original)
+        if info.reconstructs:
+            yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(seeds):
-            steps, seed = [1, info.default_steps][repeat > 0 :], number + repeat * NEXT_SEED
+            steps, seed = list(kinds)[repeat > 0 :], number + repeat * NEXT_SEED  # a mean has no seed
             for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
-                yield ("mean" if step == 1 else "sample", length, repeat), one
+                yield (kinds[step], length, repeat), one
         for (_, count), one in packed_pictures(baseline, original, list(linear), [1]):
             yield (other.name, linear[count], 0), one
         for codec in CODECS:
@@ -96,26 +99,33 @@ def judge_curves(
     tallies = measure(
         photos, decode, limit=limit, classifier=classifier, device=tokenizer.device, progress=progress
     )
-    alone = tallies[ALONE, 0, 0].mean()
-    curves: dict[str, Curve] = {ALONE: dict.fromkeys(lengths, alone)}
-    for name in ("sample", "mean", other.name, *CODECS):
+    n = max(tally.n for tally in tallies.values())
+    curves: dict[str, Curve] = {}
+    if info.reconstructs:
+        curves[ALONE] = dict.fromkeys(lengths, tallies[ALONE, 0, 0].mean())
+    for name in (*reversed(kinds.values()), other.name, *CODECS):
         found = {k: [tally for place, tally in tallies.items() if place[:2] == (name, k)] for k in lengths}
-        curves[name] = {k: average(some) for k, some in found.items() if some and some[0].n == alone.n}
+        curves[name] = {k: average(some) for k, some in found.items() if some and some[0].n == n}
     run = {"device": tokenizer.device, "dtype": tokenizer.dtype, "photos": Path(photos).name}
-    return Judgement({**asdict(replace(info, lengths=())), **run, "n": alone.n, "seeds": seeds}, curves)
+    return Judgement({**info.to_dict(), "lengths": lengths, **run, "n": n, "seeds": seeds}, curves)
 
 
-def lengths_of(tokenizer: Tokenizer) -> list[int]:
-    """Those of `LENGTHS` that a model has."""
-    return [length for length in LENGTHS if length in tokenizer.info.lengths]
+def lengths_of(info: ModelInfo) -> list[int]:
+    """Those of `LENGTHS` that a model has, or its ladder where these are too few for a curve."""
+    some = [length for length in LENGTHS if length in info.lengths]
+    return some if len(some) > 2 else [length for length in info.ladder if length > 0]
 
 
-def visitors_sheet(tokenizer: FlowTokenizer, photos: str | Path, free: str | Path) -> Iterator[SheetRow]:
-    """A row an entry of the sheet: the original, the autoencoder alone, and a sample a length (seed 0)."""
-    lengths = lengths_of(tokenizer)
+def visitors_sheet(tokenizer: Tokenizer, photos: str | Path, free: str | Path) -> Iterator[SheetRow]:
+    """A row an entry of the sheet: the original, the autoencoder alone, and a sample a length (seed 0).
+
+    A model that draws no samples shows its one picture a length; one without an autoencoder leaves it out.
+    """
+    info = tokenizer.info
     for entry in entries(photos, free):
-        samples = packed_pictures(tokenizer, entry.picture, lengths, [tokenizer.info.default_steps])
-        yield entry, (entry.picture, tokenizer.reconstruct(entry.picture), *(one for _, one in samples))
+        goal = [tokenizer.reconstruct(entry.picture)] if info.reconstructs else []
+        samples = packed_pictures(tokenizer, entry.picture, lengths_of(info), [info.default_steps])
+        yield entry, (entry.picture, *goal, *(one for _, one in samples))
 
 
 def write_page(judgement: Judgement, rows: Sequence[SheetRow], folder: Path) -> None:
@@ -124,8 +134,9 @@ def write_page(judgement: Judgement, rows: Sequence[SheetRow], folder: Path) -> 
     Raises:
         OSError: the folder cannot be written to.
     """
-    about, lengths = judgement.about, list(judgement.curves["sample"])
-    heads = ["original", "autoencoder", *(f"{k} token{'s' * (k > 1)}" for k in lengths)]
+    about, lengths = judgement.about, list(judgement.curves["mean"])
+    goal = ["autoencoder"] if ALONE in judgement.curves else []
+    heads = ["original", *goal, *(f"{k} token{'s' * (k > 1)}" for k in lengths)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "judge.json").write_text(json.dumps(asdict(judgement), indent=1) + "\n", "utf-8")
     text = PAGE.format(**about, tables=judgement.tables(), head=24 + len(about["name"]))
