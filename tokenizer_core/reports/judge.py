@@ -17,7 +17,7 @@ from tokenizer_core.measure.tally import average
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 from tokenizer_core.photos.photo import Picture
-from tokenizer_core.reports.evaluate import NEXT_SEED, measure, packed_pictures
+from tokenizer_core.reports.evaluate import measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 from tokenizer_core.reports.sheet import SheetRow, entries, lay_out
 
@@ -84,7 +84,8 @@ def judge_curves(
     def decode(number: int, original: Picture) -> Iterator[tuple[tuple[str, int, int], Picture]]:
         yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(seeds):
-            steps, seed = [1, info.default_steps][repeat > 0 :], number + repeat * NEXT_SEED
+            steps = [1, info.default_steps][repeat > 0 :]  # a mean has no seed
+            seed = noise_seed(number, repeat, seeds)
             for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
                 yield ("mean" if step == 1 else "sample", length, repeat), one
         for (_, count), one in packed_pictures(baseline, original, list(linear), [1]):
