@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pickle
 from pathlib import Path
 
@@ -316,6 +317,7 @@ def test_sizes_that_follow_from_others():
         ("decoder", {"width": 100}, "decoder width 100 must be a multiple of 64."),
         ("sampler", {"steps": 0}, "steps must be at least 1, not 0."),
         ("sampler", {"time_shift": 0.0}, "time_shift must be above 0, not 0.0."),
+        ("sampler", {"time_shift": math.inf}, "time_shift must be finite, not inf."),
     ],
 )
 def test_sizes_that_cannot_be(room, values, sentence):

@@ -18,7 +18,7 @@ from tokenizer_core.measure.tally import Tally, average, interval, kernel_distan
 from tokenizer_core.models.linear.tokenizer import LinearTokenizer
 from tokenizer_core.photos.photo import Picture
 from tokenizer_core.reports.bench import Timing, bench, draw_picture, matrix_product_rate
-from tokenizer_core.reports.evaluate import Report, evaluate
+from tokenizer_core.reports.evaluate import Report, evaluate, noise_seed
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,30 @@ def test_samples_take_a_seed_a_photo(
     monkeypatch.setattr(tokenizer, "decode_many", spy)
     evaluate(tokenizer, photos, [1], [8], seed=5)
     assert seeds == [5, 6, 7]
+
+
+def test_seeds_of_repeats_are_ten_thousand_apart(
+    tokenizer: LinearTokenizer, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    decode_many = tokenizer.decode_many
+
+    def spy(encoding: Encoding, lengths: list[int], **options: int) -> object:
+        seeds.append(options["seed"])
+        return decode_many(encoding, lengths)
+
+    monkeypatch.setattr(tokenizer, "decode_many", spy)
+    evaluate(tokenizer, photos, [1], [8], seed=5, seeds=3, limit=2)
+    assert seeds == [5, 10_005, 20_005, 6, 10_006, 20_006]
+
+
+def test_no_two_samples_share_their_noise_in_a_set_of_more_than_ten_thousand() -> None:
+    for repeats in (1, 2, 3):
+        drawn = [noise_seed(n, repeat, repeats) for n in range(30_500) for repeat in range(repeats)]
+        assert len(set(drawn)) == len(drawn)
+        assert min(drawn) == 0
+    assert [noise_seed(n, 0, 1) for n in (0, 9_999, 10_000, 25_000)] == [0, 9_999, 10_000, 25_000]
+    assert [noise_seed(7, repeat, 3) for repeat in range(3)] == [7, 10_007, 20_007]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tiny_flow import CHANNELS, PATCHES, TOKENS, WIDTH, make_decoder
 from torch import nn
@@ -75,13 +75,44 @@ def test_second_order_is_first_order_at_both_ends(pair):
     assert not torch.equal(second_order(x, before, 0.5, 0.25, 0.1), x)
 
 
-@given(st.integers(1, 60), st.floats(0.1, 10))
+ALLOWED = st.floats(0, allow_infinity=False, exclude_min=True)  # what `SamplerConfig` lets through
+
+
+@given(st.integers(1, 60), st.floats(1e-3, 1e3))
+@example(4, 0.08)  # 0.08 / (1 + (0.08 - 1)) is 1 + 4e-16
 def test_times_fall_from_one_to_zero(steps, shift):
     times = time_grid(steps, shift)
     assert len(times) == steps + 1
-    assert times[0] == pytest.approx(1)
+    assert times[0] == 1
     assert times[-1] == 0
     assert all(a > b for a, b in pairwise(times))
+
+
+@given(st.integers(1, 60), ALLOWED)
+@example(4, 5e-324)
+@example(60, 1e16)
+@example(3, 1.7e308)
+def test_times_stay_between_one_and_zero_at_every_allowed_shift(steps, shift):
+    times = time_grid(steps, shift)
+    assert len(times) == steps + 1
+    assert (times[0], times[-1]) == (1, 0)
+    assert all(1 >= a >= b >= 0 for a, b in pairwise(times))
+
+
+@given(st.integers(1, 200))
+def test_without_a_shift_times_are_even_to_the_last_bit(steps):
+    assert time_grid(steps) == [1 - i / steps for i in range(steps + 1)]
+
+
+@given(st.integers(1, 12), st.floats(1e-300, 1e300))
+@example(8, 0.08)
+@example(12, 1e16)
+def test_a_path_has_numbers_at_every_shift(steps, shift):
+    """Times that round to the same one, or to 1, must not end in a logarithm of 0 or a division by it."""
+    noise = draw_noise(0, PATCHES, CHANNELS)
+    context = make_decoder().context(torch.zeros(1, TOKENS, WIDTH))
+    end = sample(Fixed(lambda x_t, t, k: x_t * 0.5 + t), context, noise, steps=steps, time_shift=shift)
+    assert end.isfinite().all()
 
 
 def test_shift_moves_steps_towards_noise():

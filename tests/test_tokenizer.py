@@ -98,6 +98,33 @@ def test_keys_and_values_are_computed_once_a_photo(tokenizer, encoding, monkeypa
     assert len(calls) == 2
 
 
+def test_a_photo_in_use_is_remembered_before_one_that_came_later(tokenizer):
+    encodings = [tokenizer.encode(make_picture(seed)) for seed in range(room.REMEMBERED + 2)]
+    for encoding in encodings[: room.REMEMBERED]:
+        tokenizer.decode(encoding, 1, steps=1)
+    first, second, third, *_, late, last = encodings
+    kept = tokenizer._contexts
+    tokenizer.decode(first, 1, steps=1)
+    tokenizer.decode(late, 1, steps=1)
+    assert room._key(first) in kept
+    assert room._key(second) not in kept, "the one that was not used for longest"
+    kept.put(room._key(third), kept.get(room._key(third)))
+    tokenizer.decode(last, 1, steps=1)
+    assert [room._key(one) in kept for one in (first, third, late, last)] == [True] * 4
+    assert len(kept) == room.REMEMBERED
+
+
+def test_what_is_put_again_is_the_newest():
+    recent = room.Recent()
+    for number in range(room.REMEMBERED):
+        recent.put(bytes([number]), number)
+    recent.put(b"\0", "again")
+    recent.put(b"more", "more")
+    assert recent.get(b"\0") == "again"
+    assert recent.get(b"\1") is None
+    assert recent.get(b"\1", 5) == 5
+
+
 def test_only_the_last_photos_are_remembered(tokenizer):
     encodings = [tokenizer.encode(make_picture(seed)) for seed in range(room.REMEMBERED + 1)]
     for encoding in encodings:

@@ -141,7 +141,8 @@ def kernel_distance(
     """Squared maximum mean discrepancy of two sets of features, unbiased, under the kernel (x y / d + 1)^3.
 
     The mean over random subsets of 100 and 100, never of the same photos, so that it is a distance of
-    *sets*: 0 is what two draws of photographs have. None with fewer than 200 photos.
+    *sets*: 0 is what two draws of photographs have. None with fewer than 200 photos. One seed is one row of
+    subsets: all places and repeats of an evaluation are compared on the same photographs.
     """
     if len(features) < 2 * SUBSET:
         return None

@@ -6,6 +6,7 @@ Unknown and missing keys are errors: a weight file never meets a network of anot
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +102,7 @@ class SamplerConfig:
         """A sampler takes at least one step."""
         _require(self.steps >= 1, f"steps must be at least 1, not {self.steps}.")
         _require(self.time_shift > 0, f"time_shift must be above 0, not {self.time_shift}.")
+        _require(math.isfinite(self.time_shift), f"time_shift must be finite, not {self.time_shift}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,22 +38,27 @@ def second_order(
     """The prediction to step with, extrapolated from the last two.
 
     Predictions are taken as linear in half the log signal-to-noise ratio, log((1 - t) / t). After
-    t_before = 1, where that ratio is 0, and in a step to t_next = 0 the prediction is `x` itself.
-    Source: DPM-Solver++ 2M, arXiv 2211.01095, algorithm 2.
+    t_before = 1, where that ratio is 0, in a step to t_next = 0, and where no time lies between the two
+    predictions, it is `x` itself. Source: DPM-Solver++ 2M, arXiv 2211.01095, algorithm 2.
     """
-    if t_before == 1 or t_next == 0:
+    if t_before == 1 or t_before == t or t_next == 0:
         return x
     before, now, after = (math.log((1 - u) / u) for u in (t_before, t, t_next))
     return x + (x - x_before) * (after - now) / (2 * (now - before))
 
 
 def time_grid(steps: int, shift: float = 1.0) -> list[float]:
-    """A row of steps + 1 times from 1 to 0; `shift` s maps an even u to s u / (1 + (s - 1) u).
+    """A row of steps + 1 times from exactly 1 to exactly 0, never rising.
 
-    s > 1 spends more steps near noise, s < 1 near the picture. Source: arXiv 2403.03206, section 5.3.2.
+    `shift` s maps an even u to s u / (1 + (s - 1) u): s > 1 spends more steps near noise, s < 1 near the
+    picture. An extreme shift rounds neighbours to the same time. Source: arXiv 2403.03206, section 5.3.2.
     """
-    even = [1 - i / steps for i in range(steps + 1)]
-    return [shift * u / (1 + (shift - 1) * u) for u in even]
+    times = [1.0]
+    for i in range(1, steps):
+        even = 1 - i / steps
+        shifted = shift * even / (1 + (shift - 1) * even)
+        times.append(min(shifted, times[-1]))  # rounding must not lead back, nor past 1
+    return [*times, 0.0]
 
 
 def draw_times(

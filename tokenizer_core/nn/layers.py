@@ -122,7 +122,16 @@ class CausalBlock(nn.Module):
 
 
 def sinusoids(t: Float[Tensor, " B"], width: int = 256) -> Float[Tensor, "B D"]:
-    """Sine and cosine features of a time in 0..1, periods from 1/1000 ... to 1 (geometric)."""
+    """Cosines, then sines, of 2 pi f t for a time t in 0..1.
+
+    The width / 2 frequencies f fall geometrically from 1 to about 1/1000 (1/947 at width 256) cycles per unit
+    of t: the fastest feature has one period over the whole path, and half of the features move by less than
+    0.1 on it. Others stretch t to 0..1000 first (arXiv 2212.09748); here that factor is divided out again.
+    The scale was kept because the bundled weights were trained with it.
+
+    Returns:
+        (B, width) in -1..1.
+    """
     frequency = torch.exp(-math.log(1000) * torch.arange(width // 2, device=t.device) / (width // 2))
     angle = 2 * math.pi * t[:, None].float() * 1000 * frequency / 1000
     return torch.cat([angle.cos(), angle.sin()], -1)

@@ -2,7 +2,7 @@
 
 Every photo is cut to its middle square, encoded, packed to bytes and decoded from them, as the page does;
 every measure is taken on 8-bit pictures and averaged over photos. Photo number i is sampled with seed + i,
-and with several seeds again with seed + i + 10,000, and so on.
+and with several seeds again with seed + i + 10,000, and so on: `noise_seed`.
 Neighbours: `tally` (the measuring), `photoset` (the photographs), `judge` (more curves by `measure`).
 """
 
@@ -27,7 +27,7 @@ from tokenizer_core.photos.photoset import iter_photos
 
 CROP = "middle square, 256 x 256, Lanczos"
 PHOTOS_AT_A_TIME = 16
-NEXT_SEED = 10_000  # between the seeds of one photo: far more than there are photos
+NEXT_SEED = 10_000  # between the seeds of one photo
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def evaluate(
         lengths: prefix lengths, each one that the model allows.
         steps: numbers of sampler steps; 1 is the mean.
         guidance_scale: of the samples; the model's default if None. The mean has none.
-        seed: photo i is sampled with seed + i.
+        seed: photo i is sampled with seed + i, and again with seed + `noise_seed(i, 1, seeds)`, ...
         seeds: how many samples of a photo and length; a photo's measure is the mean over them.
         limit: only the first so many photos, in name order.
         classifier: adds the feature distance, the label agreement and the kernel distance.
@@ -132,7 +132,8 @@ def evaluate(
     def decode(number: int, original: Picture) -> Iterator[tuple[tuple[int, int, int], Picture]]:
         for repeat in range(seeds):
             some = steps if repeat == 0 else [step for step in steps if step > 1]  # a mean has no seed
-            options = {"guidance_scale": guidance_scale, "seed": seed + number + repeat * NEXT_SEED}
+            drawn_from = seed + noise_seed(number, repeat, seeds)
+            options = {"guidance_scale": guidance_scale, "seed": drawn_from}
             for (step, length), picture in packed_pictures(tokenizer, original, lengths, some, **options):
                 yield (step, length, repeat), picture
 
@@ -158,6 +159,21 @@ def evaluate(
         rows=tuple(rows),
         seeds=seeds,
     )
+
+
+def noise_seed(number: int, repeat: int, repeats: int) -> int:
+    """The seed of one sample of one photo, another one for every pair of photo and repeat.
+
+    It is number + 10,000 repeat for the first 10,000 photos. The next 10,000 begin after all repeats of
+    those, and so on, so that no photo has the noise of another one's repeat.
+
+    Args:
+        number: of the photo, from 0.
+        repeat: 0 .. repeats - 1.
+        repeats: samples of a photo.
+    """
+    block, place = divmod(number, NEXT_SEED)
+    return place + (block * repeats + repeat) * NEXT_SEED
 
 
 def measure(

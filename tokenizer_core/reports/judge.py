@@ -17,7 +17,7 @@ from tokenizer_core.measure.tally import average
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
-from tokenizer_core.reports.evaluate import NEXT_SEED, measure, packed_pictures
+from tokenizer_core.reports.evaluate import measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 from tokenizer_core.reports.sheet import SheetRow, entries, lay_out
 
@@ -87,7 +87,8 @@ def judge_curves(
         if info.reconstructs:
             yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(seeds):
-            steps, seed = list(kinds)[repeat > 0 :], number + repeat * NEXT_SEED  # a mean has no seed
+            steps = list(kinds)[repeat > 0 :]  # a mean has no seed
+            seed = noise_seed(number, repeat, seeds)
             for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
                 yield (kinds[step], length, repeat), one
         for (_, count), one in packed_pictures(baseline, original, list(linear), [1]):

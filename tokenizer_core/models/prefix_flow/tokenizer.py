@@ -223,11 +223,19 @@ class FlowTokenizer(Tokenizer):
 
 
 class Recent(OrderedDict):
-    """The last `REMEMBERED` values by key."""
+    """The `REMEMBERED` values by key that were put or asked for last."""
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        """The value, which is then the newest; `default` where it was forgotten."""
+        if key not in self:
+            return default
+        self.move_to_end(key)
+        return self[key]
 
     def put(self, key: bytes, value: Any) -> None:
-        """Keep a value and forget the oldest."""
+        """Keep a value and forget the one that was not used for longest."""
         self[key] = value
+        self.move_to_end(key)
         while len(self) > REMEMBERED:
             self.popitem(last=False)
 
