@@ -1,4 +1,4 @@
-"""What the measuring scripts beside the tests are asked."""
+"""What studies of many photographs are asked."""
 
 import argparse
 
