@@ -8,7 +8,7 @@ torchvision, which nothing else here does. Animals: where EfficientNet-Lite0 see
 arXiv 1512.04150), which is mostly the head.
 """
 
-import sys
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,14 +57,17 @@ def worth(where: Tensor) -> Tensor:
     return (16 * (where * GRID**2 / many).clamp(max=MOST)).round().to(torch.uint8)
 
 
-def main(shards: Sequence[str]) -> None:
+def main() -> None:
     """Write a map beside each shard."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("shards", nargs="+", type=Path, metavar="SHARD", help="zips of photographs")
+    shards = parser.parse_args().shards
     from facenet_pytorch.models.mtcnn import MTCNN
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     finder = MTCNN(keep_all=True, min_face_size=18, thresholds=[0.6, 0.7, 0.8], device=device).eval()
     classifier = LiteClassifier(0).to(device)
-    for shard in map(Path, shards):
+    for shard in shards:
         rows = []
         for crops in torch.from_numpy(load_crops(shard, SIDE, None, 1)).split(AT_ONCE):
             _, _, found = finder.detect(crops.numpy(), landmarks=True)
@@ -77,4 +80,4 @@ def main(shards: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
