@@ -35,10 +35,12 @@ check: $(VENV)/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# A trial (ARGS="--limit 12") leaves the page in runs/judge; a full run also puts it beside the weights.
+# A trial (ARGS="--limit 12") leaves the page in runs/judge; a full run also puts it beside the weights, and its
+# figures into the README.
 judge: $(VENV)/ready-dev
 	$(BIN)/tokendial judge $(PHOTOS) --free demo/examples --out runs/judge $(ARGS)
-	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ ;; esac
+	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ \
+		&& $(BIN)/python -m studies.figures ;; esac
 
 # What a Space gets: no tests, no training code. Files that have gone from the folders go from the Space, too.
 publish: $(VENV)/ready-demo
