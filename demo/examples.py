@@ -33,17 +33,19 @@ class Example(NamedTuple):
 EXAMPLES = tuple(Example(**row) for row in json.loads((FOLDER / "examples.json").read_text("utf-8")))
 
 
-def film(about: Example, info: tc.ModelInfo, token: str) -> Film:
+def film(about: Example, info: tc.ModelInfo, token: str, key: str = "") -> Film:
     """The film of an example, with frames if its cache is of these weights."""
-    made = Film(tc.open_photo(about.photo), info, credit=about.credit, example=about.name, token=token)
+    photo = tc.open_photo(about.photo)
+    made = Film(photo, info, credit=about.credit, example=about.name, token=token, key=key)
     cache = FOLDER / f"{about.name}.json.gz"
     if not cache.exists():
         return made
     stored = json.loads(gzip.decompress(cache.read_bytes()))
     of = stored["start"]["info"]
     if (of["name"], of["checkpoint_id"]) == (info.name, info.checkpoint_id):
-        made.told, made.scale = stored["told"], tuple(stored["start"]["scale"])
+        made.tell(stored["told"])
+        made.scale = tuple(stored["start"]["scale"])
         takes = {"mean": MEAN, "sample": Take("sample", info.default_steps, 0)}
         for mode, k, *frame in stored["frames"]:
-            made.reel(takes[mode])[k] = Frame(*frame)
+            made.keep(takes[mode], k, Frame(*frame))
     return made

@@ -3,16 +3,21 @@
 The browser holds a copy of the film and draws from it, so a drag asks the server nothing. A film has
 *reels*, one for each take: the mean (one step) and a sample for each pair of steps and seed. Frames are
 kept as WebP with their spectrum and scores, never as arrays: 514 of them are about 5 MB.
+
+Several visitors may watch one film, each in a thread of their own. A reel stays while somebody reads it, and
+what one of them makes the others wait for: nothing is made twice.
 """
 
 import io
 import math
 import os
 import secrets
+import threading
 from base64 import b64decode, b64encode
-from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +25,10 @@ from PIL import Image
 
 import tokenizer_core as tc
 
+WATCHED = 20.0  # seconds after a visitor's last question in which what they watch stays
+SPARE_REELS = 6  # of samples that nobody watches and a film keeps
+ORIGINAL_BYTES = 2 << 20  # of a film's original, with what its scorer knows of it
+FRAME_BYTES = 600  # of a frame beside its two texts: the scores, and the objects themselves
 LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
@@ -76,9 +85,28 @@ def b64(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-@dataclass
+class Reel(dict[int, Frame]):
+    """The frames of a take, by length.
+
+    Attributes:
+        readers: how many questions that read it are being answered.
+        read: when the last one was, by the clock of `time.monotonic`.
+        size: bytes of all its frames.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.readers, self.read, self.size = 0, monotonic(), 0
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody reads it, or did a moment ago."""
+        return self.readers > 0 or monotonic() - self.read < WATCHED
+
+
+@dataclass(eq=False)
 class Film:
-    """A photo, its encoding (once there) and its reels."""
+    """A photo, its encoding (once there) and its reels; safe for several threads."""
 
     photo: Image.Image | None  # None: a link brought the tokens alone
     info: tc.ModelInfo
@@ -87,13 +115,18 @@ class Film:
     example: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     # what the page gets besides frames: "tokens" (packed), "attention" (maps and raw mass), and "linear" and
-    # "webp" of other codes (see `Studio.rivals`)
+    # "webp" of other codes (see `Studio.rivals`). It is replaced, never changed: whoever reads it has a whole
     told: dict[str, Any] = field(default_factory=dict)
-    reels: OrderedDict[Take, dict[int, Frame]] = field(default_factory=OrderedDict)
+    reels: dict[Take, Reel] = field(default_factory=dict)
+    key: str = ""  # what all visitors share under: of an example, of a link; "" is one visitor's own
+    family: str = ""  # all films of one visitor's photo, crops and models: the token of the first of them
 
     def __post_init__(self):
         self.original = self.score = self.spectrum = None
         self.scale = -1.0, 6.5  # log10 power at the plot's ends
+        self.family = self.family or self.token
+        self._lock, self._made = threading.RLock(), dict[Hashable, threading.Event]()
+        self._told_bytes = weight(self.told)
         if self.photo is None:
             return
         self.original = tc.square_crop(self.photo, center=self.crop[:2], zoom=self.crop[2])
@@ -105,23 +138,65 @@ class Film:
     @property
     def encoding(self) -> Any:
         """All tokens, packed; None before they are there."""
-        return b64decode(self.told["tokens"]) if "tokens" in self.told else None
+        told = self.told
+        return b64decode(told["tokens"]) if "tokens" in told else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of what it holds beside the photo, which its other crops share."""
+        with self._lock:
+            reels = sum(reel.size for reel in self.reels.values())
+        return reels + self._told_bytes + (ORIGINAL_BYTES if self.original else 0)
 
     def levels(self, spectrum: tc.Spectrum) -> bytes:
         """Log power of each ring, 0..255 between the ends of this film's plot."""
         low, high = self.scale
         return np.clip((log_power(spectrum) - low) / (high - low) * 255, 0, 255).astype(np.uint8).tobytes()
 
-    def reel(self, take: Take) -> dict[int, Frame]:
-        """The frames of a take; besides the mean, the newest six takes are kept."""
-        if take not in self.reels:
-            self.reels[take] = {}
-            for old in [t for t in self.reels if t != MEAN][:-6]:
-                del self.reels[old]
-        return self.reels[take]
+    def tell(self, news: dict[str, Any]) -> None:
+        """Add to what the page gets besides frames."""
+        with self._lock:
+            self.told = self.told | news
+            self._told_bytes = weight(self.told)
 
-    def add(self, take: Take, k: int, array: np.ndarray) -> None:
-        """Score a decoded picture, (S, S, 3) uint8, and keep it."""
+    def reel(self, take: Take) -> Reel:
+        """The frames of a take; a new one takes the place of the oldest spare one."""
+        with self._lock:
+            if take not in self.reels:
+                self.reels[take] = Reel()
+                self._drop([t for t in self._spare() if not self.reels[t].watched][:-SPARE_REELS])
+            self.reels[take].read = monotonic()
+            return self.reels[take]
+
+    @contextmanager
+    def reading(self, take: Take) -> Iterator[Reel]:
+        """The frames of a take, which stay while they are read."""
+        with self._lock:
+            reel = self.reel(take)
+            reel.readers += 1
+        try:
+            yield reel
+        finally:
+            with self._lock:
+                reel.readers -= 1
+                reel.read = monotonic()
+
+    def shed(self) -> None:
+        """Let all reels go that no question reads just now: memory is short."""
+        with self._lock:
+            self._drop(self._spare())
+
+    def _spare(self) -> list[Take]:
+        """Takes that nobody reads, the longest unread first; the mean is everybody's."""
+        spare = [take for take, reel in self.reels.items() if take != MEAN and not reel.readers]
+        return sorted(spare, key=lambda take: self.reels[take].read)
+
+    def _drop(self, takes: Iterable[Take]) -> None:
+        for take in takes:
+            del self.reels[take]
+
+    def frame(self, array: np.ndarray) -> Frame:
+        """A decoded picture, (S, S, 3) uint8, scored and compressed."""
         picture = tc.Picture(array)
         spectrum, scores = None, (None, None, None)
         if self.score:
@@ -129,7 +204,44 @@ class Film:
             bands = [round(off, 3) for off in astuple(error)]
             scores = round(psnr, 2) if math.isfinite(psnr) else None, round(ssim, 3), bands
         levels = b64(self.levels(spectrum or tc.power_spectrum(picture)))
-        self.reel(take).setdefault(k, Frame(b64(webp(picture.to_pil())), levels, *scores))
+        return Frame(b64(webp(picture.to_pil())), levels, *scores)
+
+    def keep(self, take: Take, k: int, frame: Frame) -> None:
+        """Put a frame into its reel, and wake who waits for it."""
+        with self._lock:
+            reel = self.reel(take)
+            if k not in reel:
+                reel[k] = frame
+                reel.size += len(frame.webp) + len(frame.levels) + FRAME_BYTES
+            self._finish([(take, k)])
+
+    @contextmanager
+    def making(self, things: Iterable[Hashable]) -> Iterator[list]:
+        """Which of some things are for this visitor to make, as nobody else does.
+
+        Whoever has them makes them before the end; what did not come, because it failed, is then for others.
+        """
+        with self._lock:
+            mine = [thing for thing in things if thing not in self._made]
+            self._made |= {thing: threading.Event() for thing in mine}
+        try:
+            yield mine
+        finally:
+            with self._lock:
+                self._finish(mine)
+
+    def _finish(self, things: Iterable[Hashable]) -> None:
+        for thing in things:
+            made = self._made.pop(thing, None)
+            if made:
+                made.set()
+
+    def wait(self, things: Iterable[Hashable]) -> None:
+        """Wait until none of some things is being made."""
+        with self._lock:
+            events = [self._made[thing] for thing in things if thing in self._made]
+        for made in events:
+            made.wait()
 
     def plan(self, sample: Take, dial: int, rest: bool, all_samples: bool) -> Plan:
         """What to decode, in order: where the dial is (the sample, too, if it rests), the ladder, the others.
@@ -157,6 +269,17 @@ class Film:
             "credit": self.credit,
             "example": self.example,
         }
+
+
+def weight(value: Any) -> int:
+    """About how many bytes a value takes that JSON can hold."""
+    if isinstance(value, str):
+        return 49 + len(value)
+    if isinstance(value, dict):
+        return 64 + sum(100 + weight(key) + weight(one) for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return 56 + sum(8 + weight(one) for one in value)
+    return 28  # a number
 
 
 def without(plan: Plan, sent: Collection[tuple[Take, int]]) -> Plan:

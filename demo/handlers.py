@@ -13,14 +13,12 @@ from typing import Any
 import tokenizer_core as tc
 from demo import examples, links, views
 from demo.examples import EXAMPLES
-from demo.film import LADDER, MEAN, Film, Plan, Take, without
+from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
 from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
-GONE = "The server no longer holds this photo. Please choose it again."
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BROKEN = "Something went wrong on the server. Please try once more."
-FILMS = 32  # that are kept, of all visitors; up to 17 MB each
 PART = 4  # means that are decoded in one turn on a CPU: others get the processor in between
 
 
@@ -49,11 +47,8 @@ def start(studio: Studio, ask: Any) -> dict:
         ask: "from", one of `SOURCES`, with what that needs, and "model" (none: the first); untrusted.
     """
     info = studio.infos[ask.get("model") or studio.default.name]
-    film = SOURCES[ask["from"]](studio, ask, info)
-    film = studio.films.setdefault(film.token, film)
-    while len(studio.films) > FILMS:
-        studio.films.popitem(last=False)
-    return {"start": film.start()}
+    token, film = studio.films.add(SOURCES[ask["from"]](studio, ask, info))
+    return {"start": film.start() | {"token": token}}
 
 
 def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
@@ -65,8 +60,8 @@ def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
 def example(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
     """An example was chosen, else the first: "photo", its name or number. Its cache needs no weights."""
     about = next((e for i, e in enumerate(EXAMPLES) if ask["photo"] in (i, e.name)), EXAMPLES[0])
-    token = f"{about.name}/{info.name}/{info.checkpoint_id}"
-    return studio.films.get(token) or examples.film(about, info, token)
+    key = f"{about.name}/{info.name}/{info.checkpoint_id}"
+    return studio.films.shared(key) or examples.film(about, info, about.name, key)
 
 
 def link(studio: Studio, ask: Any, _: tc.ModelInfo) -> Film:
@@ -76,10 +71,13 @@ def link(studio: Studio, ask: Any, _: tc.ModelInfo) -> Film:
 
 def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
     """The crop (x, y, zoom) or the model of the film "token" changed: its photo is encoded again."""
-    film, (x, y, zoom) = held(studio, ask["token"]), map(float, ask["crop"])
-    if film.photo is None:
-        raise tc.TokenizerError(NO_PHOTO)
-    return Film(film.photo, info, (x, y, zoom), film.credit)
+    x, y, zoom = map(float, ask["crop"])
+    with studio.films.watch(str(ask["token"])) as film:
+        if film.photo is None:
+            raise tc.TokenizerError(NO_PHOTO)
+        # an example's crop is this visitor's alone, and so the first of its family
+        family = "" if film.key else film.family
+        return Film(film.photo, info, (x, y, zoom), film.credit, family=family)
 
 
 SOURCES = {"upload": upload, "example": example, "link": link, "again": again}
@@ -104,50 +102,58 @@ def pull(studio: Studio, ask: Any) -> dict:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
         sentence} while there is something to wait for, or {"error"}.
     """
-    film, sample = held(studio, ask["token"]), take_of(ask)
-    sent = {(take, int(c)) for take, key in ((MEAN, "means"), (sample, "samples")) for c in ask[key][:999]}
+    sample = take_of(ask)
+    with studio.films.watch(str(ask["token"])) as film, film.reading(sample) as samples:
+        return answer(studio, film, {MEAN: film.reel(MEAN), sample: samples}, ask)
+
+
+def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dict:
+    """`pull`, of a film and its reels of the mean and of the asked samples."""
+    dial, rest = int(ask["k"]), bool(ask["rest"])
+    lengths = zip(reels, (ask["means"], ask["samples"]), strict=True)
+    sent = {(take, int(c)) for take, have in lengths for c in have[:999]}
+    _, sample = reels
 
     def lacking(all_samples: bool) -> Plan:
-        return without(film.plan(sample, int(ask["k"]), bool(ask["rest"]), all_samples), sent)
+        return without(film.plan(sample, dial, rest, all_samples), sent)
 
-    ready = [(take, c) for take, lengths in lacking(True) for c in lengths if c in film.reel(take)]
+    ready = [(take, c) for take, lengths in lacking(True) for c in lengths if c in reels[take]]
     if not ready:
         if not studio.ready(film.info.name):
             return {"note": "The model is loading…"}
         gpu = studio.on_gpu(film.info.name)
         plan = lacking(gpu)
-        if plan and len(studio.turn.here) > CROWD:
+        if plan and studio.turn.here > CROWD:
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else PART if take == MEAN else 1
+            studio.develop(film, take, lengths[:size], urgent=lengths == [dial])
             ready = [(take, c) for c in lengths[:size]]
-            with studio.turn.take(urgent=take != MEAN or film.encoding is None):
-                studio.develop(film, take, lengths[:size])
     late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
-    if late and film.original and "linear" not in film.told:
-        film.told |= studio.rivals(film.original, film.info)
-    known = {what for what in film.told if late or what == "tokens"}
+    if late:
+        studio.compare(film)
+    told = film.told
+    known = {what for what in told if late or what == "tokens"}
     return {
-        "frames": [[take.mode, c, *film.reel(take)[c]] for take, c in dict.fromkeys(ready[:48])],
-        "told": {what: film.told[what] for what in known.difference(ask["told"])},
+        "frames": [[take.mode, c, *reels[take][c]] for take, c in dict.fromkeys(ready[:48])],
+        "told": {what: told[what] for what in known.difference(ask["told"])},
     }
 
 
 @spoken
 def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: what is beside the film, as `views` says."""
-    film, k = held(studio, ask["token"]), int(ask["k"])
-    if k not in film.info.lengths or film.encoding is None or len(studio.turn.here) > CROWD:
-        raise tc.TokenizerError("The server is busy. Once more, please?")
-    return views.VIEWS[ask["view"]](views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["of"]))
+    with studio.films.watch(str(ask["token"])) as film:
+        k = int(ask["k"])
+        if k not in film.info.lengths or film.encoding is None or studio.turn.here > CROWD:
+            raise tc.TokenizerError("The server is busy. Once more, please?")
+        return views.VIEWS[ask["view"]](views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["of"]))
 
 
 @spoken
 def forget(studio: Studio, ask: Any) -> dict:
-    """Called by the page: all films of a photo go (other crops, other models); their tokens."""
-    film = held(studio, ask["token"])
-    same = [t for t, f in list(studio.films.items()) if f is film or f.photo is film.photo is not None]
-    return {"forgotten": [token for token in same if studio.films.pop(token, None)]}
+    """Called by the page: all films of a visitor's photo go (other crops, other models); their tokens."""
+    return {"forgotten": studio.films.forget(str(ask["token"]))}
 
 
 ANSWERS = {"start": first, "view": view, "forget": forget}  # to what the page asks; else it pulls
@@ -159,12 +165,3 @@ def take_of(ask: Any) -> Take:
     if not (2 <= steps <= 50 and 0 <= seed < 2**31):
         raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")
     return Take("sample", steps, seed)
-
-
-def held(studio: Studio, token: object) -> Film:
-    """The film of a token; a sentence if the server has it no longer."""
-    film = studio.films.get(str(token))
-    if film is None:
-        raise tc.TokenizerError(GONE)
-    studio.films.move_to_end(film.token)
-    return film

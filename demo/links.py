@@ -40,5 +40,5 @@ def film(text: object, infos: Mapping[str, tc.ModelInfo]) -> Film:
     whole = encoding.tokens.shape == (info.lengths[-1], info.numbers_per_token)
     if not whole or encoding.positions.tolist() != list(range(len(encoding))):
         raise tc.TokenizerError(DAMAGED)
-    token = hashlib.sha256(data).hexdigest()[:24]
-    return Film(None, info, credit=CREDIT, token=token, told={"tokens": base64.b64encode(data).decode()})
+    told = {"tokens": base64.b64encode(data).decode()}
+    return Film(None, info, credit=CREDIT, key=f"link/{hashlib.sha256(data).hexdigest()}", told=told)

@@ -5,41 +5,26 @@ whose dial rests goes before the films. On a Space with ZeroGPU `record` is wrap
 a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`).
 """
 
+import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 import tokenizer_core as tc
-from demo.film import LADDER, MEAN, Film, Plan, Take, b64, without
+from demo.film import LADDER, MEAN, Film, Plan, Take, b64
+from demo.store import Store
+from demo.turn import Turn
 
 try:
     from spaces import GPU  # pyright: ignore[reportMissingImports]
 except ImportError:
     GPU = None
+log = logging.getLogger("tokendial")
 BATCH = 999 if GPU else 64  # lengths that one question has decoded on a GPU
 CROWD = 20  # more that wait would take the threads that pages and files need
-
-
-class Turn:
-    """One at a time. Of all that are not urgent only one stands at the door: an urgent one is in soon."""
-
-    def __init__(self):
-        self.door, self.line, self.here = threading.Lock(), threading.Lock(), []
-
-    @contextmanager
-    def take(self, urgent: bool = False) -> Iterator[None]:
-        """Wait for the turn and hold it."""
-        self.here.append(urgent)
-        try:
-            with nullcontext() if urgent else self.line, self.door:
-                yield
-        finally:
-            self.here.pop()
 
 
 class Studio:
@@ -55,8 +40,7 @@ class Studio:
         self.infos = {info.name: info for info in models}
         self.default = models[0]
         self.baseline = next(info for info in models if info.role == "baseline")
-        # by a token that none but its visitors, or who has the link, can know; in order of use
-        self.films, self.turn = OrderedDict[str, Film](), Turn()
+        self.films, self.turn = Store(), Turn()
         self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._load, self._asked, self._device = load, device, tc.find_device(device)
@@ -72,12 +56,31 @@ class Studio:
             failed = name in self._shelf and self._shelf[name].done() and self._shelf[name].exception()
             if name not in self._shelf or failed:
                 device = tc.find_device(self._asked, self.infos[name].devices)
-                self._shelf[name] = self._pool.submit(self._load, name, device)
+                self._shelf[name] = self._pool.submit(self._load_or_say, name, device)
             return self._shelf[name]
 
+    def _load_or_say(self, name: str, device: str) -> Any:
+        """A loaded tokenizer; why there is none is in the log, and for visitors a sentence."""
+        try:
+            return self._load(name, device)
+        except Exception as error:
+            log.exception("The model %s was not loaded", name)
+            if isinstance(error, tc.TokenizerError):
+                raise
+            sentence = f"The model {self.infos[name].title} could not be loaded. Please try once more."
+            raise tc.TokenizerError(sentence) from error
+
     def ready(self, name: str, seconds: float = 1.0) -> bool:
-        """Whether a model's loading is over; waits for it a little."""
-        return bool(wait([self.loading(name)], seconds).done)
+        """Whether a model is loaded; waits for it a little.
+
+        Raises:
+            TokenizerError: it could not be loaded; the next question tries again.
+        """
+        future = self.loading(name)
+        if not wait([future], seconds).done:
+            return False
+        future.result()
+        return True
 
     def warm_up(self) -> None:
         """Start to load what every visitor needs. A GPU's first pictures are slow, and made for nobody."""
@@ -86,7 +89,8 @@ class Studio:
         if self._device != "cpu" and not GPU:
             sample = Take("sample", self.default.default_steps, 0)
             plan = [(take, list(self.default.lengths[1:n])) for n in (2, 17) for take in (MEAN, sample)]
-            self._on_device(self.default.name, np.zeros((256, 256, 3), np.uint8), plan)
+            first = self._on_device(self.default.name, np.zeros((256, 256, 3), np.uint8), plan)
+            first.add_done_callback(_say_what_failed)
 
     def on_gpu(self, name: str) -> bool:
         """Whether the model sits on a GPU; waits until it is loaded."""
@@ -118,18 +122,46 @@ class Studio:
         if encoding is not None and tokenizer.info.has_attention:
             yield "attention", look(tokenizer, encoding, *layer)
 
-    def develop(self, film: Film, take: Take, lengths: list[int]) -> None:
-        """Run the device for what a film lacks, and put it there; the caller has the turn."""
-        # another visitor's turn may have brought some of it
-        todo = without([(take, lengths)], {(take, k) for k in film.reel(take)})
-        if not todo and film.encoding is not None:
-            return
-        source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
-        for what, *values in self.record(film.info.name, source, todo):
-            if isinstance(what, Take):
-                film.add(what, *values)
-            else:
-                film.told[what] = values[0]
+    def develop(self, film: Film, take: Take, lengths: list[int], urgent: bool = False) -> None:
+        """Make what a film lacks of some lengths, or wait for the visitor who makes it.
+
+        Only the device needs the turn: scores and compression are made after it, beside the next visitor's.
+        """
+        with film.reading(take) as reel:
+            while lacking := [(take, k) for k in lengths if k not in reel]:
+                with film.making(lacking) as mine:
+                    # some of it may have come just before
+                    todo = [k for _, k in mine if k not in reel]
+                    if todo:
+                        self._make(film, take, todo, urgent)
+                if not mine:
+                    with self.turn.attend():
+                        film.wait(lacking)
+
+    def _make(self, film: Film, take: Take, lengths: list[int], urgent: bool) -> None:
+        with self.turn.take(urgent or film.encoding is None):
+            # whoever had the turn before may have encoded the photo
+            source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
+            made = list(self.record(film.info.name, source, [(take, lengths)]))
+            news = {what: values[0] for what, *values in made if not isinstance(what, Take)}
+            if news:
+                film.tell(news)
+        with self.turn.attend():
+            for what, *values in made:
+                if isinstance(what, Take):
+                    k, array = values
+                    film.keep(what, k, film.frame(array))
+
+    def compare(self, film: Film) -> None:
+        """Tell a film of other codes, once; without a photo there is nothing to compare with."""
+        while film.original and "linear" not in film.told:
+            with film.making(["rivals"]) as mine:
+                # whoever was here before may just have told
+                if mine and "linear" not in film.told:
+                    film.tell(self.rivals(film.original, film.info))
+            if not mine:
+                with self.turn.attend():
+                    film.wait(["rivals"])
 
     def baseline_pictures(self, photo: tc.Picture, lengths: Sequence[int]) -> list[tc.Picture]:
         """What the linear baseline makes of a photo, at some of its lengths."""
@@ -147,6 +179,13 @@ class Studio:
             "linear": [round(tc.psnr(picture, original), 2) for picture in linear],
             "webp": [[tokens[size], round(tc.psnr(picture, original), 2)] for size, picture in webp.items()],
         }
+
+
+def _say_what_failed(future: Future) -> None:
+    """Log why something that nobody waits for came to nothing."""
+    error = future.exception()
+    if error:
+        log.error("The first pictures, made for nobody, failed", exc_info=error)
 
 
 def look(tokenizer: Any, encoding: tc.Encoding, direction: str = "read", layer: int | None = None) -> list:

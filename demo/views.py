@@ -110,8 +110,9 @@ def guess(ask: Ask) -> dict:
     {"guess": two names by length, "agreement": 0..1 by length, "photo": one name}; without a photo all tokens
     stand for it.
     """
-    (net, names), reel = judge(), ask.film.reel(ask.take if ask.of == "sample" else MEAN)
-    frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in LADDER if k in reel}
+    net, names = judge()
+    with ask.film.reading(ask.take if ask.of == "sample" else MEAN) as reel:
+        frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in LADDER if k in reel}
     with ask.studio.turn.take():
         shares = net.shares([*frames.values(), ask.film.original or frames[max(frames, key=int)]])
     words = [", ".join(f"{names[i]} {row[i]:.0%}" for i in row.argsort()[:-3:-1]) for row in shares]

@@ -70,10 +70,10 @@ def build(studio: Studio, folder: Path = examples.FOLDER, control: Tokenizer | N
         film = Film(photo, info, credit=about.credit, example=about.name, token=about.name)
         for take in (MEAN, Take("sample", info.default_steps, 0)):
             studio.develop(film, take, ladder(info.lengths))
-        film.told |= studio.rivals(film.original, info) | guesses(studio, film)
-        film.told["layers"] = layers(studio, film)
+        film.tell(studio.rivals(film.original, info) | guesses(studio, film))
+        film.tell({"layers": layers(studio, film)})
         if control:
-            film.told["control"] = spectra(control, film)
+            film.tell({"control": spectra(control, film)})
         (folder / f"{about.name}.json.gz").write_bytes(pack(film))
 
 

@@ -20,7 +20,9 @@ from PIL import Image
 import tokenizer_core as tc
 from demo import app, examples, handlers, links
 from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
-from demo.studio import Studio, Turn
+from demo.store import GONE
+from demo.studio import Studio
+from demo.turn import Turn
 from studies.build_examples import build, pack
 from tests.stand_in import StandIn, models
 
@@ -227,10 +229,10 @@ def test_the_sample_where_the_dial_rests_is_the_one_of_the_film(studio, tmp_path
 def test_a_crowd_is_asked_to_wait(studio, tmp_path):
     head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     assert handlers.pull(studio, nothing(head))["frames"]
-    studio.turn.here = [False] * 21
+    studio.turn.here = 21
     assert "moment" in handlers.pull(studio, nothing(head) | {"means": [0]})["note"]
     assert handlers.view(studio, nothing(head) | SEEDS)["error"].startswith("The server is busy")
-    studio.turn.here = []
+    studio.turn.here = 0
     assert handlers.pull(studio, nothing(head) | {"means": [0]})["frames"]
 
 
@@ -246,7 +248,7 @@ def test_an_urgent_turn_comes_before_all_but_one_of_the_others():
     for name in ("first", "film", "film", "film", "urgent"):
         threads.append(threading.Thread(target=visit, args=(name, name == "urgent")))
         threads[-1].start()
-        while len(turn.here) < len(threads):
+        while turn.here < len(threads):
             pass
     time.sleep(0.1)  # all wait where they should
     begun.set()
@@ -255,7 +257,7 @@ def test_an_urgent_turn_comes_before_all_but_one_of_the_others():
     assert order[0] == "first"
     assert order.index("urgent") <= 2
     assert len(order) == 5
-    assert turn.here == []
+    assert turn.here == 0
 
 
 def test_the_first_frames_come_with_a_new_film(studio, tmp_path):
@@ -316,7 +318,7 @@ NONE = {"start": {"token": "x"}}
     [None, {}, [], {"token": 3}, {"token": []}, nothing(NONE) | {"steps": "?"}, nothing(NONE) | {"means": 3}],
 )
 def test_nonsense_from_the_page_is_a_sentence(studio, handler, ask):
-    assert handler(studio, ask) in ({"error": handlers.GONE}, {"error": handlers.BROKEN})
+    assert handler(studio, ask) in ({"error": GONE}, {"error": handlers.BROKEN})
 
 
 @pytest.mark.parametrize(
@@ -345,8 +347,8 @@ def test_settings_out_of_range_are_a_sentence(studio, change, sentence):
 
 
 def test_a_film_that_is_gone_is_a_sentence(studio):
-    assert handlers.pull(studio, nothing(NONE)) == {"error": handlers.GONE}
-    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": handlers.GONE}
+    assert handlers.pull(studio, nothing(NONE)) == {"error": GONE}
+    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": GONE}
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence_and_is_tried_again(studio, tmp_path):
@@ -370,7 +372,7 @@ def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
     tokens = [run["start"]["token"] for run in (kept, first, crop, *linked)]
     assert list(studio.films) == tokens
     assert forget(crop) == {"forgotten": tokens[1:3]}
-    assert forget(crop) == {"error": handlers.GONE}
+    assert forget(crop) == {"error": GONE}
     assert forget(linked[0]) == {"forgotten": tokens[3:4]}, "another film without a photo is of another photo"
     assert list(studio.films) == [tokens[0], tokens[4]]
 
@@ -575,7 +577,7 @@ def test_a_cache_brings_back_what_was_packed(studio, tmp_path, monkeypatch):
     sample = Take("sample", 8, 0)
     studio.develop(film, MEAN, [0, 4])
     studio.develop(film, sample, [4])
-    film.told |= studio.rivals(film.original, film.info)
+    film.tell(studio.rivals(film.original, film.info))
     monkeypatch.setattr(examples, "FOLDER", tmp_path)
     monkeypatch.setattr(examples.Example, "photo", path)
     assert not examples.film(cat, about, "t").told, "no cache"

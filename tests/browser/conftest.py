@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demo import views
-from demo.film import Film, Take
+from demo.film import Film, Frame
 from demo.studio import Studio
 from tests.browser.drag import FLAGS, PROBE, chromium
 from tests.stand_in import Judge
@@ -38,15 +38,14 @@ def quick_judge():
 @pytest.fixture(scope="module", autouse=True)
 def seen_before():
     """One test after the other uploads the same photo: what was scored once is kept here, as it was."""
-    frames, others, add, rivals = {}, {}, Film.add, Studio.rivals
+    frames, others, frame, rivals = {}, {}, Film.frame, Studio.rivals
 
-    def add_or_recall(film: Film, take: Take, k: int, array: np.ndarray) -> None:
+    def frame_or_recall(film: Film, array: np.ndarray) -> Frame:
         original = b"" if film.original is None else film.original.array.tobytes()
         key = hashlib.sha256(array.tobytes() + original).digest(), film.scale
         if key not in frames:
-            add(film, take, k, array)
-            frames[key] = film.reel(take)[k]
-        film.reel(take).setdefault(k, frames[key])
+            frames[key] = frame(film, array)
+        return frames[key]
 
     def rivals_or_recall(studio: Studio, original, info) -> dict:
         key = original, info
@@ -55,7 +54,7 @@ def seen_before():
         return others[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Film, "add", add_or_recall)
+        patch.setattr(Film, "frame", frame_or_recall)
         patch.setattr(Studio, "rivals", rivals_or_recall)
         yield
 
