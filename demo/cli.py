@@ -74,3 +74,7 @@ def _demo(args: argparse.Namespace) -> None:
         raise tc.TokenizerError(f"{what} at {args.host} is taken or not allowed.") from None
     print(f"tokendial is at {public or local} (Ctrl-C ends it)", flush=True)
     app.blocks.block_thread()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ work takes its turn with the visitors' films and is one call of the device.
 """
 
 import functools
+import logging
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,10 @@ from gradio.components import Component
 import tokenizer_core as tc
 from demo import links
 from demo.film import Take, log_power
+from demo.handlers import BROKEN
 from demo.studio import Studio
+
+log = logging.getLogger("tokendial")
 
 
 def add(studio: Studio) -> None:
@@ -70,7 +74,10 @@ def endpoint(inputs: list, output: Component) -> Callable:
             try:
                 return function(*values)
             except tc.TokenizerError as error:
-                raise gr.Error(str(error)) from None
+                raise gr.Error(str(error), print_exception=False) from None
+            except Exception:
+                log.exception("An endpoint failed")
+                raise gr.Error(BROKEN, print_exception=False) from None
 
         limits = {"concurrency_limit": 2, "concurrency_id": "programs"}
         gr.Button(visible=False).click(told, inputs, output, api_name=function.__name__, **limits)

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -110,6 +112,18 @@ def test_what_cannot_be_written_is_a_sentence(stand_in, photo, tmp_path, capsys)
     assert main(["encode", str(photo), "-o", str(tokens)]) == 0
     for name in ("no/such.png", "out.thing", "out"):
         _expect_sentence(["decode", str(tokens), "-o", str(tmp_path / name)], capsys, tmp_path)
+
+
+def test_the_module_is_the_command():
+    """`python -m demo.cli`, where the command is not installed."""
+
+    def run(*words):
+        return subprocess.run([sys.executable, "-m", "demo.cli", *words], capture_output=True, text=True)
+
+    listed = run("models").stdout
+    assert all(info.name in listed for info in tc.catalog())
+    wrong = run("decode", "nothing.safetensors", "-o", "x.png")
+    assert (wrong.returncode, wrong.stderr) == (2, "There is no file named nothing.safetensors.\n")
 
 
 def test_models_lists_the_catalog(capsys):

@@ -338,12 +338,20 @@ def test_nonsense_about_a_film_is_a_sentence_or_no_harm(studio, tmp_path, change
     [
         ({"seed": -1}, "seeds from 0"),
         ({"seed": 2**31}, "seeds from 0"),
+        ({"seed": 12345678901234567890}, "seeds from 0"),
+        ({"seed": 1.2345678901234567e19}, "seeds from 0"),
+        ({"seed": "12345678901234567890"}, "seeds from 0"),
         ({"steps": 99}, "Steps go from 2 to 50"),
     ],
 )
 def test_settings_out_of_range_are_a_sentence(studio, change, sentence):
     head = start(studio, "example", photo=examples.EXAMPLES[0].name)
-    assert sentence in handlers.pull(studio, nothing(head) | change)["error"]
+    tokens = base64.b64encode(encoding().to_bytes()).decode()
+    studio.films[head["start"]["token"]].tell({"tokens": tokens})  # a view needs them
+    for handler in (handlers.pull, handlers.view):
+        assert sentence in handler(studio, nothing(head) | SEEDS | change)["error"]
+    whole = {"from": "example", "photo": "", "model": MODEL}
+    assert sentence in handlers.first(studio, nothing(head) | whole | change)["error"]
 
 
 def test_a_film_that_is_gone_is_a_sentence(studio):

@@ -88,6 +88,8 @@ def test_spectrum_is_the_photo_s(client, photo):
         ("decode", (None, 257, 1, 0), "Lengths are 0 to 256"),
         ("decode", (None, 4, 51, 0), "steps 1 to 50"),
         ("decode", (None, 4, 4, -1), "seeds 0 to"),
+        ("decode", (None, 4, 4, 12345678901234567890), "seeds 0 to"),
+        ("decode", (None, 10**20, 4, 0), "Lengths are 0 to 256"),
         ("attention", (None, 257), "Tokens are 1 to 256"),
     ],
 )
@@ -96,6 +98,16 @@ def test_a_mistake_is_a_sentence(client, tokens, photo, name, values, sentence):
     values = [first if value is None else value for value in values]
     with pytest.raises(AppError, match=sentence):
         ask(client, *values, name=name)
+
+
+def test_what_nobody_foresaw_is_a_sentence_and_in_the_log(client, photo, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("out of ideas")
+
+    monkeypatch.setattr(tc, "power_spectrum", fail)
+    with pytest.raises(AppError, match="Something went wrong on the server"):
+        ask(client, handle_file(photo), name="spectrum")
+    assert "out of ideas" in caplog.text
 
 
 def test_a_file_that_is_no_photo_is_a_sentence(client, tmp_path):
