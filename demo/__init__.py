@@ -3,13 +3,16 @@
 app.py          layout and wiring of the page
 handlers.py     what happens when a visitor does something
 film.py         one photo, its encoding, and the pictures that were decoded so far
-studio.py       the loaded tokenizers, whose turn it is, and the one call that uses the device
+studio.py       the loaded tokenizers, and the one call that uses the device
+turn.py         whose turn it is
+store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 links.py        a link's tokens, as text
 programs.py     endpoints for programs
 examples.py     the examples, and what the bundled model makes of them
 export.py       the page as files, without a server
 cli.py          the command `tokendial`
+commands/       its verbs, a file each
 text.md         the explanation below the dial
 page/           what the browser draws
 examples/       photos with their cached films

@@ -98,14 +98,22 @@ def settings(studio: Studio) -> tuple[gr.Number, list[gr.Slider]]:
     return seed, crop
 
 
-def launch(device: str = "auto", **options) -> Any:
+def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
     """Serve the page with the bundled models until the process ends.
 
     Args:
         device: "auto", "cpu", "cuda".
+        dtype: "auto", "float32", "bfloat16".
         options: of `gr.Blocks.launch`: `server_name`, `server_port`, `share` and the like.
     """
-    return serve(build(tc.load, tc.catalog(), device), **options)
+    models = tc.catalog()
+    if not any(info.role == "main" for info in models):
+        tc.default_model()  # says in a sentence where to get them
+
+    def load(name: str, where: str) -> tc.Tokenizer:
+        return tc.load(name, where, dtype)
+
+    return serve(build(load, models, device), **options)
 
 
 def serve(page: gr.Blocks, **options) -> Any:

@@ -164,7 +164,8 @@ def test_the_folder_is_where_the_variable_points(monkeypatch, tmp_path):
     monkeypatch.setenv("TOKENDIAL_CHECKPOINTS", str(tmp_path))
     assert checkpoints_folder() == tmp_path
     assert tc.catalog() == []
-    assert sentence_of(tmp_path, "tiny") == "There is no model named tiny; here are: none."
+    assert sentence_of(tmp_path, "tiny").startswith("There is no model named tiny; here are: none. ")
+    assert "TOKENDIAL_CHECKPOINTS" in sentence_of(tmp_path, "tiny")
 
 
 # Damage

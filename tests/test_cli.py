@@ -11,19 +11,20 @@ from PIL import Image
 from stand_in import StandIn
 
 import tokenizer_core as tc
-from demo.cli import build_parser, main
-from tokenizer_core.cli import FORMAT, load_tokens, save_tokens
+from demo.cli import main
+from demo.commands import build_parser
+from tokenizer_core.storage.token_files import ABOUT, load_tokens, save_tokens
 
 # The whole surface. A change here is a change for users: say so in CHANGELOG.md.
 OPTIONS = {
-    "demo": "--host --port --share --device",
+    "demo": "--host --port --root-path --share --device --dtype",
     "models": "",
-    "encode": "PHOTO -o --output --model --device --dtype",
+    "encode": "PHOTO -o --output --skip-damaged --limit --model --device --dtype",
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device --dtype",
-    "evaluate": "PHOTOS --lengths --steps --limit --classifier --seed --seeds --model --device --dtype"
+    "evaluate": "PHOTOS --lengths --steps --classifier --limit --seed --seeds --model --device --dtype"
     " --json",
     "export-page": "FOLDER",
-    "judge": "PHOTOS --free --out --limit --baseline --seeds --model --device --dtype",
+    "judge": "PHOTOS --free --out --baseline --limit --seeds --model --device --dtype",
     "bench": "--model --device --dtype --json",
     "train": "rest",
 }
@@ -79,8 +80,7 @@ def test_a_tokens_file_holds_the_packed_bytes_and_says_whose_they_are(stand_in, 
     encoding, path = stand_in.encode(photo), tmp_path / "tokens.safetensors"
     assert save_tokens(encoding.prefix(5), path) == len(encoding.prefix(5).to_bytes())
     with safe_open(path, framework="np") as file:
-        about = {"format": FORMAT, "model": encoding.model, "checkpoint_id": encoding.checkpoint_id}
-        assert file.metadata() == about
+        assert file.metadata() == ABOUT
         assert file.get_tensor("tokens").tobytes() == encoding.prefix(5).to_bytes()
     assert load_tokens(path).to_bytes() == encoding.prefix(5).to_bytes()
 
@@ -93,8 +93,8 @@ def test_a_bad_tokens_file_is_a_sentence(stand_in, photo, tmp_path, capsys):
     good = path.read_bytes()
     flipped = good[:-40] + bytes([good[-40] ^ 1]) + good[-39:]
     other = save({"tokens": np.zeros(3, np.uint8)}, {"format": "something else"})
-    lacking = save({"numbers": np.zeros(3, np.uint8)}, {"format": FORMAT})
-    wrong = save({"tokens": np.zeros((2, 3), np.float32)}, {"format": FORMAT})
+    lacking = save({"numbers": np.zeros(3, np.uint8)}, ABOUT)
+    wrong = save({"tokens": np.zeros((2, 3), np.float32)}, ABOUT)
     cases = [b"", b"PK\x03\x04", good[: len(good) // 2], flipped, other, lacking, wrong, bytes(2 << 20)]
     for case in cases:
         path.write_bytes(case)

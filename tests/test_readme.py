@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import tokenizer_core as tc
-from demo.cli import build_parser
+from demo.commands import build_parser
 from studies.figures import CHECKPOINT, PAGE, blocks, read_bench, read_evaluation, readme_table
 from studies.pages import between
 

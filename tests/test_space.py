@@ -67,7 +67,7 @@ def test_publishing_asks_only_what_the_hub_s_command_knows():
 def test_a_space_gets_no_tests_no_training_code_and_nothing_hidden():
     files = space_files()
     assert {"app.py", "README.md", "requirements.txt", "demo/app.py", "demo/page/dial.html"} <= set(files)
-    assert {"checkpoints/pca/model.safetensors", "tokenizer_core/cli.py"} <= set(files)
+    assert {"checkpoints/pca/model.safetensors", "demo/commands/serve.py"} <= set(files)
     assert not [f for f in files if f.startswith((".", "tests", "docs", "tokenizer_core/training"))]
     litter = ["demo/__pycache__/app.pyc", "tokenizer_core/.x", ".venv/a", "runs/a.png", "demo/.DS_Store"]
     assert kept(litter) == []

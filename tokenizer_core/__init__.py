@@ -12,10 +12,15 @@ from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.registry import catalog, default_model, families, load
+from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
+from tokenizer_core.photos.photoset import photo_files
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.evaluate import Report, evaluate
+from tokenizer_core.reports.judge import judge_curves, visitors_sheet
+from tokenizer_core.reports.judge import write_page as write_judges_page
+from tokenizer_core.storage.token_files import load_tokens, pack_tokens, save_tokens
+from tokenizer_core.storage.whole import write_whole
 
 __all__ = [
     "VIEWS",
@@ -37,16 +42,25 @@ __all__ = [
     "bench",
     "best_pictures",
     "catalog",
+    "damaged_models",
     "default_model",
     "evaluate",
     "families",
     "find_device",
     "find_dtype",
+    "judge_curves",
     "load",
+    "load_tokens",
     "open_photo",
+    "pack_tokens",
+    "photo_files",
     "power_spectrum",
     "psnr",
+    "save_tokens",
     "spectrum_error",
     "square_crop",
     "ssim",
+    "visitors_sheet",
+    "write_judges_page",
+    "write_whole",
 ]

@@ -7,6 +7,7 @@ Families are the folders beside this file that have a `FAMILY`; models are the f
 import importlib
 import pkgutil
 from pathlib import Path
+from typing import Any
 
 from tokenizer_core import models
 from tokenizer_core.codes.packing import register
@@ -16,6 +17,10 @@ from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.storage.checkpoints import checkpoints_folder, read_checkpoint, read_identity
+
+WHERE_TO_GET_THEM = (
+    "The weights are the folder checkpoints of the repository; TOKENDIAL_CHECKPOINTS says where it is."
+)
 
 
 def families() -> dict[str, Family]:
@@ -36,14 +41,12 @@ def catalog() -> list[ModelInfo]:
 
     By `ModelInfo.order`, then by name: the first main model is the default.
     """
-    known, found = families(), []
-    for folder in _folders():
-        try:
-            config, checkpoint_id, size = read_identity(folder)
-            found.append(known[str(config.get("kind"))].describe(config, checkpoint_id, size))
-        except (TokenizerError, KeyError):
-            continue  # `load` says what is wrong with it
-    return sorted(found, key=lambda info: (info.order, info.name))
+    return sorted(_described()[0], key=lambda info: (info.order, info.name))
+
+
+def damaged_models() -> list[tuple[str, str]]:
+    """The folders that the catalog leaves out: (name, a sentence that says why) each."""
+    return _described()[1]
 
 
 def default_model() -> str:
@@ -55,7 +58,7 @@ def default_model() -> str:
     for info in catalog():
         if info.role == "main":
             return info.name
-    raise TokenizerError(f"There are no models in {checkpoints_folder().name}; see docs/install.md.")
+    raise TokenizerError(f"There are no models here. {WHERE_TO_GET_THEM}")
 
 
 def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> Tokenizer:
@@ -71,16 +74,37 @@ def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> 
     """
     name = default_model() if name is None else name
     folder = checkpoints_folder() / name
-    if Path(name).name != name or not (folder / "config.json").is_file():
-        known = ", ".join(info.name for info in catalog()) or "none"
-        raise TokenizerError(f"There is no model named {name}; here are: {known}.")
+    if Path(name).name != name or "\0" in name or not (folder / "config.json").is_file():
+        known = ", ".join(info.name for info in catalog()) or f"none. {WHERE_TO_GET_THEM}"
+        raise TokenizerError(f"There is no model named {name}; here are: {known.removesuffix('.')}.")
     checkpoint = read_checkpoint(folder)
-    family = families().get(str(checkpoint.config.get("kind")))
-    if family is None:
-        raise TokenizerError(f"The checkpoint {name} is of a kind that this program does not know.")
+    family = _family_of(checkpoint.config, name, families())
     info = family.describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
     return family.load(checkpoint, find_device(device, info.devices), dtype)
 
 
+def _described() -> tuple[list[ModelInfo], list[tuple[str, str]]]:
+    """The catalog's lines, and what is wrong with the other folders."""
+    known, lines, wrong = families(), [], []
+    for folder in _folders():
+        try:
+            config, checkpoint_id, size = read_identity(folder)
+            lines.append(_family_of(config, folder.name, known).describe(config, checkpoint_id, size))
+        except TokenizerError as error:
+            wrong.append((folder.name, str(error)))
+    return lines, wrong
+
+
+def _family_of(config: dict[str, Any], name: str, known: dict[str, Family]) -> Family:
+    kind = config.get("kind")
+    if not isinstance(kind, str) or kind not in known:
+        raise TokenizerError(f"The checkpoint {name} is of a kind that this program does not know.")
+    return known[kind]
+
+
 def _folders() -> list[Path]:
-    return sorted(folder for folder in checkpoints_folder().glob("*") if (folder / "config.json").is_file())
+    """Folders of `checkpoints/` that say what they are; none where there is no such folder."""
+    try:
+        return sorted(f for f in checkpoints_folder().iterdir() if (f / "config.json").is_file())
+    except OSError:
+        return []

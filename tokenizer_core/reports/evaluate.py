@@ -249,8 +249,7 @@ def _check(
         raise TokenizerError("The number of steps is 1 or more.")
     if limit is not None and limit < 1:
         raise TokenizerError("The number of photos is 1 or more.")
-    if seeds < 1:
-        raise TokenizerError("The number of seeds is 1 or more.")
+    check_seeds(seeds)
 
 
 def _span(lengths: Sequence[int]) -> str:
@@ -258,3 +257,13 @@ def _span(lengths: Sequence[int]) -> str:
     first, last = lengths[0], lengths[-1]
     whole = len(lengths) == last - first + 1
     return f"{first} to {last}" if whole else ", ".join(map(str, lengths))
+
+
+def check_seeds(seeds: int) -> None:
+    """Found out before anything is measured.
+
+    Raises:
+        TokenizerError: there are no seeds.
+    """
+    if seeds < 1:
+        raise TokenizerError("The number of seeds is 1 or more.")

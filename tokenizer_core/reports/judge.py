@@ -17,7 +17,7 @@ from tokenizer_core.measure.tally import average
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
-from tokenizer_core.reports.evaluate import measure, noise_seed, packed_pictures
+from tokenizer_core.reports.evaluate import check_seeds, measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 from tokenizer_core.reports.sheet import SheetRow, entries, lay_out
 
@@ -75,8 +75,9 @@ def judge_curves(
         progress: called with the number of photos done.
 
     Raises:
-        TokenizerError: there is no photo, or one cannot be opened.
+        TokenizerError: there is no photo, or one cannot be opened, or no seeds.
     """
+    check_seeds(seeds)
     info, other, lengths = tokenizer.info, baseline.info, lengths_of(tokenizer.info)
     budgets = {info.bytes_of(length): length for length in lengths}
     linear = {8 * size // other.bits_per_token: length for size, length in budgets.items()}

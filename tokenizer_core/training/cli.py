@@ -5,16 +5,25 @@
 
 import argparse
 import dataclasses
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_type_hints
 
-from tokenizer_core.training import autoencoder, bundle, pca, polish, prefix_flow
+from tokenizer_core.models.registry import families
 from tokenizer_core.training.place import leave
 from tokenizer_core.training.settings import fill, kind_of
 
-MODULES = autoencoder, prefix_flow, polish, pca, bundle
-RUNS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
+SHARED = ("autoencoder", "polish", "bundle")  # runs that are of no one family
+
+
+def runs() -> dict[str, ModuleType]:
+    """The module of each verb: those that families share, and each family's own."""
+    modules = {verb: f"tokenizer_core.training.{verb}" for verb in SHARED}
+    for family in families().values():
+        modules |= family.trainers
+    return {verb: importlib.import_module(module) for verb, module in sorted(modules.items())}
 
 
 def train(words: Sequence[str]) -> None:
@@ -35,7 +44,7 @@ def add_training_verbs(subparsers: Any) -> None:
     Args:
         subparsers: what `ArgumentParser.add_subparsers` returned.
     """
-    for name, module in RUNS.items():
+    for name, module in runs().items():
         what = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]
         parser = subparsers.add_parser(name, help=what, description=what)
         parser.add_argument("--config", type=Path, dest="file", help="a .toml or .json file of settings")

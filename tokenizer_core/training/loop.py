@@ -23,6 +23,7 @@ from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.metrics import psnr_batch, round_to_8_bit
 from tokenizer_core.nn.config import TokenizerConfig
 from tokenizer_core.photos.photoset import load_crops
+from tokenizer_core.storage.whole import write_whole
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import PhotoPool, to_pixels
 from tokenizer_core.training.guard import Skips, Stopped, StopSignals, not_finite
@@ -31,7 +32,7 @@ from tokenizer_core.training.place import M, Place
 from tokenizer_core.training.schedule import Schedule
 from tokenizer_core.training.settings import setting, to_values
 from tokenizer_core.training.snapshots import Moving, Snapshot, Snapshots
-from tokenizer_core.training.weights import load_weights, save_weights, write_whole
+from tokenizer_core.training.weights import load_weights, save_weights
 
 FREE = ("out", "workers", "log_seconds", "snapshot_seconds")  # may change when a run goes on
 
@@ -126,7 +127,7 @@ class Run(Generic[O]):
         """The settings as a file for `--config`; the first line of the log, or the one where it goes on."""
         if self.place.rank == 0:
             text = json.dumps(self.settings, indent=2) + "\n"
-            write_whole(self.options.out / "run.json", text.encode())
+            write_whole(self.options.out / "run.json", text.encode(), make_folders=True)
         if self.resumed is None:
             self.log.start()
             words = asdict(self.options)

@@ -18,9 +18,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.storage.whole import write_whole
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.place import Place
-from tokenizer_core.training.weights import write_whole
 
 KEPT = 2  # the newest one, and one more in case a disk breaks it
 
@@ -59,7 +59,8 @@ class Snapshots:
             return
         packed = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         values = snapshot.values | {"world": self.place.world}
-        write_whole(self.folder / f"step-{step:09}.safetensors", save(packed, {"values": json.dumps(values)}))
+        data = save(packed, {"values": json.dumps(values)})
+        write_whole(self.folder / f"step-{step:09}.safetensors", data, make_folders=True)
         for old in self._files()[KEPT:]:
             old.unlink()
 

@@ -3,7 +3,6 @@
 A run can also go on from a checkpoint's folder, whose int8 weights lose nothing that a few steps do not mend.
 """
 
-import os
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.storage.checkpoints import read_checkpoint
+from tokenizer_core.storage.whole import write_whole
 
 
 def save_weights(path: Path, values: dict[str, Tensor]) -> None:
@@ -23,37 +23,7 @@ def save_weights(path: Path, values: dict[str, Tensor]) -> None:
     """
     kinds = {name: torch.bfloat16 if value.dim() > 1 else torch.float32 for name, value in values.items()}
     packed = {name: value.detach().to("cpu", kinds[name]).contiguous() for name, value in values.items()}
-    write_whole(path, save(packed))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that whoever reads it, even after a crash, finds the old one or the new one, whole.
-
-    Raises:
-        TokenizerError: the disk is full, or cannot be written to.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _settle(path.parent)
-    except OSError as error:
-        raise TokenizerError(f"{path.name} could not be written: {error.strerror}.") from None
-
-
-def _settle(folder: Path) -> None:
-    """The folder's list of names on the disk, too; Windows does so by itself."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_whole(path, save(packed), make_folders=True)
 
 
 def load_weights(path: Path, module: nn.Module, allow_missing: tuple[str, ...] = ()) -> None:

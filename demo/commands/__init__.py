@@ -1,0 +1,60 @@
+"""The verbs of `tokendial`, a file each: `add` builds its options, and `run` does it.
+
+options.py      options that several verbs have, and what they print
+files.py        token files, pictures that say how they were made, standard input and output
+models.py       list the models
+encode.py       photos to files of tokens
+decode.py       files of tokens to pictures
+evaluate.py     measure a model on photos
+judge.py        the page that weights are judged by
+bench.py        times on this machine
+train.py        hands its words on to the training code
+serve.py        the page, served or as static files
+
+Neighbour: `demo.cli` (the command itself, which is light until a verb is known).
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import tokenizer_core as tc
+from demo.commands import bench, decode, encode, evaluate, judge, models, serve, train
+
+VERBS = (serve, models, encode, decode, evaluate, judge, bench, train)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All verbs and options; `tests/test_cli.py` holds the list."""
+    parser = argparse.ArgumentParser(prog="tokendial", description="Image tokens with a live dial.")
+    parser.add_argument("--version", action="version", version=f"tokendial {_version()}")
+    subparsers = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS:
+        verb.add(subparsers)
+    return parser
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after `tokendial`; None takes the process's own.
+
+    Returns:
+        0; 2 when the user can mend it: then a sentence is on stderr; 3 where some photos were skipped.
+        (argparse exits by itself.)
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except tc.TokenizerError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _version() -> str:
+    try:
+        return version("tokendial")
+    except PackageNotFoundError:  # run from a folder, not installed
+        return "(not installed)"

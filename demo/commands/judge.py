@@ -1,0 +1,44 @@
+"""`tokendial judge`: the page that sets a model beside the baseline and codecs at equal bytes."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import tokenizer_core as tc
+from demo.commands import files
+from demo.commands.options import add_limit, add_model, add_seeds, add_verb, load, progress
+
+
+def add(subparsers: Any) -> None:
+    """Its options."""
+    parser = add_verb(subparsers, "judge", run, "write the page that weights are judged by")
+    parser.add_argument("photos", metavar="PHOTOS", help="the validation photos: a folder, a zip or a tar")
+    parser.add_argument("--free", required=True, metavar="FOLDER", help="photos that everybody may see")
+    parser.add_argument("--out", default="runs/judge", help="a folder (default: runs/judge)")
+    parser.add_argument("--baseline", help="the model beside it (default: the first of that role)")
+    add_limit(parser)
+    add_seeds(parser)
+    add_model(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure, print the tables, and write the page."""
+    if not Path(args.free).exists():  # found out now, not after an hour of measuring
+        raise tc.TokenizerError(f"There is no folder named {Path(args.free).name}.")
+    tokenizer = load(args)
+    baseline = tc.load(_baseline(args.baseline))
+    classifier = tc.LiteClassifier(2)
+    found = tc.judge_curves(tokenizer, baseline, args.photos, args.seeds, args.limit, classifier, progress())
+    print(found.tables(), flush=True)
+    rows = list(tc.visitors_sheet(tokenizer, args.photos, args.free))
+    with files.sentences(args.out):
+        tc.write_judges_page(found, rows, Path(args.out))
+    print(f"{args.out}: JUDGE.md, judge.png, judge.webp, and the sheet of {len(rows)} rows")
+
+
+def _baseline(name: str | None) -> str:
+    """The model that others are set beside: the one that was named, or the first of that role."""
+    found = name or next((info.name for info in tc.catalog() if info.role == "baseline"), None)
+    if found is None:
+        raise tc.TokenizerError("There is no baseline among the models here; name one with --baseline.")
+    return found

@@ -1,0 +1,53 @@
+"""`tokendial demo` and `tokendial export-page`: the page, served or as static files."""
+
+import argparse
+import socket
+from pathlib import Path
+from typing import Any
+
+import tokenizer_core as tc
+from demo.commands.options import add_device, add_verb
+
+PORTS = range(1, 65_536)
+
+
+def add(subparsers: Any) -> None:
+    """Their options."""
+    demo = add_verb(subparsers, "demo", run, "serve the page")
+    demo.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1; 0.0.0.0 for every address")
+    demo.add_argument("--port", type=int, help="default: the first free one from 7860")
+    demo.add_argument("--root-path", help="where a proxy puts the page, such as /tokendial")
+    demo.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
+    add_device(demo)
+
+    page = add_verb(subparsers, "export-page", run_export, "write the page without a server, as static files")
+    page.add_argument("folder", type=Path, metavar="FOLDER", help="it needs nothing but a host of files")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until Ctrl-C."""
+    if args.port is not None and args.port not in PORTS:
+        raise tc.TokenizerError(f"A port is a number from {PORTS[0]} to {PORTS[-1]}, not {args.port}.")
+    try:
+        socket.getaddrinfo(args.host, None)
+    except OSError:
+        raise tc.TokenizerError(f"This machine has no address named {args.host}.") from None
+    from demo.app import launch  # slow: it brings Gradio
+
+    where = {"server_name": args.host, "server_port": args.port, "share": args.share}
+    try:
+        app, local, public = launch(
+            args.device, args.dtype, root_path=args.root_path, prevent_thread_lock=True, **where
+        )
+    except OSError:
+        what = f"Port {args.port}" if args.port else "Every port from 7860 on"
+        raise tc.TokenizerError(f"{what} at {args.host} is taken or not allowed.") from None
+    print(f"tokendial is at {public or local} (Ctrl-C ends it)", flush=True)
+    app.blocks.block_thread()
+
+
+def run_export(args: argparse.Namespace) -> None:
+    """Write the files."""
+    from demo.export import export
+
+    export(args.folder)
