@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -57,6 +59,18 @@ def seen_before():
         patch.setattr(Film, "frame", frame_or_recall)
         patch.setattr(Studio, "rivals", rivals_or_recall)
         yield
+
+
+@contextmanager
+def another_document(page) -> Iterator[None]:
+    """What happens inside ends with a page that is loaded anew.
+
+    Playwright's `expect_navigation` does not say so: it also ends when the dial, at rest for a quarter of a
+    second, writes its length into the address.
+    """
+    page.evaluate("window.left = true")
+    yield
+    page.wait_for_function("!window.left && document.readyState === 'complete'", timeout=60_000)
 
 
 @pytest.fixture(params=[(1440, 900), (390, 844)], ids=["1440", "390"])

@@ -11,6 +11,7 @@ from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 
 from tests.browser.arrival import arrival, throttle
+from tests.browser.conftest import another_document
 from tests.browser.drag import PROBE, drag, percentile
 
 pytestmark = pytest.mark.browser
@@ -230,7 +231,7 @@ def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
 def test_a_photo_is_forgotten(page, photo):
     uploaded(page, photo, 32, LADDER)
     page.get_by_role("button", name="Seed, steps").click()
-    with page.expect_navigation():
+    with another_document(page):
         page.get_by_role("button", name="Forget this photo").press("Enter")
     page.wait_for_function("window.dial && dial.loaded.mean > 20", timeout=60_000)
     assert page.locator("#dial .credit").inner_text() != "", "an example has its place"
