@@ -60,7 +60,7 @@ class Snapshots:
         packed = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         values = snapshot.values | {"world": self.place.world}
         write_whole(self.folder / f"step-{step:09}.safetensors", save(packed, {"values": json.dumps(values)}))
-        for old in self._files()[KEPT:]:
+        for old in [*self._files()[KEPT:], *self.folder.glob("*.part")]:  # a killed run's, too
             old.unlink()
 
     def newest(self) -> Snapshot | None:
