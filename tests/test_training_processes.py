@@ -232,7 +232,7 @@ def test_torchrun_on_two_nodes(photos: Path, tmp_path: Path) -> None:
     for node in (0, 1):
         launch = ["-m", "torch.distributed.run", "--nnodes", "2", "--node-rank", str(node)]
         launch += ["--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
-        launch += ["-m", "tokenizer_core.training", "autoencoder"]
+        launch += ["-m", "tokenizer_core.training", "--", "autoencoder"]
         words = [*words_of(photos, tmp_path / str(node)), "--max-steps", "3", "--dtype", "float32"]
         command = [sys.executable, *launch, *words]
         started.append(subprocess.Popen(command, env=environment(), cwd=tmp_path))

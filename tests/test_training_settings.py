@@ -1,6 +1,7 @@
 """Settings of a run: defaults, over them a file, over that words; and a file again, which repeats the run."""
 
 import json
+import re
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import get_type_hints
 import pytest
 
 from demo.cli import main
-from tests.training_runs import steps_of, words_of, write_photos
+from tests.training_runs import ROOT, steps_of, words_of, write_photos
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.nn.config import TokenizerConfig, tiny_config
 from tokenizer_core.storage.checkpoints import read_checkpoint
@@ -21,6 +22,7 @@ from tokenizer_core.training.settings import fill, setting, to_values
 
 GIVEN = {"photos": ("a.zip",), "validation": "b.zip", "out": Path("runs/x"), "autoencoder": Path("a")}
 GIVEN_TO_AUTOENCODER = {name: value for name, value in GIVEN.items() if name != "autoencoder"}
+DOCS = (ROOT / "docs/training.md").read_text("utf-8")
 toml = pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
 
 
@@ -171,3 +173,39 @@ def test_a_run_is_repeated_from_its_own_file(tmp_path: Path) -> None:
     made = read_checkpoint(tmp_path / "model")
     assert made.config["decoder"]["depth"] == 3
     assert "decoder.blocks.2.qkv.weight" in made.tensors
+
+
+def documented(start: str) -> list[list[str]]:
+    """The words behind `start` in each command of the page that begins with it."""
+    return [line.removeprefix(start).split() for line in DOCS.splitlines() if line.startswith(start)]
+
+
+@toml
+def test_the_page_s_commands_and_file_are_right(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
+    written(tmp_path, text, "deep.toml")
+    flow = fill(PrefixFlowRun, "prefix-flow", GIVEN)
+    (tmp_path / "runs/flow").mkdir(parents=True)
+    written(tmp_path / "runs/flow", json.dumps(to_values("prefix-flow", flow)))
+    launched = [
+        parts.split() for parts in re.findall(r"^torchrun .*-m tokenizer_core.training -- (.*)$", DOCS, re.M)
+    ]
+    commands = documented("tokendial train ") + launched
+    assert len(launched) == 2
+    assert {words[0] for words in commands} == set(cli.RUNS) - {"pca"}
+    for verb, *words in commands:
+        options = get_type_hints(cli.RUNS[verb].run)["options"]
+        args = cli.parser().parse_args([verb, *words])
+        file = tmp_path / args.file if args.file else None
+        assert fill(options, verb, cli.given(args, options), file)
+
+
+def test_torchrun_hands_the_words_on() -> None:
+    from torch.distributed.run import get_args_parser
+
+    for line in re.findall(r"^torchrun (-.*)$", DOCS, re.MULTILINE):
+        words = ["--start", "a", "--max-restarts", "3", "--log-seconds", "2", "--nnodes", "5"]  # like its own
+        parsed = get_args_parser().parse_args([*line.split(), *words])
+        assert parsed.training_script == "tokenizer_core.training"
+        assert parsed.training_script_args[-len(words) :] == words
+        assert parsed.nnodes in ("1:1", "2")
