@@ -1,23 +1,24 @@
 """`tokendial train bundle`: two training files -> a checkpoint folder that `tokenizer_core.load` reads."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors.torch import load_file
 
 from tokenizer_core.nn.config import TokenizerConfig
 from tokenizer_core.storage.checkpoints import write_checkpoint
+from tokenizer_core.training.settings import setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class BundleRun:
-    """Options: the two files and the folder; the defaults of `decode` are `config.SamplerConfig`'s own."""
+    """Settings: the two files and the folder; the defaults of `decode` are `config.SamplerConfig`'s own."""
 
-    autoencoder: Path
-    flow: Path
-    out: Path
-    config: TokenizerConfig = TokenizerConfig()  # noqa: RUF009
+    autoencoder: Path = setting("weights of the autoencoder")
+    flow: Path = setting("weights of encoder and decoder")
+    out: Path = setting("the checkpoint's folder")
+    config: TokenizerConfig = field(default_factory=TokenizerConfig)
 
 
 def run(options: BundleRun) -> Path:

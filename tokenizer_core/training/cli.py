@@ -1,6 +1,6 @@
 """`tokendial train ...`: one verb a run; its options are the fields of the run's dataclass.
 
-`python -m tokenizer_core.training ...` is the same, and is what torchrun starts.
+`python -m tokenizer_core.training ...` is the same, and is what torchrun starts (docs/training.md).
 """
 
 import argparse
@@ -32,10 +32,22 @@ def train(words: Sequence[str]) -> None:
     Raises:
         TokenizerError: an option or the config file is wrong, or the run ended with a sentence.
     """
-    parser = argparse.ArgumentParser(prog="tokendial train", description="Train a model.")
-    add_training_verbs(parser.add_subparsers(dest="what", required=True))
-    chosen = parser.parse_args(words)
+    chosen = parser().parse_args(words)
     chosen.run(chosen)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs and their options; a parsed verb has `run`, a function of the parsed words."""
+    verbs = argparse.ArgumentParser(prog="tokendial train", description="Train a model.")
+    add_training_verbs(verbs.add_subparsers(dest="what", required=True))
+    return verbs
+
+
+def given(args: argparse.Namespace, options: type) -> dict[str, Any]:
+    """The settings among the parsed words, by their fields' names."""
+    names = {field.name for field in dataclasses.fields(options)}
+    values = {name: value for name, value in vars(args).items() if name in names}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def add_training_verbs(subparsers: Any) -> None:
@@ -72,9 +84,7 @@ def _shown(default: Any) -> str:
 
 
 def _run(args: argparse.Namespace, module: Any, options: type) -> None:
-    names = {field.name for field in dataclasses.fields(options)}
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(args).items() if k in names}
-    filled = fill(options, args.what, given, args.file, args.tiny)
+    filled = fill(options, args.what, given(args, options), args.file, args.tiny)
     try:
         print(module.run(filled))
     finally:

@@ -53,7 +53,8 @@ class RunLog:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(short, default=str) + "\n")
         if self._events is not None:
-            for name, value in _numbers(values).items():
+            plotted = values if "step" in values else {"psnr": values.get("psnr", {})}
+            for name, value in _numbers(plotted).items():
                 self._events.add_scalar(name, value, self.step)
 
     def flush(self) -> None:
@@ -92,8 +93,8 @@ def _numbers(values: dict[str, Any], room: str = "") -> dict[str, float]:
     """What can be plotted, by its name; of a dictionary inside, `outer/inner`."""
     found: dict[str, float] = {}
     for name, value in values.items():
-        if isinstance(value, dict) and name == "psnr":
+        if isinstance(value, dict):
             found |= _numbers(value, f"{name}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool) and name != "step":
+        elif isinstance(value, int | float) and name != "step" and math.isfinite(value):
             found[room + name] = float(value)
     return found

@@ -16,19 +16,20 @@ from tokenizer_core.photos.photo import square_crop
 from tokenizer_core.photos.photoset import iter_photos
 from tokenizer_core.storage.checkpoints import write_checkpoint
 from tokenizer_core.training.components import fit_pca
+from tokenizer_core.training.settings import setting
 
 CHUNK = 2048  # photographs in memory at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class PcaRun:
-    """Options of one run; `limit` counts photographs a source."""
+    """Settings of one run."""
 
-    photos: tuple[str, ...]
-    out: Path
-    num_tokens: int = 64
-    seed: int = 0
-    limit: int | None = None
+    photos: tuple[str, ...] = setting("folders, zips or tars")
+    out: Path = setting("the checkpoint's folder")
+    num_tokens: int = setting("of 16 components each", 64)
+    seed: int = setting("of the random subspace", 0)
+    limit: int | None = setting("only the first so many photographs of each source", None)
 
 
 def small_pictures(paths: Sequence[str], limit: int | None) -> Iterator[Float[torch.Tensor, "B 3 64 64"]]:

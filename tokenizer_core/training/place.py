@@ -133,7 +133,10 @@ class Place:
         """Rank 0's bytes, on every process."""
         if self.world == 1:
             return data
-        box = torch.zeros(int(self.agree(len(data))), dtype=torch.uint8, device=self.device)
+        size = int(self.agree(len(data)))
+        if size == 0:
+            return b""
+        box = torch.zeros(size, dtype=torch.uint8, device=self.device)
         if self.rank == 0:
             box.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
         return self.take_first(box).cpu().numpy().tobytes()

@@ -61,7 +61,7 @@ class Snapshots:
         values = snapshot.values | {"world": self.place.world}
         data = save(packed, {"values": json.dumps(values)})
         write_whole(self.folder / f"step-{step:09}.safetensors", data, make_folders=True)
-        for old in self._files()[KEPT:]:
+        for old in [*self._files()[KEPT:], *self.folder.glob("*.part")]:  # a killed run's, too
             old.unlink()
 
     def newest(self) -> Snapshot | None:
