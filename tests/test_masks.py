@@ -1,5 +1,7 @@
 """Prefixes and causal positions: both forms of each rule hide the same keys, and nothing else."""
 
+import math
+
 import pytest
 import torch
 
@@ -46,3 +48,39 @@ def test_lengths_of_nested_dropout(generator: torch.Generator) -> None:
     assert abs((some <= 15).float().mean() - (0.5 * 0.5 + 0.5 * 15 / 256)) < 0.01
     only = draw_lengths(40_000, 256, generator, 1.0, 0.0)
     assert abs(only.float().mean() - 128.5) < 1.5
+
+
+def shares(lengths: torch.Tensor, num_tokens: int) -> torch.Tensor:
+    """How often each of 0..num_tokens was drawn."""
+    return torch.bincount(lengths, minlength=num_tokens + 1) / len(lengths)
+
+
+def test_uniform_lengths_are_as_often_one_as_all_of_them(generator: torch.Generator) -> None:
+    found = shares(draw_lengths(200_000, 8, generator, 1.0, 0.0), 8)
+    assert found[0] == 0
+    torch.testing.assert_close(found[1:], torch.full((8,), 1 / 8), rtol=0, atol=0.004)
+
+
+def test_logarithmic_lengths_have_their_law_up_to_all_of_them(generator: torch.Generator) -> None:
+    """Length k has the share log((k + 1) / k) / log(K + 1): the last one, K, too."""
+    for num_tokens, count in ((8, 200_000), (256, 400_000)):
+        found = shares(draw_lengths(count, num_tokens, generator, 0.0, 0.0), num_tokens)
+        k = torch.arange(1, num_tokens + 1)
+        law = ((k + 1) / k).log() / math.log(num_tokens + 1)
+        assert found[0] == 0
+        error = (found[1:] - law) / (law / count).sqrt()  # in standard deviations
+        assert error.abs().max() < 4.5
+        assert abs(error[-1]) < 3
+        assert error.square().mean() < 1.5
+
+
+def test_halves_and_empty_ones_are_shares_of_all(generator: torch.Generator) -> None:
+    """The empty share is taken from both halves alike, and K = 256 comes from both."""
+    count = 400_000
+    found = shares(draw_lengths(count, 256, generator, 0.5, 0.07), 256)
+    assert found[0].item() == pytest.approx(0.07, abs=0.002)
+    full = 0.93 * (0.5 / 256 + 0.5 * math.log(257 / 256) / math.log(257))
+    assert found[256].item() == pytest.approx(full, rel=0.1)
+    one = 0.93 * (0.5 / 256 + 0.5 * math.log(2) / math.log(257))
+    assert found[1].item() == pytest.approx(one, rel=0.03)
+    assert draw_lengths(100, 8, generator, 0.5, 1.0).max() == 0
