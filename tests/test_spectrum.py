@@ -123,6 +123,12 @@ def test_the_floor_is_all_that_a_flat_picture_has() -> None:
     assert grid_ratio(axes) == pytest.approx(201), "2e-6 on the two axes over a floor of 1e-8"
 
 
+def test_a_spectrum_is_two_arrays_of_single_precision() -> None:
+    spectrum = power_spectrum(Picture.from_pixels(noise(size=32)[0]))
+    assert spectrum.frequency.dtype == spectrum.power.dtype == np.float32
+    assert spectrum.frequency.tolist() == list(range(1, 16))
+
+
 def test_a_flat_picture_has_a_finite_error() -> None:
     flat = Picture(np.full((256, 256, 3), 90, np.uint8))
     error = spectrum_error(flat, Picture.from_pixels(noise()[0]))
