@@ -17,11 +17,12 @@ CARD   := checkpoints/prefix-flow-256
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test check format clean judge publish
+.PHONY: help demo test check format clean judge mutants publish
 help:
 	@echo "make demo    serve the page         make check   ruff and pyright"
 	@echo "make test    check, then the tests  make format  let ruff rewrite what it can"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
+	@echo "make mutants mistakes in the maths: which does no test see (half an hour or more)"
 	@echo "make publish SPACE=owner/name      put the page on a Hugging Face Space"
 
 demo: $(VENV)/ready-demo
@@ -41,6 +42,14 @@ judge: $(VENV)/ready-dev
 	$(BIN)/tokendial judge $(PHOTOS) --free demo/examples --out runs/judge $(ARGS)
 	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ \
 		&& $(BIN)/python -m studies.figures ;; esac
+
+# Changes the maths in one place at a time and runs the tests that reach it; the survivors are judged in
+# docs/mutants.md. It goes on where it was stopped. ARGS="tokenizer_core.nn.flow*" is one room's part;
+# one thread, since a forked process has none of the others.
+mutants: $(VENV)/ready-dev
+	$(PIP) --quiet --no-build-isolation -e '.[mutants]'
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(if $(ARGS),'$(ARGS)')
+	$(BIN)/mutmut results
 
 # What a Space gets: no tests, no training code. Files that have gone from the folders go from the Space, too.
 publish: $(VENV)/ready-demo

@@ -133,6 +133,15 @@ def test_training_times_are_logit_normal_with_a_share_of_pure_noise(generator):
     assert torch.logit(other).mean().item() == pytest.approx(-1, abs=0.03)
 
 
+def test_training_times_are_of_their_generator_and_on_their_device():
+    drawn = [draw_times(50, torch.Generator().manual_seed(seed), torch.device("cpu")) for seed in (1, 1, 2)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    with torch.device("meta"):  # where tensors go that are told no device
+        elsewhere = draw_times(50, torch.Generator("cpu").manual_seed(1), torch.device("cpu"))
+    assert torch.equal(elsewhere, drawn[0])
+
+
 def test_the_weight_of_the_loss():
     weights = loss_weight(torch.tensor([1.0, 0.5, 0.1, 0.01, 0.0]))
     torch.testing.assert_close(weights, torch.tensor([1.0, 2.0, 10.0, 10.0, 10.0]))
@@ -145,7 +154,7 @@ class Fixed(FlowDecoder):
         nn.Module.__init__(self)
         self.answer, self.asked = answer, []
 
-    def forward(self, noisy, t, context, keep_mask=None):
+    def forward(self, noisy, t, context, keep_mask):
         self.asked.append((t[0].item(), context.length, keep_mask))
         return self.answer(noisy, t[0].item(), context.length)
 
@@ -191,13 +200,33 @@ def test_guidance_leads_away_from_the_empty_prefix(context, noise, scale, expect
     torch.testing.assert_close(end, torch.full_like(noise, expected))
 
 
+def test_guidance_has_both_ends_of_its_times(context, noise):
+    """1 - 1/20 is exactly the first of them."""
+    decoder = Fixed(lambda x_t, t, k: x_t * 0)
+    sample(decoder, context, noise, steps=20, guidance_scale=2.0)
+    twice = sorted({t for t, k, _ in decoder.asked if k == 0})
+    assert (twice[0], twice[-1]) == (pytest.approx(0.3), pytest.approx(0.95))
+
+
+def test_times_are_on_the_noise_s_device(context):
+    found = []
+
+    def decoder(x_t, t, context, keep_mask):
+        found.append(t.device.type)
+        return x_t
+
+    sample(decoder, context, torch.zeros(2, PATCHES, CHANNELS, device="meta"), steps=2, guidance_scale=2.0)
+    assert found == ["meta"] * 3
+
+
 def test_distilled_steps_are_one_forward_each_whatever_the_guidance(context, noise):
     decoder, path = Fixed(lambda x_t, t, k: x_t * 0 + t), []
-    end = sample(
-        decoder, context, noise, steps=4, guidance_scale=2.0, time_shift=3.0, distilled_steps=4, path=path
-    )
+    keep = torch.arange(TOKENS) < torch.tensor([[2], [5]])
+    options = {"steps": 4, "guidance_scale": 2.0, "time_shift": 3.0, "distilled_steps": 4}
+    end = sample(decoder, context, noise, keep, path=path, **options)
     times = time_grid(4, 3.0)
-    assert decoder.asked == [(pytest.approx(-t), TOKENS, None) for t in times[:-1]]
+    assert [t for t, _, _ in decoder.asked] == pytest.approx([-t for t in times[:-1]])
+    assert all(k == TOKENS and mask is keep for _, k, mask in decoder.asked)
     expected = noise
     for (t, t_next), x_t in zip(pairwise(times), path, strict=True):
         expected = euler_step(torch.full_like(noise, -t), expected, t, t_next)
@@ -220,7 +249,8 @@ def gaussian_error(context, noise, steps: int, spread: float = 0.3, solver=sampl
 def by_euler(decoder, context, noise, *, steps):
     times, x_t = time_grid(steps), noise
     for t, t_next in pairwise(times):
-        x_t = euler_step(decoder(x_t, torch.full((len(x_t),), t), context), x_t, t, t_next)
+        time = torch.full((len(x_t),), t)
+        x_t = euler_step(decoder(x_t, time, context, None), x_t, t, t_next)
     return x_t
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tokenizer_core.measure.spectrum import (
     axis_power,
+    band_error,
     grid_ratio,
     power_2d,
     power_spectrum,
@@ -101,6 +102,31 @@ def test_bands_are_the_thirds_of_the_rings(cycles: int, band: int) -> None:
     expected = [gap[:42].mean(), gap[42:84].mean(), gap[84:].mean()]
     torch.testing.assert_close(error, torch.stack(expected), atol=1e-4, rtol=1e-4)
     assert int(error.argmax()) == band
+
+
+def test_the_floor_hides_no_difference_that_a_picture_can_have() -> None:
+    """Contrast of a thousandth, far below a level of 256, still differs by two decades from its tenth."""
+    faint = 1e-3 * noise(2)
+    torch.testing.assert_close(
+        spectrum_error_batch(faint / 10, faint), torch.full((2, 3), 2.0), atol=0.03, rtol=0
+    )
+    power = torch.tensor([[1e-5] * 6])
+    torch.testing.assert_close(band_error(power, 10 * power), torch.ones(1, 3), atol=1e-3, rtol=0)
+
+
+def test_the_floor_is_all_that_a_flat_picture_has() -> None:
+    nothing, one = torch.zeros(1, 6), torch.ones(1, 6)
+    torch.testing.assert_close(band_error(nothing, one), torch.full((1, 3), 8.0))
+    assert not band_error(nothing, nothing).any()
+    axes = torch.zeros(2, 64)
+    axes[:, 16] = 1e-6
+    assert grid_ratio(axes) == pytest.approx(201), "2e-6 on the two axes over a floor of 1e-8"
+
+
+def test_a_spectrum_is_two_arrays_of_single_precision() -> None:
+    spectrum = power_spectrum(Picture.from_pixels(noise(size=32)[0]))
+    assert spectrum.frequency.dtype == spectrum.power.dtype == np.float32
+    assert spectrum.frequency.tolist() == list(range(1, 16))
 
 
 def test_a_flat_picture_has_a_finite_error() -> None:
