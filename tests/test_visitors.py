@@ -576,6 +576,21 @@ def test_urgent_visitors_do_not_keep_the_others_out():
     assert order == [*urgent[:PATIENCE], "film 1", *urgent[PATIENCE:], "film 2"]
 
 
+def test_urgent_is_a_new_photo_and_where_the_dial_is_and_nothing_else(studio, tmp_path, monkeypatch):
+    take, asked = studio.turn.take, []
+    monkeypatch.setattr(studio.turn, "take", lambda urgent=False: asked.append(urgent) or take(urgent))
+    head = start(studio, "upload", path=str(photo_file(tmp_path / "a.png", 1)))
+    have = {"means": [], "samples": []}
+    for wanted in ([("mean", 9)], [("sample", 9)], [("mean", k) for k in range(4)]):
+        rows = handlers.pull(studio, ask_for(head, k=9, rest=True, **have))["frames"]
+        assert [(mode, k) for mode, k, *_ in rows] == wanted
+        for mode, k in wanted:
+            have[f"{mode}s"].append(k)
+    all_means = ask_for(head, k=9, means=list(range(TOP + 1)), samples=[9])
+    assert [row[:2] for row in handlers.pull(studio, all_means)["frames"]] == [["sample", 0]]
+    assert asked == [True, True, False, False]
+
+
 def test_why_a_model_was_not_loaded_is_in_the_log_and_the_visitor_gets_a_sentence(caplog):
     def load(name, device):
         raise OSError(f"/secret/{name} is cut short")
