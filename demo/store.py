@@ -7,45 +7,39 @@ bounded by bytes: what was asked for least lately goes first, and never what som
 
 import secrets
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 import tokenizer_core as tc
 from demo.film import WATCHED, Film
 
 LIMIT = 512 << 20  # bytes of films and photos: some thirty large photos with all their frames
-TOKEN_BYTES = 1 << 10  # what a token takes, generously
+MOST_TOKENS = 10_000  # that lead to one film
 GONE = "The server no longer holds this photo. Please choose it again."
 FULL = "Many visitors are here, and the server holds as many photos as it can. Please try again in a minute."
 
 
 @dataclass
 class Place:
-    """Where a token leads."""
+    """Where a film is kept."""
 
     film: Film
-    seen: float  # when the token was last used
-    asking: int = 0  # questions with it that are being answered
+    size: int = 0  # bytes of the film, as counted last; its photo is counted apart
+    seen: float = 0.0  # when somebody last asked for it
+    asking: int = 0  # questions about it that are being answered
+    tokens: OrderedDict[str, None] = field(default_factory=OrderedDict)  # that lead to it, by their last use
 
     @property
     def watched(self) -> bool:
-        """Whether its visitor asks for something, or did a moment ago."""
+        """Whether somebody asks for something of it, or did a moment ago."""
         return self.asking > 0 or monotonic() - self.seen < WATCHED
 
 
-@dataclass
-class Load:
-    """A film or a photo in memory, counted once however many lead to it."""
-
-    size: int
-    users: int = 0
-
-
 class Store(Mapping[str, Film]):
-    """Films by token, the one that was asked for least lately first.
+    """Films by token, the film that was asked for least lately first.
 
     Args:
         limit: bytes that all films may take; what is watched may grow over it a little.
@@ -57,25 +51,26 @@ class Store(Mapping[str, Film]):
     def __init__(self, limit: int = LIMIT):
         self.limit, self.size = limit, 0
         self._lock = threading.RLock()
-        self._places = OrderedDict[str, Place]()
-        self._shared = dict[str, Film]()
-        self._loads = dict[int, Load]()  # by the identity of a film or photo, which a place keeps alive
+        self._places = OrderedDict[int, Place]()  # by the film's identity
+        self._tokens = dict[str, Place]()
+        self._shared = dict[str, Place]()  # by the film's key
+        self._photos = Counter[int]()  # how many films have a photo, by its identity
 
     def __getitem__(self, token: str) -> Film:
         with self._lock:
-            return self._places[token].film
+            return self._tokens[token].film
 
     def __iter__(self) -> Iterator[str]:
         with self._lock:
-            return iter(list(self._places))
+            return iter([token for place in self._places.values() for token in place.tokens])
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._tokens)
 
     def shared(self, key: str) -> Film | None:
         """The film of an example or a link, if it is here."""
         with self._lock:
-            return self._shared.get(key)
+            return self._shared[key].film if key in self._shared else None
 
     def add(self, film: Film) -> tuple[str, Film]:
         """Keep a film, or find the one that others have of the same example or link.
@@ -90,15 +85,19 @@ class Store(Mapping[str, Film]):
         with self._lock:
             if not film.key and film.family != film.token and not self._of_family(film.family):
                 raise tc.TokenizerError(GONE)
-            film = self._shared.setdefault(film.key, film) if film.key else film
+            place = self._shared.get(film.key) or self._hold(film)
             token = secrets.token_urlsafe(12) if film.key else film.token
-            self._places[token] = Place(film, monotonic())
-            self._hold(film)
+            self._tokens[token] = place
+            self._use(token)
+            if len(place.tokens) > MOST_TOKENS:
+                self._drop(next(iter(place.tokens)))
+            place.asking += 1  # it does not make room for itself
             self._make_room()
-            if self.size > self.limit:
-                self._let_go(token)
+            place.asking -= 1
+            if place.film is film and self.size > self.limit:
+                self._let_go(place)
                 raise tc.TokenizerError(FULL)
-            return token, film
+            return token, place.film
 
     @contextmanager
     def watch(self, token: str) -> Iterator[Film]:
@@ -108,18 +107,16 @@ class Store(Mapping[str, Film]):
             TokenizerError: it is not here, or no longer.
         """
         with self._lock:
-            place = self._places.get(token)
-            if place is None:
-                raise tc.TokenizerError(GONE)
+            place = self._find(token)
             place.asking += 1
-            self._places.move_to_end(token)
+            self._use(token)
         try:
             yield place.film
         finally:
             with self._lock:
                 place.asking -= 1
                 place.seen = monotonic()
-                self._weigh(place.film)
+                self._weigh(place)
                 self._make_room()
 
     def forget(self, token: str) -> list[str]:
@@ -131,64 +128,79 @@ class Store(Mapping[str, Film]):
             TokenizerError: it is not here, or no longer.
         """
         with self._lock:
-            if token not in self._places:
-                raise tc.TokenizerError(GONE)
-            film = self._places[token].film
+            film = self._find(token).film
             tokens = [token] if film.key else self._of_family(film.family)
             for each in tokens:
-                self._let_go(each)
+                self._drop(each)
             return tokens
 
+    def _find(self, token: str) -> Place:
+        if token not in self._tokens:
+            raise tc.TokenizerError(GONE)
+        return self._tokens[token]
+
     def _of_family(self, family: str) -> list[str]:
-        places = self._places.items()
-        return [token for token, place in places if not place.film.key and place.film.family == family]
+        own = [place for place in self._places.values() if not place.film.key and place.film.family == family]
+        return [token for place in own for token in place.tokens]
+
+    def _use(self, token: str) -> None:
+        """Note that a token and its film were asked for just now."""
+        place = self._tokens[token]
+        place.seen = monotonic()
+        place.tokens[token] = None
+        place.tokens.move_to_end(token)
+        self._places.move_to_end(id(place.film))
 
     def _make_room(self) -> None:
         """Let films go, then reels that are only waited for, until the rest fits or is watched."""
         if self.size <= self.limit:
             return
-        for token, place in list(self._places.items()):
-            if self.size <= self.limit:
-                return
-            if not place.watched:
-                self._let_go(token)
         for place in list(self._places.values()):
-            if self.size <= self.limit:
-                return
-            place.film.shed()
-            self._weigh(place.film)
+            if self.size > self.limit and not place.watched:
+                self._let_go(place)
+        for place in list(self._places.values()):
+            if self.size > self.limit:
+                place.film.shed()
+                self._weigh(place)
 
-    def _hold(self, film: Film) -> None:
-        self.size += TOKEN_BYTES
-        for thing, size in parts(film):
-            load = self._loads.setdefault(id(thing), Load(size))
-            self.size += 0 if load.users else size
-            load.users += 1
+    def _hold(self, film: Film) -> Place:
+        place = self._places[id(film)] = Place(film)
+        if film.key:
+            self._shared[film.key] = place
+        self._photos[id(film.photo)] += 1
+        if self._photos[id(film.photo)] == 1:
+            self.size += photo_bytes(film)
+        self._weigh(place)
+        return place
 
-    def _let_go(self, token: str) -> None:
-        film = self._places.pop(token).film
-        self.size -= TOKEN_BYTES
-        for thing, _ in parts(film):
-            load = self._loads[id(thing)]
-            load.users -= 1
-            if not load.users:
-                self.size -= load.size
-                del self._loads[id(thing)]
-        if film.key and id(film) not in self._loads:
-            del self._shared[film.key]
+    def _let_go(self, place: Place) -> None:
+        film = place.film
+        for token in place.tokens:
+            del self._tokens[token]
+        place.tokens.clear()
+        del self._places[id(film)]
+        self._shared.pop(film.key, None)
+        self.size -= place.size
+        self._photos[id(film.photo)] -= 1
+        if not self._photos[id(film.photo)]:
+            del self._photos[id(film.photo)]
+            self.size -= photo_bytes(film)
 
-    def _weigh(self, film: Film) -> None:
+    def _drop(self, token: str) -> None:
+        """Let a token go, and the film with its last one."""
+        place = self._tokens.pop(token)
+        del place.tokens[token]
+        if not place.tokens:
+            self._let_go(place)
+
+    def _weigh(self, place: Place) -> None:
         """Count what a film has grown by, if it is still here."""
-        load = self._loads.get(id(film))
-        if load:
-            size = film.size
-            self.size += size - load.size
-            load.size = size
+        if self._places.get(id(place.film)) is place:
+            size = place.film.size
+            self.size += size - place.size
+            place.size = size
 
 
-def parts(film: Film) -> list[tuple[object, int]]:
-    """A film, and its photo, which other crops may have, too; with their bytes."""
-    found: list[tuple[object, int]] = [(film, film.size)]
-    if film.photo is not None:
-        found.append((film.photo, 4 * film.photo.width * film.photo.height))  # Pillow keeps RGB in 4 bytes
-    return found
+def photo_bytes(film: Film) -> int:
+    """Bytes of a film's photo; its other crops have the same."""
+    return 4 * film.photo.width * film.photo.height if film.photo else 0  # Pillow keeps RGB in 4 bytes

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -129,28 +130,27 @@ class Studio:
         """
         with film.reading(take) as reel:
             while lacking := [(take, k) for k in lengths if k not in reel]:
-                with film.making(lacking) as mine:
-                    # some of it may have come just before
-                    todo = [k for _, k in mine if k not in reel]
-                    if todo:
-                        self._make(film, take, todo, urgent)
+                with ExitStack() as until_kept:
+                    with self.turn.take(urgent or film.encoding is None):
+                        mine = until_kept.enter_context(film.making(lacking))
+                        # some of it may have come while the others had their turn
+                        todo = [k for _, k in mine if k not in reel]
+                        made = self._decode(film, take, todo) if todo else []
+                    with self.turn.attend():
+                        for k, array in made:
+                            film.keep(take, k, film.frame(array))
                 if not mine:
                     with self.turn.attend():
                         film.wait(lacking)
 
-    def _make(self, film: Film, take: Take, lengths: list[int], urgent: bool) -> None:
-        with self.turn.take(urgent or film.encoding is None):
-            # whoever had the turn before may have encoded the photo
-            source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
-            made = list(self.record(film.info.name, source, [(take, lengths)]))
-            news = {what: values[0] for what, *values in made if not isinstance(what, Take)}
-            if news:
-                film.tell(news)
-        with self.turn.attend():
-            for what, *values in made:
-                if isinstance(what, Take):
-                    k, array = values
-                    film.keep(what, k, film.frame(array))
+    def _decode(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
+        """Use the device for a film, whose photo it encodes first if nobody has; the caller has the turn."""
+        source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
+        recorded = list(self.record(film.info.name, source, [(take, lengths)]))
+        news = {what: values[0] for what, *values in recorded if not isinstance(what, Take)}
+        if news:
+            film.tell(news)
+        return [(values[0], values[1]) for what, *values in recorded if isinstance(what, Take)]
 
     def compare(self, film: Film) -> None:
         """Tell a film of other codes, once; without a photo there is nothing to compare with."""

@@ -268,8 +268,9 @@ def test_fifty_visitors_get_what_they_ask_for_and_memory_stays_flat(tmp_path, mo
 
 def weighed(films: Store) -> int:
     """The bytes of a store, counted anew."""
-    each = {id(thing): size for one in films.values() for thing, size in store.parts(one)}
-    return sum(each.values()) + store.TOKEN_BYTES * len(films)
+    each = set(films.values())
+    photos = {id(one.photo): store.photo_bytes(one) for one in each}
+    return sum(one.size for one in each) + sum(photos.values())
 
 
 def watched_whole(studio, head, **change):
@@ -423,7 +424,7 @@ def a_film(number=0, side=64):
 
 def test_a_store_lets_the_film_go_that_was_asked_for_least_lately(monkeypatch):
     monkeypatch.setattr(store, "WATCHED", 0.0)
-    room = 3 * (film.ORIGINAL_BYTES + 4 * 64 * 64 + 2 * store.TOKEN_BYTES)
+    room = 3 * (film.ORIGINAL_BYTES + 4 * 64 * 64 + 1000)
     films = Store(room)
     first, second, third, fourth = tokens_of(films, 4)
     assert list(films) == [second, third, fourth]
@@ -457,9 +458,33 @@ def test_a_photo_of_several_crops_counts_once():
     films.add(first)
     alone = films.size
     films.add(Film(photo, models(TOP)[0], (0.1, 0.5, 2.0), family=first.family))
-    assert films.size - alone == film.ORIGINAL_BYTES + store.TOKEN_BYTES + first._told_bytes
+    assert films.size - alone == film.ORIGINAL_BYTES + film.weight({})
     assert len(films.forget(first.token)) == 2
     assert films.size == 0
+
+
+def test_who_only_looks_at_a_shared_film_keeps_it_while_others_watch_it(monkeypatch):
+    monkeypatch.setattr(store, "WATCHED", 0.0)
+    films, shared = Store(2 * film.ORIGINAL_BYTES), a_film()
+    shared.key = "an example"
+    (idle, _), (asks, _) = films.add(shared), films.add(shared)
+    with films.watch(asks):
+        with pytest.raises(tc.TokenizerError, match="try again in a minute"):
+            films.add(a_film(1))
+        assert films[idle] is films[asks] is shared
+    tokens_of(films, 1)
+    assert idle not in films
+
+
+def test_a_film_that_is_opened_again_and_again_has_a_bounded_number_of_tokens(monkeypatch):
+    monkeypatch.setattr(store, "MOST_TOKENS", 3)
+    films, shared = Store(), a_film()
+    shared.key = "a link"
+    first, second, *others = [films.add(shared)[0] for _ in range(3)]
+    with films.watch(first):
+        others += [films.add(shared)[0]]
+    assert set(films) == {first, *others}
+    assert second not in films
 
 
 def frame_of(k, letters=2000):
@@ -549,6 +574,21 @@ def test_urgent_visitors_do_not_keep_the_others_out():
     urgent = [f"urgent {n}" for n in range(PATIENCE + 3)]
     order = order_of(Turn(), [*urgent, "film 1", "film 2"])
     assert order == [*urgent[:PATIENCE], "film 1", *urgent[PATIENCE:], "film 2"]
+
+
+def test_urgent_is_a_new_photo_and_where_the_dial_is_and_nothing_else(studio, tmp_path, monkeypatch):
+    take, asked = studio.turn.take, []
+    monkeypatch.setattr(studio.turn, "take", lambda urgent=False: asked.append(urgent) or take(urgent))
+    head = start(studio, "upload", path=str(photo_file(tmp_path / "a.png", 1)))
+    have = {"means": [], "samples": []}
+    for wanted in ([("mean", 9)], [("sample", 9)], [("mean", k) for k in range(4)]):
+        rows = handlers.pull(studio, ask_for(head, k=9, rest=True, **have))["frames"]
+        assert [(mode, k) for mode, k, *_ in rows] == wanted
+        for mode, k in wanted:
+            have[f"{mode}s"].append(k)
+    all_means = ask_for(head, k=9, means=list(range(TOP + 1)), samples=[9])
+    assert [row[:2] for row in handlers.pull(studio, all_means)["frames"]] == [["sample", 0]]
+    assert asked == [True, True, False, False]
 
 
 def test_why_a_model_was_not_loaded_is_in_the_log_and_the_visitor_gets_a_sentence(caplog):
