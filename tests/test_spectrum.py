@@ -123,6 +123,16 @@ def test_the_floor_is_all_that_a_flat_picture_has() -> None:
     assert grid_ratio(axes) == pytest.approx(201), "2e-6 on the two axes over a floor of 1e-8"
 
 
+def test_spectra_are_computed_where_the_pixels_are() -> None:
+    pixels, others = noise(2, 32), noise(2, 32, seed=1)
+    expected = spectrum_error_batch(pixels, others), axis_power(pixels), grid_ratio(axis_power(pixels))
+    with torch.device("meta"):  # where tensors go that are told no device
+        found = spectrum_error_batch(pixels, others), axis_power(pixels), grid_ratio(axis_power(pixels))
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+    assert found[2] == expected[2]
+
+
 def test_a_spectrum_is_two_arrays_of_single_precision() -> None:
     spectrum = power_spectrum(Picture.from_pixels(noise(size=32)[0]))
     assert spectrum.frequency.dtype == spectrum.power.dtype == np.float32
