@@ -76,3 +76,21 @@ def test_a_scorer_is_the_plain_functions() -> None:
         assert (found.psnr, found.ssim) == (psnr(picture, original), ssim(picture, original))
         np.testing.assert_array_equal(found.spectrum.power, power_spectrum(picture).power)
         assert found.error == spectrum_error(picture, original)
+
+
+def test_similarity_is_computed_where_the_pixels_are() -> None:
+    pixels = torch.cat([make_picture(seed).to_pixels() for seed in range(2)])
+    expected = ssim_batch(pixels[:1], pixels[1:]), psnr_batch(pixels[:1], pixels[1:])
+    with torch.device("meta"):  # where tensors go that are told no device
+        found = ssim_batch(pixels[:1], pixels[1:]), psnr_batch(pixels[:1], pixels[1:])
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_measures_are_in_single_precision(dtype: torch.dtype) -> None:
+    pixels = torch.cat([make_picture(seed).to_pixels() for seed in range(2)]).to(dtype)
+    assert round_to_8_bit(pixels).dtype == torch.float32
+    assert psnr_batch(pixels[:1], pixels[1:]).dtype == torch.float32
+    plain = psnr_batch(pixels[:1].float(), pixels[1:].float())
+    assert torch.equal(psnr_batch(pixels[:1], pixels[1:]), plain)

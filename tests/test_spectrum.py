@@ -123,6 +123,16 @@ def test_the_floor_is_all_that_a_flat_picture_has() -> None:
     assert grid_ratio(axes) == pytest.approx(201), "2e-6 on the two axes over a floor of 1e-8"
 
 
+def test_spectra_are_computed_where_the_pixels_are() -> None:
+    pixels, others = noise(2, 32), noise(2, 32, seed=1)
+    expected = spectrum_error_batch(pixels, others), axis_power(pixels), grid_ratio(axis_power(pixels))
+    with torch.device("meta"):  # where tensors go that are told no device
+        found = spectrum_error_batch(pixels, others), axis_power(pixels), grid_ratio(axis_power(pixels))
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+    assert found[2] == expected[2]
+
+
 def test_a_spectrum_is_two_arrays_of_single_precision() -> None:
     spectrum = power_spectrum(Picture.from_pixels(noise(size=32)[0]))
     assert spectrum.frequency.dtype == spectrum.power.dtype == np.float32
@@ -144,3 +154,32 @@ def test_grid_ratio() -> None:
     assert grid_ratio(axis_power(pixels + cell.T)) > 4
     assert grid_ratio(axis_power(pixels + sine(40))) < 1.8  # a wave, but no multiple of 16
     assert grid_ratio(axis_power(pixels + sine(48))) > 100  # one multiple alone counts
+
+
+def test_axis_power_is_the_mean_over_pictures_of_the_two_axes() -> None:
+    pixels = noise(3, 32)
+    across, down = axis_power(pixels)
+    power = power_2d(pixels)
+    torch.testing.assert_close(across, torch.stack([one[0] for one in power]).mean(0))
+    torch.testing.assert_close(down, torch.stack([one[:, 0] for one in power]).mean(0))
+
+
+def naive_grid_ratio(axes: torch.Tensor) -> float:
+    power = axes.double().sum(0).tolist()
+    size, ratios = len(power), []
+    for multiple in range(16, size // 2 + 1, 16):
+        beside = [power[(multiple + offset) % size] for offset in (-3, -2, 2, 3)]
+        ratios.append((power[multiple] + 1e-8) / (sum(beside) / 4 + 1e-8))
+    return max(ratios)
+
+
+@pytest.mark.parametrize("size", [32, 64, 256])
+@pytest.mark.parametrize("seed", range(4))
+def test_grid_ratio_is_the_largest_over_multiples_to_half_the_size(size: int, seed: int) -> None:
+    axes = torch.rand(2, size, generator=torch.Generator().manual_seed(seed)) + 0.05
+    assert grid_ratio(axes) == pytest.approx(naive_grid_ratio(axes), rel=1e-5)
+    for multiple in range(16, size // 2 + 1, 16):
+        one = axes.clone()
+        one[seed % 2, multiple] += 20
+        assert grid_ratio(one) == pytest.approx(naive_grid_ratio(one), rel=1e-5)
+        assert grid_ratio(one) > 5
