@@ -1,19 +1,14 @@
 """Photo intake: a stranger's file in, an 8-bit RGB square out.
 
-Every file is taken as hostile: its size in bytes and pixels is checked before anything is decoded, only
-the formats named here are opened, and whatever goes wrong ends in one sentence without a path. Turning and
-animations are settled here, colour modes in `colours`, so that the rest of the library sees plain RGB.
-`Picture` is the one picture type of the public list. Neighbours: `colours`, `photoset`, the tokenizers.
+Whatever goes wrong ends in one sentence without a path. Turning and animations are settled here, limits in
+`files`, colour modes in `colours`, so that the rest of the library sees plain RGB. `Picture` is the one
+picture type of the public list. Neighbours: `files`, `colours`, `memory`, `photoset`, the tokenizers.
 """
 
-import contextlib
-import functools
-import importlib
 import io
 import math
+import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,10 +19,31 @@ from torch import Tensor
 
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.photos.colours import to_rgb
+from tokenizer_core.photos.files import (
+    CUT_OFF,
+    MAX_BYTES,
+    MAX_PIXELS,
+    BinaryFile,
+    OpenedFile,
+    check_pixels,
+    open_bytes,
+    read_bytes,
+    reason_of,
+)
+from tokenizer_core.photos.memory import MOST, opening
 
-MAX_BYTES = 20 * 1024 * 1024
-MAX_PIXELS = 60_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "HEIF")
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "BinaryFile",
+    "PhotoSource",
+    "Picture",
+    "open_photo",
+    "square_crop",
+    "to_picture",
+]
+
+ZOOMABLE = 1024  # pixels that each side keeps where a zoom may follow
 TURNS = {  # EXIF orientation -> what sets the photo upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,16 +55,7 @@ TURNS = {  # EXIF orientation -> what sets the photo upright
 }
 
 
-@runtime_checkable
-class BinaryFile(Protocol):
-    """Anything open for reading bytes."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes."""
-        ...
-
-
-PhotoSource = str | Path | bytes | BinaryFile | Image.Image
+PhotoSource = str | os.PathLike | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,37 +109,51 @@ class Picture:
         return Image.fromarray(self.array)
 
 
-def open_photo(source: PhotoSource) -> Image.Image:
+def open_photo(
+    source: "PhotoSource | Picture | object", at_least: int = ZOOMABLE, exact: bool = False
+) -> Image.Image:
     """Open a photo: upright, 8-bit RGB in sRGB, alpha on white, an animation's first frame.
 
+    Photos that are opened at once, in several threads, share one limit of memory and wait for one another.
+
     Args:
-        source: a path, the bytes of a file, an open binary file, or a Pillow image.
+        source: a path, the bytes of a file, an open binary file, a Pillow image, a Picture, or an array or
+            tensor (H, W, 3) or (H, W) of uint8.
+        at_least: a JPEG is decoded at a half, a quarter or an eighth of its size where both sides keep this
+            many pixels. The usual 1,024 is enough for a zoom of 4 into a square of 256; twice the square is
+            enough where no zoom can follow.
+        exact: keep 1,024 whatever `at_least` says, as versions before 0.2 did.
 
     Returns:
-        A decoded image in mode RGB, at most 60 megapixels, without any metadata. A JPEG is decoded at a half,
-        a quarter or an eighth of its size where both sides stay at least 1,024: enough for a zoom of 4, and
-        a phone's photo is open in a third of the time.
+        A decoded image in mode RGB, at most 60 megapixels, without any metadata.
 
     Raises:
-        TokenizerError: no such file, over 20 MB or 60 megapixels, an unknown format, damaged, or no pixels.
+        TokenizerError: no such file, over 20 MB or 60 megapixels, an unknown format, of a kind that cannot be
+            opened, damaged, no pixels, needs over 0.5 GB, or no photo at all.
     """
-    photo = source if isinstance(source, Image.Image) else _open_bytes(_read_bytes(source))
-    if photo.width < 1 or photo.height < 1:
-        raise TokenizerError("This picture has no pixels.")
-    if photo.width * photo.height > MAX_PIXELS:
-        raise TokenizerError(_too_many_pixels(photo.size))
-    try:
-        if getattr(photo, "is_animated", False):
-            photo.seek(0)
-        if photo is not source:
-            photo.draft(None, (1024, 1024))
-        photo.load()
-        rgb = to_rgb(photo)
-    except Exception:  # decoders of damaged files raise nearly anything
-        raise TokenizerError("This picture is damaged or cut off; it cannot be decoded.") from None
+    opened = _opened(source)
+    photo, own = opened.photo, opened.photo is not source
+    check_pixels(photo.size)
     turn = TURNS.get(_orientation(photo))
-    rgb = rgb if turn is None else rgb.transpose(turn)
-    rgb.info.clear()  # nothing is applied twice when the photo comes back here
+    try:
+        if own:
+            side = max(at_least, ZOOMABLE) if exact else max(at_least, 1)
+            photo.draft(None, (side, side))
+        elif getattr(photo, "is_animated", False):
+            photo.seek(0)
+    except Exception:  # decoders of damaged files raise nearly anything
+        raise TokenizerError(CUT_OFF) from None
+    need = opened.bytes_to_decode
+    if own and need > MOST:
+        megapixels = MOST / (need / (photo.width * photo.height)) / 1e6
+        limit = f"one of its kind may have {megapixels:.0f} megapixels"
+        raise TokenizerError(f"This picture needs too much memory to be opened; {limit}.")
+    with opening.hold(int(need)):
+        try:
+            clear = opened.decode()
+            rgb = to_rgb(opened.photo, opened.header, clear=clear, turn=turn, release=own)
+        except Exception as error:
+            raise TokenizerError(reason_of(error, opened.data) or CUT_OFF) from None
     return rgb
 
 
@@ -167,55 +188,45 @@ def square_crop(
 
 
 def to_picture(
-    photo: "PhotoSource | Picture", size: int, center: tuple[float, float] = (0.5, 0.5), zoom: float = 1.0
+    photo: "PhotoSource | Picture",
+    size: int,
+    center: tuple[float, float] = (0.5, 0.5),
+    zoom: float = 1.0,
+    exact: bool = False,
 ) -> Picture:
-    """What every tokenizer's `encode` reads: a Picture of that size as it is, all else opened and cropped."""
+    """What every tokenizer's `encode` reads: a Picture of that size as it is, all else opened and cropped.
+
+    A JPEG is decoded at twice the size of the crop or more; `exact` is `open_photo`'s.
+    """
     if isinstance(photo, Picture):
         return photo if photo.array.shape[:2] == (size, size) else square_crop(photo.to_pil(), size)
-    return square_crop(open_photo(photo), size, center, zoom)
+    wanted = 2 * size * zoom if math.isfinite(zoom) else 0
+    return square_crop(open_photo(photo, math.ceil(min(wanted, 1e6)), exact), size, center, zoom)
 
 
-def _read_bytes(source: str | Path | bytes | BinaryFile) -> bytes:
+def _opened(source: "PhotoSource | Picture | object") -> OpenedFile:
+    if isinstance(source, Image.Image):
+        return OpenedFile(source, b"")
+    if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return open_bytes(read_bytes(source))
+    if hasattr(source, "__array__"):
+        return OpenedFile(_from_array(source), b"")
+    if isinstance(source, BinaryFile):
+        return open_bytes(read_bytes(source))
+    kind = type(source).__name__
+    raise TokenizerError(f"A photo is a path, bytes, an open file, an image or an array, not {kind}.")
+
+
+def _from_array(source: object) -> Image.Image:
     try:
-        if isinstance(source, (str, Path)):
-            with Path(source).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        else:
-            data = source if isinstance(source, bytes) else source.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise TokenizerError("There is no such photo.") from None
-    except (OSError, ValueError):  # ValueError: a closed file, or a path with a zero byte
-        raise TokenizerError("This photo cannot be read.") from None
-    if not data:
-        raise TokenizerError("This file is empty.")
-    if len(data) > MAX_BYTES:
-        raise TokenizerError(f"This file is larger than {MAX_BYTES // 1024**2} MB; please use a smaller one.")
-    return data
-
-
-@functools.cache
-def _formats() -> list[str]:
-    with contextlib.suppress(ImportError):  # without the package HEIC counts as an unknown format
-        importlib.import_module("pillow_heif").register_heif_opener()
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
-
-
-def _open_bytes(data: bytes) -> Image.Image:
-    try:
-        return Image.open(io.BytesIO(data), formats=_formats())
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise TokenizerError(_too_many_pixels(None)) from None
-    except Image.UnidentifiedImageError:
-        known = "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP and HEIC work."
-        raise TokenizerError(f"This file is not a picture that can be opened here; {known}") from None
-    except Exception:  # a header made to break its reader
-        raise TokenizerError("This picture is damaged; it cannot be opened.") from None
-
-
-def _too_many_pixels(size: tuple[int, int] | None) -> str:
-    found = "" if size is None else f" ({size[0]} x {size[1]})"
-    return f"This picture has more than {MAX_PIXELS // 10**6} megapixels{found}; please use a smaller one."
+        array = np.asarray(source)
+    except Exception:  # a tensor of another device, or a class of its own
+        raise TokenizerError("This array or tensor cannot be read; bring it to the CPU first.") from None
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+        found = f"{array.dtype} of {tuple(array.shape)}"
+        raise TokenizerError(f"An array is a photo when it is uint8 of (H, W, 3) or (H, W), not {found}.")
+    check_pixels((array.shape[1], array.shape[0]))
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
 def _orientation(photo: Image.Image) -> int:

@@ -1,12 +1,14 @@
-"""Photographs in a folder, a zip or a tar, in name order, as bytes: what training and evaluation read."""
+"""Photographs in a folder, a zip or a tar, in name order: what training, evaluation and studies read.
+
+One that cannot be read or opened stops all with a sentence that names it, or, where the caller gives a list,
+goes on that list and is left out. Neighbours: `archives`, which finds and reads; `photo`, which opens.
+"""
 
 import io
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,80 +16,120 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.photos.archives import members, shown_name
 from tokenizer_core.photos.photo import open_photo
 
 TWO_CROPS_FROM = 280 / 256  # a photo this much longer than wide gives both of its ends
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".bmp", ".heic"}
+AT_LEAST = 512  # pixels that each side of a JPEG keeps: twice the square that a photo becomes
+A_JOB = 32  # photographs that a process decodes at a time
+
+Damaged = list[tuple[str, str]]  # names, and why each was left out
+Job = tuple[bytes, int, bool, bool]
 
 
 def photo_files(
-    path: str | Path, limit: int | None = None, share: tuple[int, int] = (0, 1)
+    path: str | Path,
+    limit: int | None = None,
+    damaged: Damaged | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (name, file bytes) of every photograph under `path`, sorted by name.
 
     Args:
-        path: a folder, a zip or a tar, or one photograph.
-        limit: only the first so many.
+        path: a folder, a zip, a tar (plain, gz, bz2 or xz), or a photograph.
+        limit: at most so many.
+        damaged: what cannot be read is left out and added here, (name, sentence). None: the first raises.
         share: (r, n) yields of these the r-th and every n-th after it; the others are not read.
 
     Raises:
-        TokenizerError: there is no such folder or archive, or it holds no photograph.
+        TokenizerError: there is no such folder or archive, it holds no photograph, or one cannot be read.
     """
-    path = Path(path)
-    if not path.exists():
-        raise TokenizerError(f"There is no folder or archive named {path.name}.")
-    members = _members(path)
-    first = next(members, None)
-    if first is None:
-        raise TokenizerError(f"{path.name} holds no photographs.")
-    first_share, shares = share
-    wanted = islice(chain([first], members), limit)
-    for name, read in islice(wanted, first_share, None, shares):
-        yield name, read()
+    path, count = Path(path), 0
+    first, shares = share
+    for place, member in enumerate(members(path)):
+        if limit is not None and count >= limit:
+            return
+        if place % shares != first:
+            count += 1
+            continue
+        try:
+            data = member.read()
+        except TokenizerError as error:
+            _leave_out(member.name, error, damaged)
+            continue
+        count += 1
+        yield member.name, data
+    if count == 0 and limit != 0:
+        raise TokenizerError(_nothing(path, damaged))
 
 
-def iter_photos(path: str | Path, limit: int | None = None) -> Iterator[tuple[str, Image.Image]]:
-    """Like `photo_files`, opened by `open_photo` (oriented, RGB)."""
-    for name, data in photo_files(path, limit):
-        yield name, open_photo(io.BytesIO(data))
+def iter_photos(
+    path: str | Path,
+    limit: int | None = None,
+    damaged: Damaged | None = None,
+    at_least: int = AT_LEAST,
+    exact: bool = False,
+) -> Iterator[tuple[str, Image.Image]]:
+    """Like `photo_files`, opened by `open_photo` (oriented, RGB); `at_least` and `exact` are its arguments.
+
+    Raises:
+        TokenizerError: as `photo_files` does, or a photograph cannot be opened.
+    """
+    path, count = Path(path), 0
+    for name, data in photo_files(path, None, damaged):
+        if limit is not None and count >= limit:
+            return
+        try:
+            photo = open_photo(io.BytesIO(data), at_least, exact)
+        except TokenizerError as error:
+            _leave_out(name, error, damaged)
+            continue
+        count += 1
+        yield name, photo
+    if count == 0 and limit != 0:
+        raise TokenizerError(_nothing(path, damaged))
 
 
-def _is_photo(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES and not Path(name).name.startswith(".")
+def _leave_out(name: str, error: TokenizerError, damaged: Damaged | None) -> None:
+    if damaged is None:
+        raise TokenizerError(f"{shown_name(name)}: {error}") from None
+    damaged.append((shown_name(name), str(error)))
 
 
-def _members(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Name of every photograph, and a function that reads it before the next one is asked for."""
-    if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file() and _is_photo(p.name)):
-            yield str(file.relative_to(path)), file.read_bytes
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(n for n in archive.namelist() if _is_photo(n)):
-                yield name, partial(archive.read, name)
-    elif tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            for member in sorted(
-                (m for m in archive.getmembers() if m.isfile() and _is_photo(m.name)), key=lambda m: m.name
-            ):
-                yield member.name, partial(_read_member, archive, member)
-    elif _is_photo(path.name):
-        yield path.name, path.read_bytes
-    else:
-        raise TokenizerError(f"{path.name} is neither a folder nor a zip, a tar or a photograph.")
-
-
-def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    content = archive.extractfile(member)
-    assert content is not None, "a regular file has content"
-    return content.read()
+def _nothing(path: Path, damaged: Damaged | None) -> str:
+    shown = shown_name(path.name)
+    if not damaged:
+        return f"{shown} holds no photographs."
+    return f"{shown} holds no photograph that can be opened; {damaged[0][0]}: {damaged[0][1]}"
 
 
 def load_crops(
-    path: str | Path, size: int, limit: int | None, workers: int, two: bool = True
+    path: str | Path,
+    size: int,
+    limit: int | None,
+    workers: int,
+    two: bool = True,
+    damaged: Damaged | None = None,
+    exact: bool = False,
 ) -> UInt8[np.ndarray, "M H W 3"]:
-    """Decode every photograph under `path` into one crop, or two (both ends) where it is long enough."""
-    return np.concatenate(load_photos(path, size, limit, workers, two))
+    """Decode every photograph under `path` into one crop, or two (both ends) where it is long enough.
+
+    Args:
+        path: as `photo_files` takes it.
+        size: pixels on each side of a crop. A JPEG is decoded at twice that or more.
+        limit: photographs at most.
+        workers: processes that decode.
+        two: False takes the middle alone.
+        damaged: as in `photo_files`.
+        exact: a JPEG keeps 1,024 pixels a side, see `open_photo`.
+
+    Raises:
+        TokenizerError: as `iter_photos` does.
+    """
+    crops = load_photos(path, size, limit, workers, two, damaged=damaged, exact=exact)
+    if not crops:
+        raise TokenizerError(_nothing(Path(path), damaged))
+    return np.concatenate(crops)
 
 
 def load_photos(
@@ -96,19 +138,54 @@ def load_photos(
     limit: int | None,
     workers: int,
     two: bool = True,
+    *,
     share: tuple[int, int] = (0, 1),
+    damaged: Damaged | None = None,
+    exact: bool = False,
 ) -> list[UInt8[np.ndarray, "_ H W 3"]]:
     """Like `load_crops`, an array a photograph; `share` is that of `photo_files`."""
-    files = [(data, size, two) for _, data in photo_files(path, limit, share)]
+    names, crops = deque[str](), []
+
+    def jobs() -> Iterator[Job]:
+        for name, data in photo_files(path, limit, damaged, share):
+            names.append(name)
+            yield data, size, two, exact
+
+    for result in _results(jobs(), workers):
+        name = names.popleft()
+        if isinstance(result, str):
+            _leave_out(name, TokenizerError(result), damaged)
+        else:
+            crops.append(result)
+    return crops
+
+
+def _results(jobs: Iterator[Job], workers: int) -> Iterator[UInt8[np.ndarray, "m H W 3"] | str]:
+    """What `_crops_of` gives, in order; only so many files as the processes need soon are read ahead."""
     if workers <= 1:
-        return [_crops_of(file) for file in files]
+        yield from map(_crops_of, jobs)
+        return
     with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(_crops_of, files, chunksize=32))
+        waiting = deque()
+        while batch := list(islice(jobs, A_JOB)):
+            waiting.append(pool.submit(_crops_of_all, batch))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        for job in waiting:
+            yield from job.result()
 
 
-def _crops_of(file: tuple[bytes, int, bool]) -> UInt8[np.ndarray, "m H W 3"]:
-    data, size, two = file
-    photo = open_photo(io.BytesIO(data))
+def _crops_of_all(files: Iterable[Job]) -> list[UInt8[np.ndarray, "m H W 3"] | str]:
+    return [_crops_of(file) for file in files]
+
+
+def _crops_of(file: Job) -> UInt8[np.ndarray, "m H W 3"] | str:
+    """The crops, or the sentence that says why there are none."""
+    data, size, two, exact = file
+    try:
+        photo = open_photo(io.BytesIO(data), 2 * size, exact)
+    except TokenizerError as error:
+        return str(error)
     wide, high = (max(size, round(side * size / min(photo.size))) for side in photo.size)
     pixels = np.asarray(photo.resize((wide, high), 1))  # 1 is Lanczos; a copy if it has this size
     if two and max(high, wide) >= size * TWO_CROPS_FROM:
