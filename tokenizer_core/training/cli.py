@@ -1,19 +1,36 @@
-"""`tokendial train ...`: one verb a run; its options are the fields of the run's dataclass."""
+"""`tokendial train ...`: one verb a run; its options are the fields of the run's dataclass.
+
+`python -m tokenizer_core.training ...` is the same, and is what torchrun starts.
+"""
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
-from tokenizer_core.nn.config import tiny_config
 from tokenizer_core.training import autoencoder, bundle, pca, polish, prefix_flow
+from tokenizer_core.training.place import leave
+from tokenizer_core.training.settings import fill, kind_of
 
 MODULES = autoencoder, prefix_flow, polish, pca, bundle
 RUNS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
 
 
+def train(words: Sequence[str]) -> None:
+    """Run the verb that these words name, with the options behind it.
+
+    Raises:
+        TokenizerError: an option or the config file is wrong, or the run ended with a sentence.
+    """
+    parser = argparse.ArgumentParser(prog="tokendial train", description="Train a model.")
+    add_training_verbs(parser.add_subparsers(dest="what", required=True))
+    chosen = parser.parse_args(words)
+    chosen.run(chosen)
+
+
 def add_training_verbs(subparsers: Any) -> None:
-    """Add one parser a run; required fields become required options, help is the file's first line.
+    """Add one parser a run, whose help is the first line of the run's file.
 
     Args:
         subparsers: what `ArgumentParser.add_subparsers` returned.
@@ -21,25 +38,35 @@ def add_training_verbs(subparsers: Any) -> None:
     for name, module in RUNS.items():
         what = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]
         parser = subparsers.add_parser(name, help=what, description=what)
+        parser.add_argument("--config", type=Path, dest="file", help="a .toml or .json file of settings")
+        parser.add_argument("--tiny", action="store_true", help="a few thousand weights, for dry runs")
         options = get_type_hints(module.run)["options"]
         for field in dataclasses.fields(options):
             if field.name != "config":
                 _add_option(parser, field, get_type_hints(options)[field.name])
-        parser.add_argument("--tiny", action="store_true", help="a few thousand weights, for dry runs")
-        parser.set_defaults(run=lambda args, options=options, run=module.run: _run(args, options, run))
+        parser.set_defaults(run=lambda args, module=module, options=options: _run(args, module, options))
 
 
 def _add_option(parser: argparse.ArgumentParser, field: dataclasses.Field, hint: Any) -> None:
-    more: dict[str, Any] = {"nargs": "+"} if get_origin(hint) is tuple else {}
-    given = field.default is not dataclasses.MISSING
-    more |= {"help": f"default: {field.default}", "default": field.default} if given else {"required": True}
-    kind = next(t for t in (Path, int, float, str) if t in (hint, *get_args(hint)))
-    parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, **more)
+    """What is not given is left out, so that a config file can say it."""
+    kind, count = kind_of(hint)
+    more: dict[str, Any] = {} if count == 1 else {"nargs": count or "+"}
+    must = field.default is dataclasses.MISSING
+    default = "must be given" if must else f"default: {_shown(field.default)}"
+    what = " ".join(filter(None, (field.metadata.get("what"), f"({default})")))
+    word = f"--{field.name.replace('_', '-')}"
+    parser.add_argument(word, type=kind, default=argparse.SUPPRESS, help=what, **more)
 
 
-def _run(args: argparse.Namespace, options: Any, run: Any) -> None:
+def _shown(default: Any) -> str:
+    return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def _run(args: argparse.Namespace, module: Any, options: type) -> None:
     names = {field.name for field in dataclasses.fields(options)}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(args).items() if k in names}
-    if args.tiny and "config" in names:
-        values["config"] = tiny_config(image_size=64)
-    print(run(options(**values)))
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(args).items() if k in names}
+    filled = fill(options, args.what, given, args.file, args.tiny)
+    try:
+        print(module.run(filled))
+    finally:
+        leave()

@@ -2,10 +2,10 @@
 
 A decoder that saw only true latents answers a one-step mean, whose latent is smoother than any photograph's,
 with a grid, and a sample with too little texture. Here three kinds of latents share a batch. "true" ones (of
-photographs) are pulled to their photograph and judged by the discriminator. "mean" ones (one-step means of
+photographs) are pulled to their photograph and shown to the discriminator. "mean" ones (one-step means of
 the flow decoder, of random prefix lengths) are pulled to their photograph alone, and away from a grid of
 cells, so that an uncertain latent gives a calm picture. "held" ones (samples) stay near what they decoded to
-before, take the local spectra of their photograph, and are judged by the discriminator.
+before, take the local spectra of their photograph, and are shown to the discriminator.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,31 @@ from torch import Tensor
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.nn.masks import draw_lengths
 from tokenizer_core.training import losses
+from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import draw_noise
-from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Values, set_rate
+from tokenizer_core.training.guard import gradient_norm, not_finite
+from tokenizer_core.training.loop import Run, RunOptions, Values, set_rate
 from tokenizer_core.training.prefix_flow import FlowNetworks
+from tokenizer_core.training.settings import setting
 
-DRAWN_AT_ONCE, MEANS_A_SAMPLE = 64, 4
-PENALTY_EVERY, PENALTY_WEIGHT, FEATURE_WEIGHT = 16, 2.0, 0.3
+DRAWN_AT_ONCE = 64
 
 Triples = tuple[Tensor, Tensor, Tensor]  # latents (B, C, h, w), what each should decode to, its photograph
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullWeights:
+    """How strongly each kind of picture is pulled, and by what."""
+
+    true_distance: float = setting("pull of true latents' pictures to their photographs", 1.0)
+    true_spectrum: float = setting("pull of theirs to the local spectra", 0.1)
+    mean_error: float = setting("pull of means to their photographs, by the error's logarithm", 0.3)
+    mean_grid: float = setting("pull of means away from a grid of cells", 0.03)
+    held_distance: float = setting("pull of samples to what they decoded to before", 0.5)
+    held_spectrum: float = setting("pull of samples to their photographs' local spectra", 0.2)
+
+
+DEFAULT_PULL = PullWeights()
 
 
 def _distance(made: Tensor, target: Tensor) -> Tensor:
@@ -35,29 +52,54 @@ def _distance(made: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(made.float(), target.float()) + 2 * F.mse_loss(made.float(), target.float())
 
 
-PULL: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "true": lambda made, to, photo: _distance(made, to) + 0.1 * losses.local_spectrum_loss(made, photo),
-    "mean": lambda made, to, _: 0.3 * losses.log_error(made, to) + 0.03 * losses.grid_loss(made),
-    "held": lambda made, to, photo: 0.5 * _distance(made, to) + 0.2 * losses.local_spectrum_loss(made, photo),
-}
+def _pull_true(made: Tensor, to: Tensor, photo: Tensor, weights: PullWeights = DEFAULT_PULL) -> Tensor:
+    distance = _distance(made, to)
+    spectrum = losses.local_spectrum_loss(made, photo)
+    return weights.true_distance * distance + weights.true_spectrum * spectrum
+
+
+def _pull_mean(made: Tensor, to: Tensor, _: Tensor, weights: PullWeights = DEFAULT_PULL) -> Tensor:
+    return weights.mean_error * losses.log_error(made, to) + weights.mean_grid * losses.grid_loss(made)
+
+
+def _pull_held(made: Tensor, to: Tensor, photo: Tensor, weights: PullWeights = DEFAULT_PULL) -> Tensor:
+    distance = _distance(made, to)
+    spectrum = losses.local_spectrum_loss(made, photo)
+    return weights.held_distance * distance + weights.held_spectrum * spectrum
+
+
+PULL: dict[str, Callable[..., Tensor]] = {"true": _pull_true, "mean": _pull_mean, "held": _pull_held}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolishRun(RunOptions):
-    """Options of one run; half of `batch` are true latents, a quarter means and a quarter samples.
+class PolishRun(RunOptions, PullWeights):
+    """Settings of one run; half of `batch` are true latents, a quarter means and a quarter samples.
 
-    `drawn` is how many samples are drawn before it starts; means are cheaper,
-    and are `MEANS_A_SAMPLE` times as many.
     `start` is an unfinished run's file, and otherwise `autoencoder`.
     """
 
-    autoencoder: Path
-    flow: Path
-    minutes: float = 3.0
-    drawn: int = 4096
-    latent_noise: float = 0.1
-    adversarial_weight: float = 0.6
-    rate: float = 3e-4
+    autoencoder: Path = setting("weights of the autoencoder, whose decoder is polished")
+    flow: Path = setting("weights of the flow decoder")
+    minutes: float = setting("how long the run takes", 3.0)
+    warm_up: int = setting("steps until the learning rate is full", 100)
+    drawn: int = setting("samples of the flow decoder, drawn before the run starts", 4096)
+    means_a_sample: int = setting("means that are drawn for each sample; they are cheaper", 4)
+    share_uniform: float = setting(
+        "of prefix lengths that are drawn evenly; the others are log-uniform", 0.15
+    )
+    share_empty: float = setting("of empty prefixes", 0.05)
+    latent_noise: float = setting("most noise on true latents, in their standard deviations", 0.1)
+    feature_weight: float = setting("of the features' distance of true latents' pictures", 0.3)
+    adversarial_weight: float = setting("of the discriminator's opinion", 0.6)
+    adversarial_warm_up: int = setting("steps until that weight is full", 300)
+    balance_every: int = setting("steps between two looks at how large the two gradients are", 10)
+    balance_share: float = setting("how far the balance moves to what such a look found", 0.2)
+    penalty_every: int = setting("steps between two penalties on the discriminator's gradient", 16)
+    penalty_weight: float = setting("of that penalty, a step", 2.0)
+    rate: float = setting("learning rate of decoder and discriminator", 3e-4)
+    least_critic_rate: float = setting("the discriminator's rate falls to this share of `rate`", 0.25)
+    betas: tuple[float, float] = setting("memories of both optimisers, a step", (0.5, 0.95))
+    weight_decay: float = setting("of both optimisers", 0.01)
 
 
 def run(options: PolishRun) -> Path:
@@ -70,28 +112,36 @@ class _Polisher(Run[PolishRun]):
         super().__init__("polish", options)
         network = self.ready(Autoencoder(options.config.autoencoder), options.start or options.autoencoder)
         self.network = network.eval().requires_grad_(False)
-        self.means, self.samples = (self._draw_latents(n) for n in (1, options.config.sampler.steps))
-        self.schedule = Schedule(self.place, options.minutes, options.max_steps, warm_up=100)
+        self.means = self._draw_latents(steps=1)
+        self.samples = self._draw_latents(steps=options.config.sampler.steps)
+        self.clock = self.schedule()
         self.discriminator = self.place.put(losses.patch_discriminator())
-        adam = partial(torch.optim.AdamW, lr=options.rate, betas=(0.5, 0.95), fused=True)
+        decay = options.weight_decay
+        adam = partial(
+            torch.optim.AdamW, lr=options.rate, betas=options.betas, weight_decay=decay, fused=True
+        )
         self.optimiser = adam(network.decoder.requires_grad_(True).parameters())
         self.critic = adam(self.discriminator.parameters())
+        self.other_modules, self.other_optimisers = [self.discriminator], [self.critic]
+        self.watched = ("loss", "norm", "critic_loss", "critic_norm")
         self.balance = torch.tensor(0.1, device=self.place.device)
         self.decode = self.place.compiled(network.decoder)
         self.features = self.place.compiled(lambda *pair: losses.feature_loss(self.classifier, *pair))
-        self.judged: tuple[Tensor, Tensor] | None = None  # real and made pictures of the last batch
+        self.last: tuple[Tensor, Tensor] | None = None  # real and made pictures of the last batch
 
     @torch.no_grad()
     def _draw_latents(self, steps: int) -> Triples:
         """Means (one step) towards their photographs; samples near what the decoder makes of them now."""
-        config, generator = self.options.config, self.place.generator(self.options.seed + steps)
-        networks = self.ready(FlowNetworks(config), self.options.flow, "alignment.").eval()
-        sampler, rows = replace(config.sampler, steps=steps), []
-        count = self.options.drawn * (MEANS_A_SAMPLE if steps == 1 else 1)
+        o = self.options
+        generator = self.place.generator(o.seed + steps)
+        networks = self.ready(FlowNetworks(o.config), o.flow, "alignment.").eval()
+        sampler, rows = replace(o.config.sampler, steps=steps), []
+        count = o.drawn * (o.means_a_sample if steps == 1 else 1)
         for start in range(0, count, DRAWN_AT_ONCE):
             batch = min(DRAWN_AT_ONCE, count - start)
             pixels = self.pool.draw(batch, generator)
-            lengths = draw_lengths(batch, config.encoder.num_tokens, generator, 0.15, 0.05)
+            shares = o.share_uniform, o.share_empty
+            lengths = draw_lengths(batch, o.config.encoder.num_tokens, generator, *shares)
             with self.place.autocast():
                 latent = latent_to_sequence(self.network.encode(pixels))
                 drawn = sequence_to_latent(networks.draw(latent, lengths, generator, sampler)[-1])
@@ -102,10 +152,16 @@ class _Polisher(Run[PolishRun]):
 
     def train(self) -> Path:
         """The loop; ends with averaged weights in the decoder."""
-        o, generator = self.options, self.place.generator(self.options.seed + 2)
-        averages, steppers = AveragedWeights(self.network.decoder, 0.998), [(self.optimiser, o.rate)]
-        self.fit(averages, self.schedule, steppers, lambda: self._criticise() | self._losses(generator))
-        return self.snapshot()
+        o = self.options
+        generator = self.place.generator(o.seed + 2)
+        averages = AveragedWeights(self.network.decoder, o.average_decay)
+        steppers = [(self.optimiser, o.rate)]
+
+        def both() -> Values:
+            return self._criticise() | self._losses(generator)
+
+        self.fit(averages, self.clock, steppers, both, generator)
+        return self.write_weights()
 
     def _draw(self, generator: torch.Generator) -> dict[str, Triples]:
         """One batch: half true latents, a quarter means and a quarter samples."""
@@ -114,56 +170,85 @@ class _Polisher(Run[PolishRun]):
         with torch.no_grad(), self.place.autocast():
             latent = self.network.encode(pixels)
         latent = latent + draw_noise(latent.shape, self.options.latent_noise, generator)
-        means, samples = (_pick(kind, quarter, generator) for kind in (self.means, self.samples))
+        means = _pick(self.means, quarter, generator)
+        samples = _pick(self.samples, quarter, generator)
         return {"true": (latent, pixels, pixels), "mean": means, "held": samples}
 
     def _losses(self, generator: torch.Generator) -> Values:
         """What the decoder minimises."""
+        o = self.options
         kinds = self._draw(generator)
         latents = [latent for latent, _, _ in kinds.values()]
         with self.place.autocast():
             made = self.decode(torch.cat(latents)).split([len(latent) for latent in latents])
             parts = dict(zip(kinds, made, strict=True))
-            pulls = {kind: PULL[kind](part, *kinds[kind][1:]) for kind, part in parts.items()}
-            pulls["true"] = pulls["true"] + FEATURE_WEIGHT * self.features(parts["true"], kinds["true"][1])
+            pulls = {kind: PULL[kind](part, *kinds[kind][1:], o) for kind, part in parts.items()}
+            features = self.features(parts["true"], kinds["true"][1])
+            pulls["true"] = pulls["true"] + o.feature_weight * features
         sharp = torch.cat([parts["true"], parts["held"]])
-        self.judged = (kinds["true"][1], sharp.detach())
+        self.last = (kinds["true"][1], sharp.detach())
         total = torch.stack([*pulls.values()]).sum() + self._adversarial(sharp, pulls["true"])
-        return {k: pull.detach() for k, pull in pulls.items()} | {"balance": self.balance, "loss": total}
+        logged = {kind: pull.detach() for kind, pull in pulls.items()}
+        return logged | {"balance": self.balance, "loss": total}
 
     def _adversarial(self, sharp: Tensor, reconstruction: Tensor) -> Tensor:
-        step, last = self.schedule.step, self.network.decoder.out.weight
+        """The discriminator's opinion of these pictures, weighted: the better they look to it, the lower."""
+        o, step, last = self.options, self.clock.step, self.network.decoder.out.weight
         self.discriminator.requires_grad_(False)
         with self.place.autocast():
             adversarial = -self.discriminator(sharp).float().mean()
-        if step % 10 == 1:
-            self.balance.lerp_(losses.adaptive_weight(reconstruction, adversarial, last), 0.2)
-        return self.options.adversarial_weight * min(1.0, step / 300) * self.balance * adversarial
+        if step % o.balance_every == 1:
+            found = losses.adaptive_weight(reconstruction, adversarial, last)
+            self.balance = self.balance.lerp(found, o.balance_share)
+        weight = o.adversarial_weight * min(1.0, step / o.adversarial_warm_up)
+        return weight * self.balance * adversarial
 
     def _criticise(self) -> Values:
         """One step of the discriminator on the last batch; its mean logits."""
-        if self.judged is None:
+        if self.last is None:
             return {}
-        real, made = self.judged
+        o, (real, made) = self.options, self.last
         self.discriminator.requires_grad_(True).zero_grad()
         with self.place.autocast():
             real_logits, made_logits = self.discriminator(real), self.discriminator(made)
             loss = losses.hinge_loss(real_logits, made_logits)
-            if self.schedule.step % PENALTY_EVERY == 0:
+            if self.clock.step % o.penalty_every == 0:
                 penalty = losses.gradient_penalty(self.discriminator, real)
-                loss = loss + PENALTY_EVERY * PENALTY_WEIGHT * penalty
+                loss = loss + o.penalty_every * o.penalty_weight * penalty
         loss.backward()
         self.place.average_gradients(self.discriminator.parameters())
-        set_rate(self.critic, self.options.rate * max(self.schedule.rate, 0.25))
-        self.critic.step()
-        return {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
+        norm = gradient_norm(self.discriminator.parameters())
+        (wrong,) = self.place.any(not_finite(loss, norm))
+        if not wrong:
+            set_rate(self.critic, o.rate * max(self.clock.rate, o.least_critic_rate))
+            self.critic.step()
+        means = {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
+        return means | {"critic_loss": loss.detach(), "critic_norm": norm}
 
-    def snapshot(self) -> Path:
+    def own_state(self) -> dict[str, Tensor]:
+        """Balance and last batch, which the discriminator sees in the next step."""
+        if self.last is None:
+            return {"balance": self.balance}
+        real, made = self.last
+        return {"balance": self.balance, "real": real, "made": made}
+
+    def take_own_state(self, state: dict[str, Tensor]) -> None:
+        """Go back, or go on, to what `own_state` gave."""
+        self.balance = state["balance"].to(self.place.device)
+        self.last = None
+        if "real" in state:
+            self.last = self._as_batch(state["real"]), self._as_batch(state["made"])
+
+    def _as_batch(self, pictures: Tensor) -> Tensor:
+        return pictures.to(self.place.device).contiguous(memory_format=torch.channels_last)
+
+    def write_weights(self) -> Path:
         """Weights, and validation PSNR."""
-        self.judge({"autoencoder": self.network})
+        self.validate({"autoencoder": self.network})
         return self.save("autoencoder.safetensors", self.network)
 
 
 def _pick(kind: Triples, count: int, generator: torch.Generator) -> Triples:
     index = torch.randint(len(kind[0]), (count,), generator=generator, device=generator.device)
-    return kind[0][index].float(), kind[1][index].float(), kind[2][index].float()
+    latent, target, photo = kind
+    return latent[index].float(), target[index].float(), photo[index].float()

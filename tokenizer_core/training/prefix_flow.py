@@ -16,12 +16,13 @@ start does in two steps (progressive distillation, arXiv 2202.00512); the last o
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 
 from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
@@ -31,37 +32,49 @@ from tokenizer_core.nn.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.nn.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.nn.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.nn.sampler import sample
-from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
+from tokenizer_core.training.averages import AveragedWeights
+from tokenizer_core.training.loop import Run, RunOptions, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
+from tokenizer_core.training.settings import setting
 
-SHARES = {"share_uniform": 0.5, "share_empty": 0.07}  # of the prefix lengths
-LATE = 0.25  # the last two of eight steps are not earlier
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
+AT_ONCE = 256  # crops that are encoded together before the run
+CENTRED_BY = 2000  # crops whose features say what the alignment targets' mean and spread are
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrefixFlowRun(RunOptions):
-    """Options of one run; `matrix_rate` is Muon's, `rate` AdamW's.
+    """Settings of one run.
 
-    Of each batch `decoded` means and as many others, late ones and `distilled` rows are seen as pictures;
-    `drawn` is how many paths are drawn before it starts. `train_encoder` 0 leaves the tokens what they are.
+    Of each batch `decoded` means and as many others, late ones and distilled rows are seen as pictures.
     """
 
-    autoencoder: Path
-    minutes: float = 11.0
-    batch: int = 256
-    matrix_rate: float = 2e-3
-    rate: float = 1e-3
-    token_noise: float = 0.1
-    alignment_weight: float = 0.5
-    error_weight: float = 0.08
-    feature_weight: float = 0.2
-    spectrum_weight: float = 0.0
-    decoded: int = 16
-    train_encoder: int = 1
-    nested: int = 1
-    distilled: int = 0
-    drawn: int = 32768
+    autoencoder: Path = setting("weights of the autoencoder, which stay as they are")
+    minutes: float = setting("how long the run takes", 11.0)
+    batch: int = setting("crops of a step in each process", 256)
+    average_decay: float = setting("of the averaged weights, a step", 0.9995)
+    matrix_rate: float = setting("learning rate of Muon, for the matrices of the blocks", 2e-3)
+    matrix_momentum: float = setting("of Muon", 0.95)
+    rate: float = setting("learning rate of AdamW, for the rest", 1e-3)
+    betas: tuple[float, float] = setting("memories of AdamW, a step", (0.9, 0.98))
+    weight_decay: float = setting("of both optimisers", 0.02)
+    share_uniform: float = setting("of prefix lengths that are drawn evenly; the others are log-uniform", 0.5)
+    share_empty: float = setting("of empty prefixes", 0.07)
+    share_noise: float = setting("of a batch that starts from pure noise, t=1", SHARE_NOISE)
+    time_location: float = setting("of the other times: above 0 is nearer to noise", 0.4)
+    late: float = setting("times of the rows that learn spectra are below this", 0.25)
+    token_noise: float = setting("on the tokens, in their standard deviations", 0.1)
+    alignment_weight: float = setting("of the distance to the classifier's features", 0.5)
+    error_weight: float = setting("of the logarithm of the means' squared error, in pixels", 0.08)
+    feature_weight: float = setting("of the features' distance of later predictions", 0.2)
+    spectrum_weight: float = setting("of the local spectra of late predictions", 0.0)
+    decoded: int = setting("rows of each kind that are seen as pictures", 16)
+    train_encoder: int = setting("0 leaves the tokens what they are", 1)
+    nested: int = setting("0 makes the control: all tokens always, and means alone", 1)
+    distilled: int = setting(
+        "rows that learn to do in one forward what the start's weights do in two steps", 0
+    )
+    drawn: int = setting("paths of those weights, drawn before the run starts", 32768)
 
 
 class FlowNetworks(nn.Module):
@@ -88,6 +101,20 @@ class FlowNetworks(nn.Module):
         return path
 
 
+class Drawn(NamedTuple):
+    """What one step learns from: B rows of N patches with C channels, and K tokens of width D."""
+
+    crops: Tensor  # (B,) their numbers
+    latent: Float[Tensor, "B N C"]
+    x_t: Float[Tensor, "B N C"]
+    goal: Float[Tensor, "B N C"]  # the latent, or for distilled rows what the teacher makes of x_t
+    target: Float[Tensor, "B N F"]  # features for the alignment
+    t: Float[Tensor, " B"]  # below 0 for distilled rows
+    token_noise: Float[Tensor, "B K D"]
+    mask: Tensor | BlockMask
+    causal: BlockMask | None
+
+
 def run(options: PrefixFlowRun) -> Path:
     """Train and return the path of the averaged weights."""
     return _Trainer(options).train()
@@ -100,100 +127,156 @@ class _Trainer(Run[PrefixFlowRun]):
         self.frozen = frozen.eval().requires_grad_(False)
         self.decode = self.place.compiled(frozen.decode)
         self.latents, self.targets = self._cache()
-        sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
-        self.lengths = partial(draw_lengths, options.batch, sizes.num_tokens, **SHARES)
+        shares = {"share_uniform": options.share_uniform, "share_empty": options.share_empty}
+        self.lengths = partial(draw_lengths, options.batch, options.config.encoder.num_tokens, **shares)
         self.networks = self.ready(FlowNetworks(options.config), options.start, "alignment.")
         self.networks.encoder.requires_grad_(bool(options.train_encoder))
-        self.paths = self._draw_paths(self.place.generator(options.seed + 1)) if options.distilled else ()
-        self.causal = causal_blocks(patches + sizes.num_tokens, patches, self.place.device) if gpu else None
-        self.few = few = min(options.decoded, round(SHARE_NOISE * options.batch))
-        # rows that are decoded: means, others, late ones, and the last of the distilled, which are at the end
-        ends = sorted({options.distilled + few, options.distilled, 0}, reverse=True)
-        rows = [*range(few), *(row - few - end for end in ends for row in range(few))]
-        self.decoded = torch.tensor(rows, device=self.place.device)
+        self.paths = self._draw_paths(self.place.generator(options.seed + 1))
+        self.causal = self._causal_blocks()
+        self.few = min(options.decoded, round(options.share_noise * options.batch))
+        self.decoded = self._decoded_rows()
+
+    def _causal_blocks(self) -> BlockMask | None:
+        """The encoder's mask on a GPU, where whole blocks of it are skipped."""
+        if self.place.device.type != "cuda":
+            return None
+        patches = self.latents.shape[1]
+        return causal_blocks(patches + self.options.config.encoder.num_tokens, patches, self.place.device)
+
+    def _decoded_rows(self) -> Tensor:
+        """Rows that are seen as pictures: means, others, late ones, and the last of the distilled.
+
+        Means are a batch's first rows, and the distilled ones its last; the others and the late ones are
+        before those.
+        """
+        few, distilled = self.few, self.options.distilled
+        ends = sorted({distilled + few, distilled, 0}, reverse=True)
+        means = list(range(few))
+        later = [row - few - end for end in ends for row in range(few)]
+        return torch.tensor(means + later, device=self.place.device)
 
     @torch.no_grad()
     def _cache(self) -> tuple[Float[Tensor, "M N C"], Float[Tensor, "M N F"]]:
-        """Latents and alignment targets of all crops, then of their mirror images, in bfloat16."""
+        """Latents and alignment targets of this process's crops, then of their mirror images, in bfloat16."""
         rows = []
-        for index in torch.arange(2 * len(self.pool.crops), device=self.place.device).split(256):
+        for index in torch.arange(2 * len(self.pool.crops), device=self.place.device).split(AT_ONCE):
             pixels = self.pool.at(index)
             with self.place.autocast():
                 maps = self.frozen.encode(pixels), self.classifier.pyramid(pixels)[STRIDE_16]
             rows.append([latent_to_sequence(m).bfloat16() for m in maps])
         latents, raw = (torch.cat(column) for column in zip(*rows, strict=True))
-        spread, centre = torch.std_mean(raw[:2000].float(), (0, 1))
-        return latents, (raw - centre.bfloat16()) / spread.bfloat16()
+        deviation, centre = torch.std_mean(raw[:CENTRED_BY].float(), (0, 1))
+        deviation, centre = self.place.take_first(deviation), self.place.take_first(centre)
+        return latents, (raw - centre.bfloat16()) / deviation.bfloat16()
 
     @torch.no_grad()
     def _draw_paths(self, generator: Generator) -> tuple[Tensor, ...]:
         """Crops, lengths and -t, (M, S); x_t and the x that leads to the teacher's next one, (M, S, N, C)."""
+        if not self.options.distilled:
+            return ()
         sampler, rows = self.options.config.sampler, []
         times = torch.tensor(time_grid(sampler.distilled_steps, sampler.time_shift), device=generator.device)
-        sampler = replace(sampler, steps=2 * sampler.distilled_steps)
         ratio = (times[1:] / times[:-1])[:, None, None]
+        teacher = replace(sampler, steps=2 * sampler.distilled_steps)
         for _ in range(0, self.options.drawn, self.options.batch):
-            index, lengths = self.pool.choose(self.options.batch, generator), self.lengths(generator)
+            index = self.pool.choose(self.options.batch, generator)
+            lengths = self.lengths(generator)
             with self.place.autocast():
-                path = self.networks.draw(self.latents[index].float(), lengths, generator, sampler)
+                path = self.networks.draw(self.latents[index].float(), lengths, generator, teacher)
             x_t, after = torch.stack(path[:-1:2], 1), torch.stack(path[2::2], 1)
+            goal = (after - ratio * x_t) / (1 - ratio)
             given = torch.broadcast_tensors(index[:, None], lengths[:, None], -times[:-1])
-            rows.append([*given, x_t.half(), ((after - ratio * x_t) / (1 - ratio)).half()])
+            rows.append([*given, x_t.half(), goal.half()])
         return tuple(torch.cat(column) for column in zip(*rows, strict=True))
 
     def train(self) -> Path:
         """The loop; ends with averaged weights in the networks."""
-        o, generator = self.options, self.place.generator(self.options.seed)
-        averages, n = AveragedWeights(self.networks, 0.9995), self.networks
+        o, n = self.options, self.networks
+        generator = self.place.generator(o.seed)
+        averages = AveragedWeights(n, o.average_decay)
         self.place.compile_blocks(n.encoder.blocks, n.decoder.blocks, n.decoder.token_blocks)
-
-        def losses() -> Values:
-            index, *drawn = self._draw(generator)
-            with self.place.autocast():
-                x, parts = self._parts(index, *drawn)
-                parts |= self._seen(x[self.decoded], index[self.decoded])
-            loss = parts["weighted"] + o.alignment_weight * parts["alignment"]
-            loss = loss + o.error_weight * parts["log_error"] + o.feature_weight * parts["features"]
-            return parts | {"loss": loss + o.spectrum_weight * parts["spectra"]}
-
-        self.fit(averages, Schedule(self.place, o.minutes, o.max_steps), self._steppers(), losses)
-        return self.snapshot(pictures=200)
+        self.fit(averages, self.schedule(), self._steppers(), lambda: self._losses(generator), generator)
+        return self.write_weights(pictures=200)
 
     def _steppers(self) -> Steppers:
         """Muon (arXiv 2502.16982) on the matrices of the blocks, AdamW on the rest."""
-        o, groups = self.options, ([], [])
-        for name, p in self.networks.named_parameters():
-            groups[p.dim() == 2 and "blocks" in name and name.endswith(".weight")].append(p)
-        muon = torch.optim.Muon(groups[1], o.matrix_rate, 0.02, 0.95, adjust_lr_fn="match_rms_adamw")
-        adam = torch.optim.AdamW(groups[0], o.rate, (0.9, 0.98), weight_decay=0.02, fused=True)
+        o = self.options
+        matrices, rest = [], []
+        for name, parameter in self.networks.named_parameters():
+            in_block = "blocks" in name and name.endswith(".weight")
+            (matrices if in_block and parameter.dim() == 2 else rest).append(parameter)
+        muon = torch.optim.Muon(
+            matrices, o.matrix_rate, o.weight_decay, o.matrix_momentum, adjust_lr_fn="match_rms_adamw"
+        )
+        adam = torch.optim.AdamW(rest, o.rate, o.betas, weight_decay=o.weight_decay, fused=True)
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
-    def _draw(self, generator: Generator) -> tuple[Any, ...]:
-        """Numbers of crops; latents, x_t, goals, targets, times, token noise, masks."""
+    def _losses(self, generator: Generator) -> Values:
+        """What the networks minimise on one batch."""
+        o = self.options
+        drawn = self._draw(generator)
+        with self.place.autocast():
+            x, parts = self._parts(*drawn)
+            parts |= self._seen(x[self.decoded], drawn.crops[self.decoded])
+        loss = parts["weighted"] + o.alignment_weight * parts["alignment"]
+        loss = loss + o.error_weight * parts["log_error"] + o.feature_weight * parts["features"]
+        return parts | {"loss": loss + o.spectrum_weight * parts["spectra"]}
+
+    def _draw(self, generator: Generator) -> Drawn:
+        """One batch: crops, prefix lengths, times, noise; then the distilled rows in place of the last."""
         o, sizes = self.options, self.options.config.encoder
-        index, lengths = self.pool.choose(o.batch, generator), self.lengths(generator)
-        t = draw_times(o.batch, generator, self.place.device)
-        t[self.decoded[2 * self.few : 3 * self.few]] *= LATE
+        index = self.pool.choose(o.batch, generator)
+        lengths = self.lengths(generator)
+        t = self._times(generator)
         if not o.nested:
             t, lengths = torch.ones_like(t), torch.full_like(lengths, sizes.num_tokens)
         noise = torch.randn(o.batch, *self.latents.shape[1:], generator=generator, device=self.place.device)
         goal = self.latents[index].float()
         x_t = interpolate(goal, noise, t)
-        if self.paths:  # the last rows, and their last steps last
-            many, steps = self.paths[0].shape
-            pick = torch.randint(many, (o.distilled,), generator=generator, device=t.device)
-            at = torch.arange(o.distilled, device=t.device) * steps // o.distilled
-            for value, path in zip((index, lengths, t, x_t, goal), self.paths, strict=True):
-                value[-o.distilled :] = path[pick, at]
+        if self.paths:
+            self._distil((index, lengths, t, x_t, goal), generator)
         latent = self.latents[index].float()
-        n, skips = sizes.num_tokens, self.causal is not None
-        shape = (o.batch, n, sizes.token_width)
+        shape = (o.batch, sizes.num_tokens, sizes.token_width)
         token_noise = o.token_noise * torch.randn(shape, generator=generator, device=self.place.device)
-        mask = prefix_blocks(lengths, latent.shape[1], n) if skips else prefix_mask(lengths, n)
-        return index, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal
+        mask = self._mask(lengths)
+        return Drawn(index, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal)
 
-    def _parts(self, index: Tensor, *drawn: Any) -> tuple[Tensor, Values]:
-        latent, x_t, goal, target, t, token_noise, mask, causal = drawn
+    def _times(self, generator: Generator) -> Float[Tensor, " B"]:
+        """Times of a batch, those of the late rows moved below `late`."""
+        o = self.options
+        t = draw_times(o.batch, generator, self.place.device, o.time_location, o.share_noise)
+        t[self.decoded[2 * self.few : 3 * self.few]] *= o.late
+        return t
+
+    def _distil(self, values: tuple[Tensor, ...], generator: Generator) -> None:
+        """Rows of the teacher's paths into the last rows of these values, the last steps of paths last."""
+        count = self.options.distilled
+        many, steps = self.paths[0].shape
+        pick = torch.randint(many, (count,), generator=generator, device=generator.device)
+        at = torch.arange(count, device=generator.device) * steps // count
+        for value, path in zip(values, self.paths, strict=True):
+            value[-count:] = path[pick, at]
+
+    def _mask(self, lengths: Tensor) -> Tensor | BlockMask:
+        """Which tokens each row's patches see; in blocks on a GPU."""
+        num_tokens = self.options.config.encoder.num_tokens
+        if self.causal is None:
+            return prefix_mask(lengths, num_tokens)
+        return prefix_blocks(lengths, self.latents.shape[1], num_tokens)
+
+    def _parts(
+        self,
+        index: Tensor,
+        latent: Tensor,
+        x_t: Tensor,
+        goal: Tensor,
+        target: Tensor,
+        t: Tensor,
+        token_noise: Tensor,
+        mask: Tensor | BlockMask,
+        causal: BlockMask | None,
+    ) -> tuple[Tensor, Values]:
+        """The predicted x of all rows, and the losses on it."""
         networks = self.networks
         tokens = networks.encoder(latent, mask=causal) + token_noise
         context = networks.decoder.context(tokens)
@@ -201,26 +284,31 @@ class _Trainer(Run[PrefixFlowRun]):
         worth = latent_to_sequence(spread(self.pool.worth(index), sequence_to_latent(goal)))
         squared = (worth * (x - goal).pow(2)).mean((1, 2))
         aligned = networks.alignment(F.rms_norm(hidden, (hidden.shape[-1],)))
-        alignment = 1 - F.cosine_similarity(aligned.float(), target.float(), dim=-1).mean()
-        weighted = (loss_weight(t.abs()) * squared).mean()
-        plain = squared[t > 0].detach().mean()
-        distilled = squared[t < 0].detach().sum() / max(1, self.options.distilled)
-        return x, {"weighted": weighted, "squared": plain, "distilled": distilled, "alignment": alignment}
+        return x, {
+            "weighted": (loss_weight(t.abs()) * squared).mean(),
+            "squared": squared[t > 0].detach().mean(),
+            "distilled": squared[t < 0].detach().sum() / max(1, self.options.distilled),
+            "alignment": 1 - F.cosine_similarity(aligned.float(), target.float(), dim=-1).mean(),
+        }
 
     def _seen(self, x: Tensor, index: Tensor) -> Values:
         """Losses in pixels: `few` of `x` are means (t=1), as many others any later ones, the rest late."""
         few, made = self.few, self.decode(sequence_to_latent(x))
         pixels, worth = self.pool.at(index), self.pool.worth(index)
-        features = feature_loss(self.classifier, made[few:], pixels[few:], worth[few:])
-        spectra = local_spectrum_loss(made[2 * few :], pixels[2 * few :])
-        error = log_error(made[:few], pixels[:few], worth[:few])
-        return {"log_error": error, "features": features, "spectra": spectra}
+        return {
+            "log_error": log_error(made[:few], pixels[:few], worth[:few]),
+            "features": feature_loss(self.classifier, made[few:], pixels[few:], worth[few:]),
+            "spectra": local_spectrum_loss(made[2 * few :], pixels[2 * few :]),
+        }
 
-    def snapshot(self, pictures: int = 50) -> Path:
+    def write_weights(self, pictures: int = 50) -> Path:
         """Weights; means and samples of a few lengths of the first validation photographs."""
-        ways = [(k, n) for n in (1, self.options.config.sampler.steps) for k in (1, 4, 16, 64, 256)]
-        makers = {f"{k} tokens, {n} steps": partial(self._decode, length=k, steps=n) for k, n in ways}
-        self.judge(makers, pictures)
+        makers = {}
+        for steps in (1, self.options.config.sampler.steps):
+            for length in (1, 4, 16, 64, 256):
+                make = partial(self._decode, length=length, steps=steps)
+                makers[f"{length} tokens, {steps} steps"] = make
+        self.validate(makers, pictures)
         return self.save("flow.safetensors", self.networks)
 
     def _decode(self, pixels: Tensor, length: int, steps: int) -> Tensor:

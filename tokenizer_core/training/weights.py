@@ -3,11 +3,12 @@
 A run can also go on from a checkpoint's folder, whose int8 weights lose nothing that a few steps do not mend.
 """
 
+import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from tokenizer_core.errors import TokenizerError
@@ -15,12 +16,44 @@ from tokenizer_core.storage.checkpoints import read_checkpoint
 
 
 def save_weights(path: Path, values: dict[str, Tensor]) -> None:
-    """Matrices and kernels in bfloat16, vectors and statistics in float32; replaces the file in one move."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Matrices and kernels in bfloat16, vectors and statistics in float32; replaces the file in one move.
+
+    Raises:
+        TokenizerError: the disk is full, or cannot be written to.
+    """
     kinds = {name: torch.bfloat16 if value.dim() > 1 else torch.float32 for name, value in values.items()}
     packed = {name: value.detach().to("cpu", kinds[name]).contiguous() for name, value in values.items()}
-    save_file(packed, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    write_whole(path, save(packed))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that whoever reads it, even after a crash, finds the old one or the new one, whole.
+
+    Raises:
+        TokenizerError: the disk is full, or cannot be written to.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _settle(path.parent)
+    except OSError as error:
+        raise TokenizerError(f"{path.name} could not be written: {error.strerror}.") from None
+
+
+def _settle(folder: Path) -> None:
+    """The folder's list of names on the disk, too; Windows does so by itself."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load_weights(path: Path, module: nn.Module, allow_missing: tuple[str, ...] = ()) -> None:
