@@ -59,6 +59,11 @@ class JsonConfig:
         """
         return _build(cls, values, "config")
 
+    @classmethod
+    def tiny(cls: type[C]) -> C:
+        """A few thousand weights with the real structure, for dry runs of training: 64 x 64 pixels."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AutoencoderConfig:
@@ -161,6 +166,11 @@ class TokenizerConfig(JsonConfig):
             f"This checkpoint has format version {self.format_version}; "
             f"this program reads version {FORMAT_VERSION}.",
         )
+
+    @classmethod
+    def tiny(cls) -> "TokenizerConfig":
+        """See `tiny_config`."""
+        return tiny_config(image_size=64)
 
 
 def _build(cls: type, values: Any, where: str) -> Any:

@@ -22,6 +22,14 @@ def rms_norm(x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
     return F.rms_norm(x, (x.shape[-1],))
 
 
+class RMSNorm(nn.RMSNorm):
+    """`rms_norm` with a learned scale, in the numbers of what it scales, also under autocast."""
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """Same shape and dtype out."""
+        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
+
+
 def head_width(width: int) -> int:
     """Numbers a head: 64, or 16 in tiny models."""
     return 64 if width % 64 == 0 else 16
@@ -89,10 +97,10 @@ class Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(width)
+        self.norm_attention = RMSNorm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
-        self.norm_mlp = nn.RMSNorm(width)
+        self.norm_mlp = RMSNorm(width)
         self.mlp = SwiGLU(width)
 
     def heads(self, x: Float[Tensor, "B N D"]) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,16 +5,26 @@
 
 import argparse
 import dataclasses
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_type_hints
 
-from tokenizer_core.training import autoencoder, bundle, pca, polish, prefix_flow
+from tokenizer_core.models.registry import families
+from tokenizer_core.training import autoencoder, bundle, polish
 from tokenizer_core.training.place import leave
 from tokenizer_core.training.settings import fill, kind_of
 
-MODULES = autoencoder, prefix_flow, polish, pca, bundle
-RUNS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in MODULES}
+SHARED = {"autoencoder": autoencoder, "polish": polish, "bundle": bundle}  # of no one family
+
+
+def runs() -> dict[str, ModuleType]:
+    """The module of every run by its verb: the shared ones, and those that families name."""
+    found = dict(SHARED)
+    for family in families().values():
+        found |= {verb: importlib.import_module(name) for verb, name in family.trainers.items()}
+    return found
 
 
 def train(words: Sequence[str]) -> None:
@@ -35,7 +45,7 @@ def add_training_verbs(subparsers: Any) -> None:
     Args:
         subparsers: what `ArgumentParser.add_subparsers` returned.
     """
-    for name, module in RUNS.items():
+    for name, module in runs().items():
         what = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]
         parser = subparsers.add_parser(name, help=what, description=what)
         parser.add_argument("--config", type=Path, dest="file", help="a .toml or .json file of settings")

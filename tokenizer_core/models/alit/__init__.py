@@ -8,4 +8,9 @@ config.py       sizes, and whose autoencoder it is
 from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
 from tokenizer_core.models.family import Family
 
-FAMILY = Family(name="alit", describe=describe, load=AlitTokenizer.from_checkpoint)
+FAMILY = Family(
+    name="alit",
+    describe=describe,
+    load=AlitTokenizer.from_checkpoint,
+    trainers={"alit": "tokenizer_core.training.alit"},
+)

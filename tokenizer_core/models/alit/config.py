@@ -96,6 +96,11 @@ class AlitConfig(JsonConfig):
         unknown = set(self.sharp) - set(OWN_NETWORKS)
         require(not unknown, f"sharp names {' and '.join(OWN_NETWORKS)}, not {', '.join(sorted(unknown))}.")
 
+    @classmethod
+    def tiny(cls) -> "AlitConfig":
+        """See `tiny_config`."""
+        return tiny_config()
+
     @property
     def vocabulary(self) -> int:
         """How many different tokens there are."""

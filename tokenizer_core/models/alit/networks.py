@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 
 from tokenizer_core.models.alit.config import AlitConfig
 from tokenizer_core.nn.autoencoder import LatentDecoder
-from tokenizer_core.nn.layers import Block, attention_weights
+from tokenizer_core.nn.layers import Block, RMSNorm, attention_weights
 from tokenizer_core.nn.quantisers import QUANTISERS, Quantised, Quantiser
 
 LEAST_CHANCE = 0.55  # of a halted position that is drawn: the paper's threshold
@@ -61,9 +61,9 @@ class AlitEncoder(nn.Module):
         self.halted = nn.Parameter(torch.randn(width) * 0.3)
         self.queries = nn.Parameter(torch.randn(config.num_tokens, width) * 0.5)
         self.pass_vectors = nn.Parameter(torch.randn(config.passes, width) * 0.1)
-        self.norm_state = nn.RMSNorm(width)
+        self.norm_state = RMSNorm(width)
         self.blocks = _blocks(width, config.encoder_depth)
-        self.norm_tokens = nn.RMSNorm(width)
+        self.norm_tokens = RMSNorm(width)
         self.quantiser: Quantiser = QUANTISERS[config.quantiser](config.levels)
         self.to_code = nn.Linear(width, self.quantiser.size)
 
@@ -129,7 +129,7 @@ class AlitWriter(nn.Module):
         self.pass_vectors = nn.Parameter(torch.randn(config.passes, width) * 0.1)
         self.from_code = nn.Linear(len(config.levels), width)
         self.blocks = _blocks(width, config.writer_depth)
-        self.norm_out = nn.RMSNorm(width)
+        self.norm_out = RMSNorm(width)
         self.to_latent = nn.Linear(width, config.autoencoder.latent_channels)
         nn.init.zeros_(self.to_latent.weight)
 
