@@ -12,6 +12,7 @@ features count. BSQ adds what commits numbers to codes and keeps bits even; FSQ 
 Source: arXiv 2411.02393, with regression to a continuous latent in place of classes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -175,7 +176,12 @@ class _Trainer(Run[AlitRun]):
 
     def write_weights(self, pictures: int = 50) -> Path:
         """Weights; PSNR of the first validation photographs after the first, the middle and all passes."""
-        self.validate(pass_makers(self.networks, self.frozen, self.frozen.decoder), pictures)
+
+        def predict(latent: Tensor, passes: int) -> Tensor:
+            return self.networks(latent, passes)[-1].prediction
+
+        makers = pass_makers(self.options.config, self.frozen, predict, self.frozen.decoder)
+        self.validate(makers, pictures)
         return self.save("alit.safetensors", self.networks)
 
 
@@ -234,14 +240,24 @@ def cache_latents(pool: PhotoPool, frozen: Autoencoder, place: Place) -> Float[T
     return torch.cat(rows)
 
 
-def pass_makers(networks: AlitNetworks, frozen: Autoencoder, decoder: nn.Module) -> dict:
-    """What `Run.validate` takes: pictures after the first, the middle and all passes, by their tokens."""
+def pass_makers(
+    config: AlitConfig,
+    frozen: Autoencoder,
+    predict: Callable[[Tensor, int], Tensor],
+    decoder: nn.Module,
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """What `Run.validate` takes: pictures after the first, the middle and all passes, by their tokens.
+
+    Args:
+        config: of the networks.
+        frozen: makes latents of pixels.
+        predict: latent (B, N, C) and a number of passes to the latent that the writer makes of their codes.
+        decoder: makes pixels of that.
+    """
 
     def make(pixels: Tensor, passes: int) -> Tensor:
         latent = latent_to_sequence(frozen.encode(pixels))
-        return decoder(sequence_to_latent(networks(latent, passes)[-1].prediction))
+        return decoder(sequence_to_latent(predict(latent, passes)))
 
-    last = networks.config.passes
-    counts = sorted({1, (last + 1) // 2, last})
-    per_pass = networks.config.tokens_per_pass
-    return {f"{count * per_pass} tokens": partial(make, passes=count) for count in counts}
+    counts = sorted({1, (config.passes + 1) // 2, config.passes})
+    return {f"{count * config.tokens_per_pass} tokens": partial(make, passes=count) for count in counts}

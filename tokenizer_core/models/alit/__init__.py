@@ -12,5 +12,9 @@ FAMILY = Family(
     name="alit",
     describe=describe,
     load=AlitTokenizer.from_checkpoint,
-    trainers={"alit": "tokenizer_core.training.alit"},
+    trainers={
+        "alit": "tokenizer_core.training.alit",
+        "alit-pixels": "tokenizer_core.training.alit_pixels",
+        "alit-bundle": "tokenizer_core.training.alit_bundle",
+    },
 )
