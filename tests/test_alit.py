@@ -213,6 +213,14 @@ def test_stopping_early_saves_the_passes(tokenizer):
     )
 
 
+def test_the_bench_shows_what_stopping_early_saves(tokenizer):
+    timed = {one.name: one for one in tc.bench(tokenizer, runs=1).timings}
+    grown = [timed[f"grown to {length} tokens"].flops for length in (2, 6)]
+    decoder = timed["mean, length 6"].flops
+    assert grown[0] < grown[1]
+    assert grown[1] == timed["encode"].flops + decoder
+
+
 def test_a_picture_is_the_same_whether_the_photo_is_remembered_or_not(tokenizer):
     encoding = tokenizer.encode(picture(1))
     made = [one for _, one in tokenizer.decode_many(encoding, (6, 2, 4))]
@@ -244,6 +252,16 @@ def test_what_needs_the_photo_says_so_when_it_is_forgotten(tokenizer):
         tokenizer.halted(encoding)
     assert tokenizer.attention(encoding, "write").raw.shape == (4, 4, TOKENS)
     assert tokenizer.decode(encoding, 4)
+
+
+def test_the_photo_that_was_used_last_stays(tokenizer):
+    first, *others = (picture(seed) for seed in range(20, 29))
+    encoding = tokenizer.encode(first)
+    for other in others:
+        tokenizer.encode(other)
+        tokenizer.halted(encoding)
+    assert tokenizer.attention(encoding).raw.shape == (TOKENS, 4, 4)
+    assert len(tokenizer._seen) == 8
 
 
 def test_maps_of_a_shorter_code_are_those_of_its_pass(tokenizer):

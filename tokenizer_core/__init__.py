@@ -5,6 +5,7 @@ from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
+from tokenizer_core.measure.criteria import Criterion, criterion_of
 from tokenizer_core.measure.metrics import psnr, ssim
 from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
@@ -14,18 +15,22 @@ from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.registry import catalog, default_model, families, load
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
+from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.evaluate import Report, evaluate
 
 __all__ = [
     "VIEWS",
+    "Allocation",
     "AttentionInfo",
     "AttentionMaps",
     "BenchReport",
+    "Criterion",
     "Encoding",
     "Family",
     "LiteClassifier",
     "ModelInfo",
+    "Need",
     "Picture",
     "Report",
     "Score",
@@ -34,15 +39,18 @@ __all__ = [
     "SpectrumError",
     "Tokenizer",
     "TokenizerError",
+    "allocate",
     "bench",
     "best_pictures",
     "catalog",
+    "criterion_of",
     "default_model",
     "evaluate",
     "families",
     "find_device",
     "find_dtype",
     "load",
+    "need_of",
     "open_photo",
     "power_spectrum",
     "psnr",

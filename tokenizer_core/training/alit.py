@@ -123,7 +123,7 @@ class _Trainer(Run[AlitRun]):
         self.root = shift_root(self.pool, self.frozen, self.place)
         self.networks = self.ready(AlitNetworks(options.config), options.start)
         self.decode = self.place.compiled(self.frozen.decode)
-        self.features = self.place.compiled(partial(feature_loss, self.classifier))
+        self.features = self.place.compiled(lambda *pair: feature_loss(self.classifier, *pair))
         weights = torch.tensor(options.pass_weights[:passes], device=self.place.device)
         self.share = weights / weights.sum()  # (R,)
 

@@ -13,7 +13,6 @@ Source: arXiv 2411.02393; a discriminator conditioned by a bias, after condition
 """
 
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -111,7 +110,7 @@ class _Trainer(Run[AlitPixelsRun]):
         self.other_modules, self.other_optimisers = [discriminator], [self.adversary.optimiser]
         self.watched = ("loss", "norm", "critic_loss", "critic_norm")
         self.decode = self.place.compiled(self.networks.decoder)
-        self.features = self.place.compiled(partial(losses.feature_loss, self.classifier))
+        self.features = self.place.compiled(lambda *pair: losses.feature_loss(self.classifier, *pair))
 
     def _networks(self) -> PixelNetworks:
         """As the first stage and the autoencoder have them, or as an unfinished run left them."""

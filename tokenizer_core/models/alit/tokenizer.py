@@ -8,6 +8,7 @@ another checkpoint's. Neighbours: `networks` (the recurrence), `config`.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,9 @@ from tokenizer_core.storage.checkpoints import Checkpoint, checkpoints_folder, f
 REMEMBERED = 8  # photos; what is kept of one takes 4 MB in bfloat16
 
 
-@dataclass
+@dataclass(eq=False)
 class Seen:
-    """What encoding saw of a photo, a value a pass.
+    """What encoding saw of a photo, a value a pass; a pass is complete when its code is there.
 
     Attributes:
         codes: (K,) indices.
@@ -88,7 +89,8 @@ class AlitTokenizer(Tokenizer):
         self.sharp_decoder: nn.Module = sharp["decoder"] if "decoder" in config.sharp else decoder
         self.config, self.info, self.device, self._dtype = config, info, device, dtype
         self.dtype = str(dtype).removeprefix("torch.")
-        self._seen: deque[Seen] = deque(maxlen=REMEMBERED)
+        self._seen: deque[Seen] = deque(maxlen=REMEMBERED)  # the one that was used last is last
+        self._lock = Lock()
 
     @classmethod
     def from_checkpoint(
@@ -173,12 +175,13 @@ class AlitTokenizer(Tokenizer):
         """Pass after pass, each noted in `seen`, which is remembered from the first one on."""
         latent = self._latent(to_picture(photo, self.config.autoencoder.image_size, center, zoom))
         draws = None if halting_seed is None else torch.Generator().manual_seed(halting_seed)
-        self._seen.append(seen)
+        with self._lock:
+            self._seen.append(seen)
         for one in run_passes(self.encoder, self.writer, latent, self.config.halt, passes, draws):
-            seen.codes.append(self.encoder.quantiser.index(one.quantised.codes)[0].cpu().numpy())
             seen.starts.append(one.start)
             seen.predictions.append(one.prediction)
             seen.halted.append(one.halted[0].cpu().numpy())
+            seen.codes.append(self.encoder.quantiser.index(one.quantised.codes)[0].cpu().numpy())
             yield one
 
     def _encoding(self, codes: Sequence[np.ndarray]) -> Encoding:
@@ -311,7 +314,12 @@ class AlitTokenizer(Tokenizer):
 
     def _find(self, encoding: Encoding) -> Seen | None:
         """What was seen of the photo that an encoding is of, if it is remembered."""
-        return next((seen for seen in reversed(self._seen) if seen.holds(encoding)), None)
+        with self._lock:
+            found = next((seen for seen in reversed(self._seen) if seen.holds(encoding)), None)
+            if found is not None:
+                self._seen.remove(found)
+                self._seen.append(found)
+            return found
 
     def _recall(self, encoding: Encoding, what: str) -> Seen:
         seen = self._find(encoding)
