@@ -24,6 +24,7 @@ from tokenizer_core.storage.checkpoints import (
     fill,
     read_checkpoint,
     read_identity,
+    read_part,
     write_checkpoint,
 )
 from tokenizer_core.storage.quantize import SCALE, dequantize, quantize
@@ -61,6 +62,30 @@ def sentence_of(folder: Path, name: str = "tiny") -> str:
     assert "/" not in text
     assert str(folder.parent) not in text
     return text
+
+
+# One file that another model shares
+
+
+def test_one_file_is_read_with_its_sum(folder):
+    tensors, found = read_part(folder, "autoencoder.safetensors")
+    assert found == hashlib.sha256((folder / "autoencoder.safetensors").read_bytes()).hexdigest()
+    whole = read_checkpoint(folder).tensors
+    assert set(tensors) == {name for name in whole if name.startswith("autoencoder.")}
+    assert all(torch.equal(value, whole[name]) for name, value in tensors.items())
+
+
+@pytest.mark.parametrize("name", ["sharp.safetensors", "../tiny/flow.safetensors"])
+def test_a_file_that_a_checkpoint_does_not_list_is_a_sentence(folder, name):
+    with pytest.raises(TokenizerError, match=r"^The checkpoint tiny has no file .*\.$"):
+        read_part(folder, name)
+
+
+def test_a_damaged_file_is_not_shared(folder):
+    (folder / "flow.safetensors").write_bytes(b"no")
+    assert read_part(folder, "autoencoder.safetensors")
+    with pytest.raises(TokenizerError, match="is damaged"):
+        read_part(folder, "flow.safetensors")
 
 
 # 8-bit weights

@@ -7,13 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_alit
 import tiny_flow
 import tiny_linear
 import toy
 
 import tokenizer_core as tc
 
-TINY = {"tiny flow": tiny_flow.make_tokenizer, "tiny linear": tiny_linear.make_tokenizer}
+TINY = {
+    "tiny flow": tiny_flow.make_tokenizer,
+    "tiny linear": tiny_linear.make_tokenizer,
+    "tiny alit": tiny_alit.make_tokenizer,
+}
+RANDOM = {tiny_flow.CHECKPOINT_ID, tiny_alit.CHECKPOINT_ID}  # drawn weights, which know no photographs
 BUNDLED = [info.name for info in tc.catalog()]
 FEW = 4
 
@@ -113,7 +119,7 @@ def test_lengths_come_in_the_order_asked_for_as_pictures_of_one_size(tokenizer, 
 
 
 def test_longer_codes_are_nearer(tokenizer, picture, encoding):
-    if tokenizer.info.checkpoint_id == tiny_flow.CHECKPOINT_ID:
+    if tokenizer.info.checkpoint_id in RANDOM:
         pytest.skip("random weights know no photographs")
     lengths = sorted(few(tokenizer.info))
     figures = [tc.psnr(one, picture) for _, one in tokenizer.decode_many(encoding, lengths, steps=1)]
@@ -194,6 +200,31 @@ def test_foreign_tokens_are_a_sentence(tokenizer, encoding):
     else:
         assert "Hard tokens of this model" in refused(tokens=np.full_like(encoding.tokens, info.vocabulary))
         assert "do not fit" in refused(vocabulary=info.vocabulary + 1)
+
+
+def test_codes_grow_one_at_a_time_into_those_of_all_lengths(tokenizer, picture):
+    lengths = sorted(few(tokenizer.info))[:3]
+    encoding, grown = tokenizer.encode(picture), tokenizer.grow(picture, lengths=lengths)
+    for length in lengths[:2]:
+        code, made = next(grown)
+        assert code == encoding.code(length)
+        assert difference(made, tokenizer.decode(encoding, length, steps=1)) <= 1
+    assert len([*grown]) == 1
+    assert len(next(tokenizer.grow(picture))[0]) == tokenizer.info.ladder[0]
+    missing = tokenizer.info.lengths[-1] + 1
+    assert "no code of" in sentence(lambda: next(tokenizer.grow(picture, lengths=[missing])))
+    sentence(lambda: next(tokenizer.grow(picture, lengths=[])))
+
+
+def test_halted_positions_are_there_if_it_is_adaptive(tokenizer, picture):
+    encoding = tokenizer.encode(picture)
+    if not tokenizer.info.adaptive:
+        sentence(lambda: tokenizer.halted(encoding))
+        return
+    halted = tokenizer.halted(encoding)
+    assert list(halted) == list(encoding.lengths)
+    assert len({mask.shape for mask in halted.values()}) == 1
+    assert {mask.dtype for mask in halted.values()} == {np.dtype(bool)}
 
 
 def test_attention_maps_are_what_it_says(tokenizer, picture):

@@ -5,6 +5,7 @@ from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
+from tokenizer_core.measure.criteria import Criterion, criterion_of
 from tokenizer_core.measure.metrics import psnr, ssim
 from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
@@ -15,6 +16,7 @@ from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import photo_files
+from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.evaluate import Report, evaluate
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet
@@ -24,13 +26,16 @@ from tokenizer_core.storage.whole import write_whole
 
 __all__ = [
     "VIEWS",
+    "Allocation",
     "AttentionInfo",
     "AttentionMaps",
     "BenchReport",
+    "Criterion",
     "Encoding",
     "Family",
     "LiteClassifier",
     "ModelInfo",
+    "Need",
     "Picture",
     "Report",
     "Score",
@@ -39,9 +44,11 @@ __all__ = [
     "SpectrumError",
     "Tokenizer",
     "TokenizerError",
+    "allocate",
     "bench",
     "best_pictures",
     "catalog",
+    "criterion_of",
     "damaged_models",
     "default_model",
     "evaluate",
@@ -51,6 +58,7 @@ __all__ = [
     "judge_curves",
     "load",
     "load_tokens",
+    "need_of",
     "open_photo",
     "pack_tokens",
     "photo_files",

@@ -3,6 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from jaxtyping import Bool
+
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import packer_of
 from tokenizer_core.errors import TokenizerError
@@ -86,6 +89,42 @@ class Tokenizer(ABC):
         many = self.decode_many(encoding, wanted, steps=steps, guidance_scale=guidance_scale, seed=seed)
         return next(iter(many))[1]
 
+    def grow(
+        self,
+        photo: PhotoSource | Picture,
+        center: tuple[float, float] = (0.5, 0.5),
+        zoom: float = 1.0,
+        lengths: Sequence[int] | None = None,
+    ) -> Iterator[tuple[Encoding, Picture]]:
+        """A photo in more and more tokens, the shortest code first, until nobody asks for more.
+
+        Args:
+            photo: as in `encode`.
+            center: as in `encode`.
+            zoom: as in `encode`.
+            lengths: ascending, each one that the model allows; None is `ModelInfo.ladder`.
+
+        Yields:
+            The code of each length, and its mean. No picture is computed before it is asked for, and in a
+            model that adds tokens pass by pass (`ModelInfo.adaptive`) no further token either.
+
+        Raises:
+            TokenizerError: the photo cannot be opened, the crop is out of range, or a length is not allowed.
+        """
+        lengths = self.info.ladder if lengths is None else lengths
+        self.check_lengths(lengths)
+        encoding = self.encode(photo, center, zoom)
+        for length, picture in self.decode_many(encoding, lengths, steps=1, batch=1):
+            yield encoding.code(length), picture
+
+    def halted(self, encoding: Encoding) -> dict[int, Bool[np.ndarray, "s s"]]:
+        """By code length: at which positions of the picture an adaptive model had nothing left to do.
+
+        Raises:
+            TokenizerError: this model has no such positions; see `ModelInfo.adaptive`.
+        """
+        raise TokenizerError(f"The model {self.info.name} looks at the whole photo once.")
+
     def reconstruct(self, picture: Picture) -> Picture:
         """What the autoencoder alone makes of a picture, without any token: the goal of a full code.
 
@@ -140,6 +179,19 @@ class Tokenizer(ABC):
             raise TokenizerError(f"The guidance scale must be 0 to {LARGEST_SCALE}, not {guidance_scale}.")
         if not 0 <= seed <= LARGEST_SEED:
             raise TokenizerError(f"A seed is a whole number from 0 to {LARGEST_SEED}.")
+
+    def check_lengths(self, lengths: Sequence[int]) -> None:
+        """Whether this model has codes of these lengths, which ascend.
+
+        Raises:
+            TokenizerError: it has not, or there are none.
+        """
+        if not lengths or list(lengths) != sorted(set(lengths)):
+            raise TokenizerError("The lengths of growing codes are different numbers, the smallest first.")
+        missing = [length for length in lengths if length not in self.info.lengths]
+        if missing:
+            has = _list(self.info.ladder)
+            raise TokenizerError(f"The model {self.info.name} has no code of {missing[0]} tokens; try {has}.")
 
     def _check_length(self, encoding: Encoding, length: int) -> None:
         info, held = self.info, encoding.lengths

@@ -2,6 +2,7 @@
 
 layers.py       the parts of transformers
 masks.py        which keys a query may see: prefixes, causal positions
+quantisers.py   numbers to an index into a vocabulary, and back
 autoencoder.py  pixels to latent and back
 flow.py         rectified flow: all of its maths
 sampler.py      noise to latent in steps, with guidance

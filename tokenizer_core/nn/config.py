@@ -1,6 +1,6 @@
 """Sizes and defaults of a model, frozen, with a strict JSON form.
 
-One dataclass per room, nested in `TokenizerConfig`, which is what a checkpoint's config.json holds.
+One dataclass per network, nested in the family's own: that is what a checkpoint's config.json holds.
 Unknown and missing keys are errors: a weight file never meets a network of another shape by accident.
 """
 
@@ -8,21 +8,61 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tokenizer_core.errors import TokenizerError
 
 FORMAT_VERSION = 1
 
+C = TypeVar("C", bound="JsonConfig")
 
-def _require(condition: bool, sentence: str) -> None:
+
+def require(condition: bool, sentence: str) -> None:
+    """A rule of a configuration, with the sentence for whoever broke it.
+
+    Raises:
+        TokenizerError: the condition does not hold.
+    """
     if not condition:
         raise TokenizerError(sentence)
 
 
-def _require_heads(width: int, what: str) -> None:
+def require_heads(width: int, what: str) -> None:
+    """A width is a whole number of attention heads.
+
+    Raises:
+        TokenizerError: it is not.
+    """
     whole = width % 64 == 0 or width in (16, 32)
-    _require(whole, f"{what} width {width} must be a multiple of 64.")
+    require(whole, f"{what} width {width} must be a multiple of 64.")
+
+
+class JsonConfig:
+    """What a family's configuration inherits, so that it is a checkpoint's config.json and nothing else."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for `write_checkpoint`: what config.json holds."""
+        return json.loads(self.to_json())
+
+    def to_json(self) -> str:
+        """The config.json text."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls: type[C], values: dict[str, Any]) -> C:
+        """Rebuild from parsed JSON.
+
+        Raises:
+            TokenizerError: a key is unknown or missing, or a value breaks a rule.
+        """
+        return _build(cls, values, "config")
+
+    @classmethod
+    def tiny(cls: type[C]) -> C:
+        """A few thousand weights with the real structure, for dry runs of training: 64 x 64 pixels."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +78,12 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         """Levels agree with each other and divide the picture."""
         levels = len(self.channels)
-        _require(
+        require(
             levels == len(self.encoder_blocks) == len(self.decoder_blocks),
             f"channels, encoder_blocks and decoder_blocks must have one entry a level, not {levels}, "
             f"{len(self.encoder_blocks)} and {len(self.decoder_blocks)}.",
         )
-        _require(
+        require(
             self.image_size % self.patch_size == 0,
             f"image_size {self.image_size} must divide by {self.patch_size}.",
         )
@@ -70,7 +110,7 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
-        _require_heads(self.width, "encoder")
+        require_heads(self.width, "encoder")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +123,7 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
-        _require_heads(self.width, "decoder")
+        require_heads(self.width, "decoder")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,13 +140,13 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         """A sampler takes at least one step."""
-        _require(self.steps >= 1, f"steps must be at least 1, not {self.steps}.")
-        _require(self.time_shift > 0, f"time_shift must be above 0, not {self.time_shift}.")
-        _require(math.isfinite(self.time_shift), f"time_shift must be finite, not {self.time_shift}.")
+        require(self.steps >= 1, f"steps must be at least 1, not {self.steps}.")
+        require(self.time_shift > 0, f"time_shift must be above 0, not {self.time_shift}.")
+        require(math.isfinite(self.time_shift), f"time_shift must be finite, not {self.time_shift}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenizerConfig:
+class TokenizerConfig(JsonConfig):
     """All that is needed to rebuild a flow tokenizer around its weights."""
 
     kind: str = "prefix-flow"
@@ -121,32 +161,24 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         """Only this version of the format is known."""
-        _require(
+        require(
             self.format_version == FORMAT_VERSION,
             f"This checkpoint has format version {self.format_version}; "
             f"this program reads version {FORMAT_VERSION}.",
         )
 
-    def to_json(self) -> str:
-        """The config.json text."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "TokenizerConfig":
-        """Rebuild from parsed JSON.
-
-        Raises:
-            TokenizerError: a key is unknown or missing, or a value breaks a rule.
-        """
-        return _build(cls, values, "config")
+    def tiny(cls) -> "TokenizerConfig":
+        """See `tiny_config`."""
+        return tiny_config(image_size=64)
 
 
 def _build(cls: type, values: Any, where: str) -> Any:
-    _require(isinstance(values, dict), f"{where} must be an object.")
+    require(isinstance(values, dict), f"{where} must be an object.")
     fields = {f.name: f for f in dataclasses.fields(cls)}
     unknown, missing = sorted(set(values) - set(fields)), sorted(set(fields) - set(values))
-    _require(not unknown, f"{where} has unknown keys: {', '.join(unknown)}.")
-    _require(not missing, f"{where} lacks the keys: {', '.join(missing)}.")
+    require(not unknown, f"{where} has unknown keys: {', '.join(unknown)}.")
+    require(not missing, f"{where} lacks the keys: {', '.join(missing)}.")
     built = {}
     for name, value in values.items():
         kind = fields[name].type

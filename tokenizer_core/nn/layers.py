@@ -1,4 +1,4 @@
-"""Transformer parts shared by the token encoder and the flow decoder.
+"""Transformer parts that the families share.
 
 RMSNorm, attention with normalised queries and keys (QK-norm, arXiv 2302.05442), SwiGLU (arXiv 2002.05202).
 Everything here takes tensors and returns tensors; masks and modulation belong to the rooms that use it.
@@ -20,6 +20,14 @@ KEYS_AT_ONCE = 64  # a whole number of any CPU's vectors
 def rms_norm(x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
     """Divide by the root mean square of the last axis; no learned scale."""
     return F.rms_norm(x, (x.shape[-1],))
+
+
+class RMSNorm(nn.RMSNorm):
+    """`rms_norm` with a learned scale, in the numbers of what it scales, also under autocast."""
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        """Same shape and dtype out."""
+        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
 
 
 def head_width(width: int) -> int:
@@ -84,19 +92,15 @@ class SwiGLU(nn.Module):
         return self.out(F.silu(gate) * value)
 
 
-class CausalBlock(nn.Module):
-    """Pre-norm transformer block in which position i sees `num_open` first positions and those up to i.
-
-    With `num_open` = N patches in front, the patches see one another and no register; register i sees all
-    patches and the registers 0..i. So nothing before a position depends on what follows it.
-    """
+class Block(nn.Module):
+    """Pre-norm transformer block in which every position sees every other."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm_attention = nn.RMSNorm(width)
+        self.norm_attention = RMSNorm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
-        self.norm_mlp = nn.RMSNorm(width)
+        self.norm_mlp = RMSNorm(width)
         self.mlp = SwiGLU(width)
 
     def heads(self, x: Float[Tensor, "B N D"]) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,7 +108,25 @@ class CausalBlock(nn.Module):
         q, k, v = self.qkv(self.norm_attention(x)).chunk(3, -1)
         return normalised_heads(q), normalised_heads(k), split_heads(v)
 
-    def forward(
+    def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
+        """One attention and one MLP, each added to the stream."""
+        x = x + self.out(attend(*self.heads(x)))
+        return x + self.mlp(self.norm_mlp(x))
+
+    def start_as_identity(self) -> None:
+        """Shut both branches: training opens them."""
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.mlp.out.weight)
+
+
+class CausalBlock(Block):
+    """A block in which position i sees `num_open` first positions and those up to i.
+
+    With `num_open` = N patches in front, the patches see one another and no register; register i sees all
+    patches and the registers 0..i. So nothing before a position depends on what follows it.
+    """
+
+    def forward(  # type: ignore[override]
         self, x: Float[Tensor, "B N D"], num_open: int = 0, mask: BlockMask | None = None
     ) -> Float[Tensor, "B N D"]:
         """One attention and one MLP, each added to the stream; `mask` may be `masks.causal_blocks`."""

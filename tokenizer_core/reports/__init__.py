@@ -1,6 +1,7 @@
 """Tables, figures and pages made of measures.
 
 evaluate.py     a table over many photos
+allocate.py     how many tokens each photo needs
 judge.py        the judge's page: a model beside pca, WebP and JPEG at equal bytes
 judge.md        its text
 sheet.py        the pictures that visitors upload, as pages

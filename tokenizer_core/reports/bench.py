@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ class BenchReport:
 
 
 def bench(tokenizer: Tokenizer, runs: int = RUNS) -> BenchReport:
-    """Time encoding, one mean, one sample at the default steps, and the ladder of means.
+    """Time encoding, one mean, one sample at the default steps, the ladder of means, and early exits.
 
     Args:
         tokenizer: from `load`.
@@ -84,10 +85,19 @@ def bench(tokenizer: Tokenizer, runs: int = RUNS) -> BenchReport:
         name = f"sample, length {length}, {info.default_steps} steps"
         calls[name] = lambda: tokenizer.decode(encoding, length)
     calls[f"ladder of {len(ladder)} means"] = lambda: list(tokenizer.decode_many(encoding, ladder, steps=1))
+    if info.adaptive:  # what stopping early saves
+        for last in dict.fromkeys((ladder[0], length, ladder[-1])):
+            calls[f"grown to {last} tokens"] = partial(_grow, tokenizer, picture, last)
     rate = matrix_product_rate(tokenizer.device, tokenizer.dtype)
     timings = tuple(_time(name, call, runs, rate) for name, call in calls.items())
     place = (tokenizer.device, tokenizer.dtype, torch.get_num_threads())
     return BenchReport(info.name, info.checkpoint_id, *place, rate, timings)
+
+
+def _grow(tokenizer: Tokenizer, picture: Picture, length: int) -> None:
+    """As far as one length, with its picture."""
+    for _ in tokenizer.grow(picture, lengths=[length]):
+        pass
 
 
 def draw_picture(size: int = 256, seed: int = 0) -> Picture:

@@ -65,11 +65,20 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     config, checkpoint_id, size = read_identity(folder)
     packed: dict[str, Tensor] = {}
     for name in sorted(n for n in sums if n.endswith(".safetensors")):
-        try:
-            packed |= load(_verified(folder, name, sums))
-        except safetensors.SafetensorError:
-            raise TokenizerError(f"{name} of {folder.name} is not a readable safetensors file.") from None
+        packed |= _tensors(folder, name, sums)
     return Checkpoint(folder.name, config, dequantize(packed), checkpoint_id, size)
+
+
+def read_part(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
+    """One weight file of a checkpoint, for a model that shares it: its dequantised tensors, and its SHA-256.
+
+    Raises:
+        TokenizerError: the checkpoint has no such file, or the file is missing or damaged.
+    """
+    sums = _sums(folder)
+    if name not in sums:
+        raise TokenizerError(f"The checkpoint {folder.name} has no file {name}.")
+    return dequantize(_tensors(folder, name, sums)), sums[name]
 
 
 def write_checkpoint(folder: Path, config: dict[str, Any], files: dict[str, dict[str, Tensor]]) -> str:
@@ -128,6 +137,13 @@ def _sums(folder: Path) -> dict[str, str]:
     if any(Path(name).name != name for name in sums) or "config.json" not in sums:
         raise TokenizerError(f"{SUMS} of {folder.name} is damaged.")
     return sums
+
+
+def _tensors(folder: Path, name: str, sums: dict[str, str]) -> dict[str, Tensor]:
+    try:
+        return load(_verified(folder, name, sums))
+    except safetensors.SafetensorError:
+        raise TokenizerError(f"{name} of {folder.name} is not a readable safetensors file.") from None
 
 
 def _verified(folder: Path, name: str, sums: dict[str, str]) -> bytes:

@@ -4,7 +4,7 @@ What was tried and rejected is in the training log: spectral norm with R1 over s
 GroupNorm in the discriminator hides amplitude.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -93,7 +93,7 @@ def hinge_loss(real_logits: Float[Tensor, "..."], made_logits: Float[Tensor, "..
     return F.relu(1 - real_logits.float()).mean() + F.relu(1 + made_logits.float()).mean()
 
 
-def gradient_penalty(discriminator: nn.Module, real: Pixels) -> Scalar:
+def gradient_penalty(discriminator: Callable[[Pixels], Tensor], real: Pixels) -> Scalar:
     """R1 (arXiv 1801.04406) on the mean logit of each picture."""
     real = real.detach().requires_grad_()
     logits = discriminator(real).float().mean((1, 2, 3))

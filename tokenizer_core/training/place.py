@@ -67,13 +67,18 @@ class Place:
         """The same function, compiled where there is a GPU."""
         return torch.compile(function, dynamic=False) if self.device.type == "cuda" else function
 
-    def compile_blocks(self, *stacks: nn.ModuleList) -> None:
-        """Compile the blocks of each stack in place: alike, they are compiled once, not once a block."""
+    def compile_blocks(self, *stacks: nn.ModuleList, dynamic: bool = False) -> None:
+        """Compile the blocks of each stack in place: alike, they are compiled once, not once a block.
+
+        Args:
+            stacks: of blocks.
+            dynamic: one graph for all numbers of tokens, where they differ from call to call.
+        """
         if self.device.type != "cuda":
             return
         for stack in stacks:
             for block in stack:
-                block.compile(dynamic=False)
+                block.compile(dynamic=dynamic)
 
     def generator(self, seed: int) -> torch.Generator:
         """A generator of this process: same seed and rank, same draws."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.nn.config import TokenizerConfig, tiny_config
+from tokenizer_core.nn.config import JsonConfig
 
 TABLE = "tokenizer"  # of a file; the field `config`
 KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
@@ -95,7 +95,8 @@ def fill(kind: type, verb: str, given: dict[str, Any], file: Path | None = None,
         raise TokenizerError(f"{verb} has no setting named {', '.join(unknown)}.")
     values = {name: _converted(name, value, hints[name]) for name, value in values.items()} | given
     if "config" in names:
-        values["config"] = _sizes(sizes, tiny_config(image_size=64) if tiny else TokenizerConfig())
+        own: type[JsonConfig] = hints["config"]
+        values["config"] = _sizes(sizes, own.tiny() if tiny else own())
     lacking = [f.name for f in dataclasses.fields(kind) if f.name not in values and _must(f)]
     if lacking:
         words = " and ".join(f"--{name.replace('_', '-')}" for name in lacking)
@@ -132,9 +133,9 @@ def _one(name: str, value: Any, kind: type) -> Any:
     return kind(value)
 
 
-def _sizes(table: Any, default: TokenizerConfig) -> TokenizerConfig:
+def _sizes(table: Any, default: JsonConfig) -> JsonConfig:
     """The tokenizer of a file's table, which may leave out what is as in `default`."""
-    return TokenizerConfig.from_dict(_over(dataclasses.asdict(default), table, TABLE))
+    return type(default).from_dict(_over(default.to_dict(), table, TABLE))
 
 
 def _over(below: dict[str, Any], above: Any, where: str) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""An ALIT tokenizer of a few thousand drawn weights: 64 px, 16 patches, three passes of two tokens."""
+
+import torch
+from tiny_flow import draw_weights
+from torch import nn
+
+from tokenizer_core.models.alit.config import AlitConfig, tiny_config
+from tokenizer_core.models.alit.networks import build_networks
+from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
+from tokenizer_core.nn.autoencoder import Autoencoder
+
+CONFIG = tiny_config()
+CHECKPOINT_ID = "a117a117a117"
+PATCHES, CHANNELS, TOKENS = 16, 16, 6
+
+
+def make_networks(config: AlitConfig = CONFIG, seed: int = 0) -> nn.ModuleDict:
+    networks = draw_weights(build_networks(config), seed)
+    assert isinstance(networks, nn.ModuleDict)
+    return networks
+
+
+def make_autoencoder(config: AlitConfig = CONFIG) -> Autoencoder:
+    autoencoder = draw_weights(Autoencoder(config.autoencoder), 1)
+    assert isinstance(autoencoder, Autoencoder)
+    return autoencoder
+
+
+def make_tokenizer(config: AlitConfig = CONFIG, seed: int = 0) -> AlitTokenizer:
+    info = describe(config.to_dict(), CHECKPOINT_ID, 0)
+    networks, autoencoder = make_networks(config, seed), make_autoencoder(config)
+    return AlitTokenizer(config, info, autoencoder, networks, "cpu", torch.float32)

@@ -1,0 +1,20 @@
+"""A code a length, 32 to 256 hard tokens, by passes of one recurrent encoder: simple photos stop early.
+
+tokenizer.py    encode pass by pass, decode any of the codes
+networks.py     the encoder, the writer, and the recurrence
+config.py       sizes, and whose autoencoder it is
+"""
+
+from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
+from tokenizer_core.models.family import Family
+
+FAMILY = Family(
+    name="alit",
+    describe=describe,
+    load=AlitTokenizer.from_checkpoint,
+    trainers={
+        "alit": "tokenizer_core.training.alit",
+        "alit-pixels": "tokenizer_core.training.alit_pixels",
+        "alit-bundle": "tokenizer_core.training.alit_bundle",
+    },
+)

@@ -1,0 +1,144 @@
+"""Sizes of an ALIT model, its defaults, and whose autoencoder it computes with: its config.json.
+
+Neighbours: `networks` (builds what this says), `nn.config` (the strict form).
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokenizer_core.nn.config import FORMAT_VERSION, AutoencoderConfig, JsonConfig, require, require_heads
+from tokenizer_core.nn.quantisers import QUANTISERS
+
+OWN_NETWORKS = ("writer", "decoder")  # that the sharp pictures may have for themselves
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseConfig:
+    """The checkpoint that the autoencoder is taken from: it is not stored twice.
+
+    Attributes:
+        checkpoint: name of its folder.
+        file: its weights there.
+        sha256: of that file: other weights would make another latent, which these networks do not know.
+    """
+
+    checkpoint: str = "prefix-flow-256"
+    file: str = "autoencoder.safetensors"
+    sha256: str = "c6a07759dcf35e2670150116dca5fbc07882f4362fa9086e5b108526e8881ade"
+
+    def __post_init__(self) -> None:
+        """Names of a folder and a file, no paths."""
+        for name in (self.checkpoint, self.file):
+            require(Path(name).name == name, f"base names a path, {name}, where it should name a checkpoint.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlitConfig(JsonConfig):
+    """All that is needed to rebuild an ALIT tokenizer around its weights.
+
+    Attributes:
+        kind: the family.
+        name: of the model.
+        title: one phrase for people.
+        licence: of the weights.
+        format_version: of this form.
+        base: whose autoencoder it is.
+        autoencoder: sizes of that.
+        width: of the encoder and the writer.
+        encoder_depth: blocks.
+        writer_depth: blocks.
+        passes: at most; each is a code length.
+        tokens_per_pass: that a pass adds.
+        quantiser: "fsq" or "bsq".
+        levels: steps of each number of a token; for "bsq" a two for each bit.
+        halt: a position is halted below this mean absolute error of its latent, in standard deviations.
+        own_decoder: the latent decoder was tuned and comes with the weights; else it is the base's.
+        sharp: which of "writer" and "decoder" the sharp pictures have for themselves; none: there are none.
+    """
+
+    kind: str = "alit"
+    name: str = "alit-256"
+    title: str = "Adaptive length, 32 to 256 hard tokens"
+    licence: str = "Apache-2.0"
+    format_version: int = FORMAT_VERSION
+    base: BaseConfig = field(default_factory=BaseConfig)
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    width: int = 512
+    encoder_depth: int = 6
+    writer_depth: int = 6
+    passes: int = 8
+    tokens_per_pass: int = 32
+    quantiser: str = "fsq"
+    levels: tuple[int, ...] = (8, 8, 8, 8)
+    halt: float = 0.4
+    own_decoder: bool = False
+    sharp: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """The parts fit each other, and this version of the format is known."""
+        version = f"this program reads version {FORMAT_VERSION}"
+        require(
+            self.format_version == FORMAT_VERSION,
+            f"This checkpoint has format version {self.format_version}; {version}.",
+        )
+        require_heads(self.width, "transformer")
+        counts = (self.passes, self.tokens_per_pass, self.encoder_depth, self.writer_depth)
+        require(min(counts) >= 1, "passes, tokens_per_pass and depths must be at least 1.")
+        require(self.quantiser in QUANTISERS, f"quantiser must be fsq or bsq, not {self.quantiser}.")
+        require(
+            len(self.levels) > 0 and min(self.levels) >= 2,
+            f"levels must be 2 or more each, not {self.levels}.",
+        )
+        only_bits = self.quantiser == "fsq" or set(self.levels) == {2}
+        require(only_bits, f"bsq has two levels a number, not {self.levels}.")
+        require(self.halt >= 0, f"halt must be 0 or more, not {self.halt}.")
+        unknown = set(self.sharp) - set(OWN_NETWORKS)
+        require(not unknown, f"sharp names {' and '.join(OWN_NETWORKS)}, not {', '.join(sorted(unknown))}.")
+
+    @classmethod
+    def tiny(cls) -> "AlitConfig":
+        """See `tiny_config`."""
+        return tiny_config()
+
+    @property
+    def vocabulary(self) -> int:
+        """How many different tokens there are."""
+        return math.prod(self.levels)
+
+    @property
+    def num_tokens(self) -> int:
+        """Of the longest code."""
+        return self.passes * self.tokens_per_pass
+
+    @property
+    def num_patches(self) -> int:
+        """Positions of the latent."""
+        return self.autoencoder.latent_size**2
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Of the codes: one a pass."""
+        return tuple(self.tokens_per_pass * (number + 1) for number in range(self.passes))
+
+
+def tiny_config(image_size: int = 64, quantiser: str = "fsq") -> AlitConfig:
+    """A few thousand weights with the real structure: three passes of two tokens of twelve bits."""
+    sizes = AutoencoderConfig(
+        channels=(16, 16, 16, 16),
+        encoder_blocks=(1, 1, 1, 1),
+        decoder_blocks=(1, 1, 1, 1),
+        image_size=image_size,
+    )
+    return AlitConfig(
+        name="tiny-alit",
+        title="Tiny random ALIT",
+        autoencoder=sizes,
+        width=32,
+        encoder_depth=2,
+        writer_depth=2,
+        passes=3,
+        tokens_per_pass=2,
+        quantiser=quantiser,
+        levels=(8,) * 4 if quantiser == "fsq" else (2,) * 12,
+    )
