@@ -81,7 +81,7 @@ def settings(studio: Studio) -> tuple[gr.Number, list[gr.Slider]]:
         with gr.Row():
             titles = [(info.title, name) for name, info in studio.infos.items()]
             model = gr.Dropdown(titles, value=studio.default.name, label="Model")
-            steps = gr.Slider(2, 50, studio.default.default_steps, step=1, label="Steps of a sample")
+            steps = gr.Slider(2, 50, max(2, studio.default.default_steps), step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
         with gr.Row():

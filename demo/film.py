@@ -45,8 +45,9 @@ Plan = list[tuple[Take, list[int]]]
 
 
 def ladder(lengths: Sequence[int]) -> list[int]:
-    """The allowed lengths that come first, coarse to fine; the longest is always one of them."""
-    return [k for k in lengths if k in LADDER or k == lengths[-1]]
+    """The lengths that come first, coarse to fine: all where they are few; the longest is always there."""
+    few = len(lengths) <= len(LADDER)
+    return [k for k in lengths if few or k in LADDER or k == lengths[-1]]
 
 
 def rest_of_ladder(lengths: Sequence[int]) -> list[int]:
@@ -120,16 +121,20 @@ class Film:
     reels: dict[Take, Reel] = field(default_factory=dict)
     key: str = ""  # what all visitors share under: of an example, of a link; "" is one visitor's own
     family: str = ""  # all films of one visitor's photo, crops and models: the token of the first of them
+    lengths: tuple[int, ...] = ()  # that can be shown; none given: all that the model allows
 
     def __post_init__(self):
         self.original = self.score = self.spectrum = None
         self.scale = -1.0, 6.5  # log10 power at the plot's ends
         self.family = self.family or self.token
+        self.lengths = self.lengths or self.info.lengths
         self._lock, self._made = threading.RLock(), dict[Hashable, threading.Event]()
         self._told_bytes = weight(self.told)
         if self.photo is None:
             return
-        self.original = tc.square_crop(self.photo, center=self.crop[:2], zoom=self.crop[2])
+        self.original = tc.square_crop(
+            self.photo, self.info.picture_size, center=self.crop[:2], zoom=self.crop[2]
+        )
         self.photo.thumbnail((2048, 2048))  # kept for another crop or another model
         self.score, self.spectrum = tc.Scorer(self.original), tc.power_spectrum(self.original)
         power = log_power(self.spectrum)
@@ -248,8 +253,8 @@ class Film:
 
         Samples cost `steps` times as much: without `all_samples` (on a CPU) they come last, for the ladder.
         """
-        first, others = ladder(self.info.lengths), rest_of_ladder(self.info.lengths)
-        here = [dial] if dial in self.info.lengths else []
+        first, others = ladder(self.lengths), rest_of_ladder(self.lengths)
+        here = [dial] if dial in self.lengths else []
         head = [(MEAN, here), (sample, here if rest else []), (MEAN, first)]
         tail = [(sample, first), (sample, others), (MEAN, others)]
         plan = head + (tail if all_samples else [(MEAN, others), (sample, first)])
@@ -261,7 +266,7 @@ class Film:
         photo, space = self.original, os.environ.get("SPACE_ID")
         return {
             "token": self.token,
-            "info": self.info.to_dict(),
+            "info": self.info.to_dict() | {"lengths": self.lengths, "ladder": ladder(self.lengths)},
             "scale": self.scale,
             "original": photo and b64(webp(photo.to_pil(), 90)),
             "reference": self.spectrum and b64(self.levels(self.spectrum)),

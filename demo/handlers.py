@@ -46,7 +46,7 @@ def start(studio: Studio, ask: Any) -> dict:
         studio: what all visitors share.
         ask: "from", one of `SOURCES`, with what that needs, and "model" (none: the first); untrusted.
     """
-    info = studio.infos[ask.get("model") or studio.default.name]
+    info = studio.info(ask.get("model") or studio.default.name)
     token, film = studio.films.add(SOURCES[ask["from"]](studio, ask, info))
     return {"start": film.start() | {"token": token}}
 
@@ -145,7 +145,9 @@ def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: what is beside the film, as `views` says."""
     with studio.films.watch(str(ask["token"])) as film:
         k = int(ask["k"])
-        if k not in film.info.lengths or film.encoding is None or studio.turn.here > CROWD:
+        if ask["view"] not in film.info.views:
+            raise tc.TokenizerError(f"There is no such view of pictures of {film.info.title}.")
+        if k not in film.lengths or film.encoding is None or studio.turn.here > CROWD:
             raise tc.TokenizerError("The server is busy. Once more, please?")
         return views.VIEWS[ask["view"]](views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["of"]))
 

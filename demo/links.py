@@ -37,8 +37,21 @@ def film(text: object, infos: Mapping[str, tc.ModelInfo]) -> Film:
     info = infos.get(encoding.model)
     if info is None or encoding.checkpoint_id != info.checkpoint_id:
         raise tc.TokenizerError(FOREIGN)
-    whole = encoding.tokens.shape == (info.lengths[-1], info.numbers_per_token)
-    if not whole or encoding.positions.tolist() != list(range(len(encoding))):
+    if not _fits(encoding, info):
         raise tc.TokenizerError(DAMAGED)
+    lengths = info.lengths if info.ordered else encoding.lengths
     told = {"tokens": base64.b64encode(data).decode()}
-    return Film(None, info, credit=CREDIT, key=f"link/{hashlib.sha256(data).hexdigest()}", told=told)
+    key = f"link/{hashlib.sha256(data).hexdigest()}"
+    return Film(None, info, credit=CREDIT, key=key, told=told, lengths=lengths)
+
+
+def _fits(encoding: tc.Encoding, info: tc.ModelInfo) -> bool:
+    """Whether these are whole codes of the model: all of an ordered one, or any lengths of another."""
+    codes = [encoding] if encoding.ordered else [encoding.code(length) for length in encoding.lengths]
+    held = {len(code) for code in codes}
+    return (
+        (encoding.kind, encoding.vocabulary, encoding.ordered) == (info.tokens, info.vocabulary, info.ordered)
+        and bool(info.vocabulary or encoding.tokens.shape[1:] == (info.numbers_per_token,))
+        and (held == {info.lengths[-1]} if info.ordered else held <= set(info.lengths))
+        and all(code.positions.tolist() == list(range(len(code))) for code in codes)
+    )

@@ -32,9 +32,9 @@ def add(studio: Studio) -> None:
         whole = {"length": 32, "token": 1, "steps": info.default_steps, "seed": 0}
         length, token, steps, seed = (gr.Number(v, label=label, precision=0) for label, v in whole.items())
 
-    def device(source: Any, *plan: tuple[Take, list[int]]) -> dict[Any, Any]:
+    def device(source: Any, *plan: tuple[Take, list[int]], name: str = info.name) -> dict[Any, Any]:
         with studio.turn.take():
-            return {key: value for key, *_, value in studio.record(info.name, source, list(plan))}
+            return {key: value for key, *_, value in studio.record(name, source, list(plan))}
 
     @endpoint([photo], tokens)
     def encode(photo: str) -> str:
@@ -45,14 +45,17 @@ def add(studio: Studio) -> None:
     def decode(tokens: str, length: int, steps: int, seed: int) -> np.ndarray:
         """The picture in the first `length` tokens, 256 x 256: the mean with 1 step, else a sample."""
         film = links.film(tokens, studio.infos)
-        if not (length in film.info.lengths and steps in range(1, 51) and seed in range(2**31)):
-            raise tc.TokenizerError("Lengths are 0 to 256, steps 1 to 50 and seeds 0 to 2147483647.")
+        if not (length in film.lengths and steps in range(1, 51) and seed in range(2**31)):
+            last = film.lengths[-1]
+            raise tc.TokenizerError(f"Lengths are up to {last}, steps 1 to 50 and seeds 0 to 2147483647.")
         take = Take("mean" if steps == 1 else "sample", steps, seed)
-        return device(film.encoding, (take, [length]))[take]
+        return device(film.encoding, (take, [length]), name=film.info.name)[take]
 
     @endpoint([photo, token], numbers)
     def attention(photo: str, token: int) -> list[list[float]]:
         """Where a token (1..256) looked: 16 rows of 16 numbers, the most looked at is 1."""
+        if "read" not in {one.direction for one in info.attention}:
+            raise tc.TokenizerError(f"{info.title} has no maps of where tokens looked.")
         if token not in info.lengths[1:]:
             raise tc.TokenizerError(f"Tokens are 1 to {info.lengths[-1]}.")
         maps, _ = device(tc.square_crop(tc.open_photo(photo)).array)["attention"]

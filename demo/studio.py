@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import tokenizer_core as tc
-from demo.film import LADDER, MEAN, Film, Plan, Take, b64
+from demo.film import MEAN, Film, Plan, Take, b64, ladder
 from demo.store import Store
 from demo.turn import Turn
 
@@ -40,7 +40,7 @@ class Studio:
     def __init__(self, load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto"):
         self.infos = {info.name: info for info in models}
         self.default = models[0]
-        self.baseline = next(info for info in models if info.role == "baseline")
+        self.baseline = next((info for info in models if info.role == "baseline"), None)
         self.films, self.turn = Store(), Turn()
         self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
@@ -49,14 +49,23 @@ class Studio:
         self._lock, self._shelf = threading.Lock(), dict[str, Future]()
         self.record = GPU(duration=40)(self._record) if GPU else lambda *what: self._on_device(*what).result()
 
+    def info(self, name: object) -> tc.ModelInfo:
+        """What is known of a model.
+
+        Raises:
+            TokenizerError: there is no such model on this page.
+        """
+        if not isinstance(name, str) or name not in self.infos:
+            raise tc.TokenizerError("There is no such model on this page.")
+        return self.infos[name]
+
     def loading(self, name: str) -> Future:
         """The future tokenizer of a name; the first question starts the loading."""
-        if name not in self.infos:
-            raise tc.TokenizerError("There is no such model on this page.")
+        info = self.info(name)
         with self._lock:
             failed = name in self._shelf and self._shelf[name].done() and self._shelf[name].exception()
             if name not in self._shelf or failed:
-                device = tc.find_device(self._asked, self.infos[name].devices)
+                device = tc.find_device(self._asked, info.devices)
                 self._shelf[name] = self._pool.submit(self._load_or_say, name, device)
             return self._shelf[name]
 
@@ -85,12 +94,15 @@ class Studio:
 
     def warm_up(self) -> None:
         """Start to load what every visitor needs. A GPU's first pictures are slow, and made for nobody."""
-        for info in (self.default, self.baseline):
-            self.loading(info.name)
+        info = self.default
+        for wanted in (info, self.baseline):
+            if wanted is not None:
+                self.loading(wanted.name)
         if self._device != "cpu" and not GPU:
-            sample = Take("sample", self.default.default_steps, 0)
-            plan = [(take, list(self.default.lengths[1:n])) for n in (2, 17) for take in (MEAN, sample)]
-            first = self._on_device(self.default.name, np.zeros((256, 256, 3), np.uint8), plan)
+            takes = [MEAN, Take("sample", info.default_steps, 0)] if info.generative else [MEAN]
+            plan = [(take, list(info.lengths[1:n])) for n in (2, 17) for take in takes]
+            black = np.zeros((info.picture_size, info.picture_size, 3), np.uint8)
+            first = self._on_device(info.name, black, plan)
             first.add_done_callback(_say_what_failed)
 
     def on_gpu(self, name: str) -> bool:
@@ -164,7 +176,9 @@ class Studio:
                     film.wait(["rivals"])
 
     def baseline_pictures(self, photo: tc.Picture, lengths: Sequence[int]) -> list[tc.Picture]:
-        """What the linear baseline makes of a photo, at some of its lengths."""
+        """What the baseline makes of a photo, at some of its lengths; nothing where there is none."""
+        if self.baseline is None:
+            return []
         tokenizer = self.loading(self.baseline.name).result()
         with self.turn.take():
             encoding = tc.Encoding.from_bytes(tokenizer.encode(photo).to_bytes())
@@ -172,13 +186,20 @@ class Studio:
 
     def rivals(self, original: tc.Picture, info: tc.ModelInfo) -> dict[str, Any]:
         """PSNR of other codes, dB: "linear" by tokens, "webp" as [tokens of as many bytes, dB]."""
-        tokens = {info.bytes_of(k): k for k in LADDER}
-        linear = self.baseline_pictures(original, self.baseline.lengths)
+        tokens = {info.bytes_of(k): k for k in ladder(info.lengths)}
+        linear = self._baseline_curve(original)
         webp = tc.best_pictures(original, "WebP", list(tokens))
         return {
-            "linear": [round(tc.psnr(picture, original), 2) for picture in linear],
+            "linear": linear,
             "webp": [[tokens[size], round(tc.psnr(picture, original), 2)] for size, picture in webp.items()],
         }
+
+    def _baseline_curve(self, original: tc.Picture) -> list[float | None]:
+        """The baseline's PSNR by tokens, dB; None at lengths that it has not."""
+        lengths = self.baseline.lengths if self.baseline else ()
+        pictures = self.baseline_pictures(original, lengths)
+        found = {k: round(tc.psnr(one, original), 2) for k, one in zip(lengths, pictures, strict=True)}
+        return [found.get(k) for k in range(max(found, default=-1) + 1)]
 
 
 def _say_what_failed(future: Future) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 import tokenizer_core as tc
 from demo import examples
-from demo.film import LADDER, MEAN, Film, Take, b64, webp
+from demo.film import MEAN, Film, Take, b64, ladder, webp
 from demo.studio import Studio
 
 
@@ -58,8 +58,11 @@ def codes(ask: Ask) -> dict:
     original, size = ask.film.original, ask.film.info.bytes_of(ask.k)
     if original is None:
         raise tc.TokenizerError("A link brings no photo, so there is nothing that other codes could show.")
+    baseline = ask.studio.baseline
     if ask.n not in (0, 1):
-        k = min(ask.k, ask.studio.baseline.lengths[-1])
+        if baseline is None:
+            raise tc.TokenizerError("There is no baseline on this page.")
+        k = baseline.nearest(ask.k)
         name, found = f"linear, {k} tokens", ask.studio.baseline_pictures(original, [k])[0]
     else:
         name = ("WebP", "JPEG")[ask.n]
@@ -99,20 +102,21 @@ def layer(ask: Ask) -> dict:
 
 
 @functools.cache
-def judge() -> tuple[tc.LiteClassifier, list[str]]:
+def classifier() -> tuple[tc.LiteClassifier, list[str]]:
     """A classifier that never saw a token, EfficientNet-Lite2, and the names of its classes."""
     return tc.LiteClassifier(2), json.loads((examples.FOLDER / "imagenet.json").read_text("utf-8"))
 
 
 def guess(ask: Ask) -> dict:
-    """What the judge sees in the ladder of means or samples, and how sure it is of what the photo is.
+    """What the classifier sees in the ladder of means or samples, and how sure it is of what the photo is.
 
     {"guess": two names by length, "agreement": 0..1 by length, "photo": one name}; without a photo all tokens
     stand for it.
     """
-    net, names = judge()
+    net, names = classifier()
     with ask.film.reading(ask.take if ask.of == "sample" else MEAN) as reel:
-        frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in LADDER if k in reel}
+        some = [k for k in ladder(ask.film.lengths) if k in reel]
+        frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in some}
     with ask.studio.turn.take():
         shares = net.shares([*frames.values(), ask.film.original or frames[max(frames, key=int)]])
     words = [", ".join(f"{names[i]} {row[i]:.0%}" for i in row.argsort()[:-3:-1]) for row in shares]

@@ -85,11 +85,11 @@ def test_spectrum_is_the_photo_s(client, photo):
     [
         ("decode", ("not tokens", 4, 1, 0), "This link is damaged"),
         ("decode", ("", 4, 1, 0), "This link is damaged"),
-        ("decode", (None, 257, 1, 0), "Lengths are 0 to 256"),
+        ("decode", (None, 257, 1, 0), "Lengths are up to 256"),
         ("decode", (None, 4, 51, 0), "steps 1 to 50"),
         ("decode", (None, 4, 4, -1), "seeds 0 to"),
         ("decode", (None, 4, 4, 12345678901234567890), "seeds 0 to"),
-        ("decode", (None, 10**20, 4, 0), "Lengths are 0 to 256"),
+        ("decode", (None, 10**20, 4, 0), "Lengths are up to 256"),
         ("attention", (None, 257), "Tokens are 1 to 256"),
     ],
 )

@@ -1,6 +1,8 @@
 """A folder and a checkpoint are all that a further family needs: every room takes it from there."""
 
+import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ import toy
 from PIL import Image
 
 import tokenizer_core as tc
+from demo import handlers, links
 from demo.cli import main
+from demo.studio import Studio
 
 
 @pytest.fixture
@@ -68,6 +72,58 @@ def test_it_is_evaluated_judged_and_benched(model, photo, tmp_path, capsys):
     ]
     assert main(command) == 0
     assert "64: 48 bytes" in (out / "JUDGE.md").read_text()
+
+
+@pytest.fixture
+def studio(model):
+    """A page of nothing but this model: no baseline, no examples of its weights."""
+    return Studio(lambda name, device: tc.load(name, device), tc.catalog(), "cpu")
+
+
+def all_frames(studio: Studio, start: dict) -> dict[int, tc.Picture]:
+    """What the page gets when it asks until nothing is lacking, by length."""
+    ask = {"token": start["token"], "k": 16, "rest": True, "steps": 8, "seed": 0, "told": [], "samples": []}
+    have: dict[int, tc.Picture] = {}
+    while True:
+        answer = handlers.pull(studio, ask | {"means": list(have)})
+        assert "error" not in answer, answer
+        for mode, k, webp, *_ in answer.get("frames", []):
+            assert mode == "mean"
+            have[k] = tc.square_crop(tc.open_photo(base64.b64decode(webp)))
+        if not answer.get("frames") and "note" not in answer:
+            return have
+
+
+def test_the_page_shows_it(studio, photo):
+    start = handlers.start(studio, {"from": "upload", "path": str(photo)})["start"]
+    info = start["info"]
+    assert (info["lengths"], info["ladder"], info["bytes_per_token"]) == (toy.LENGTHS, [*toy.LENGTHS], 0.75)
+    have = all_frames(studio, start)
+    assert sorted(have) == list(toy.LENGTHS)
+    original = tc.square_crop(tc.open_photo(photo))
+    figures = [tc.psnr(have[length], original) for length in toy.LENGTHS]
+    assert figures == sorted(figures)
+    ask = {"token": start["token"], "k": 16, "steps": 8, "seed": 0, "n": 0, "of": ""}
+    assert "webp" in handlers.view(studio, ask | {"view": "codes"})
+    for view in ("seeds", "mix", "less", "layer"):
+        assert handlers.view(studio, ask | {"view": view})["error"].startswith("There is no such view")
+    assert handlers.view(studio, ask | {"view": "codes", "n": 2})["error"].startswith("There is no baseline")
+
+
+def test_a_link_holds_it(studio, photo):
+    start = handlers.start(studio, {"from": "upload", "path": str(photo)})["start"]
+    all_frames(studio, start)
+    with studio.films.watch(start["token"]) as film:
+        whole = tc.Encoding.from_bytes(film.encoding)
+    for encoding, lengths in ((whole, toy.LENGTHS), (whole.code(16), (16,))):
+        text = links.text(encoding.to_bytes())
+        opened = handlers.start(studio, {"from": "link", "tokens": text})["start"]
+        assert opened["info"]["lengths"] == lengths
+        assert sorted(all_frames(studio, opened)) == list(lengths)
+    assert len(links.text(whole.code(64).to_bytes())) < 140
+    wrong = replace(whole.code(16), tokens=whole.code(16).tokens[:5], positions=np.arange(5))
+    text = links.text(wrong.to_bytes())
+    assert "damaged" in handlers.start(studio, {"from": "link", "tokens": text})["error"]
 
 
 def test_without_it_there_is_nothing(tmp_path, monkeypatch):

@@ -1,7 +1,8 @@
 // The film in the browser: answers in, ImageBitmaps kept, and which of them stands for a length.
 // gr.HTML runs this once, followed by views.js, rail.js and share.js, with element and server.
 const $ = (selector) => element.querySelector(selector);
-const LADDER = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+const RUNGS = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+let LADDER = RUNGS;       // the model's lengths that come first
 let run = 0, model = '';  // the newest thing that the visitor asked for: answers to older ones are dropped; no model: the first
 let film = null;          // what begin() makes
 const link = new URLSearchParams(location.hash.slice(1));   // what the address said when the page was opened
@@ -15,6 +16,7 @@ function begin(start) {
   for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
   before = film ? film.token : '';
   film = { ...start, ...start.info, levels: start.reference && bytes(start.reference), mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, maps: {}, attention: null, mass: [], done: false };
+  LADDER = start.info.ladder ?? RUNGS.filter((c) => start.info.lengths.includes(c));
   last = curve = beside = earlier = null;
   lay(start);
 }

@@ -30,7 +30,10 @@ at.rail.addEventListener('pointerdown', (e) => {
 });
 at.rail.addEventListener('pointermove', (e) => { if (at.rail.hasPointerCapture(e.pointerId)) { clearTimeout(settle); set(fromX(e.clientX), 'drag'); } });
 for (const t of ['pointerup', 'pointercancel']) at.rail.addEventListener(t, () => { speak(); paint(); settled(); });
-at.range.addEventListener('input', () => { const v = +at.range.value; at.range.value = k; set(v); settled(); });
+at.range.addEventListener('input', () => {                                          // to the next length on that side
+  const v = +at.range.value, next = !film ? v : v > k ? film.lengths.find((c) => c >= v) : film.lengths.findLast((c) => c <= v);
+  at.range.value = k; set(next ?? k); settled();
+});
 at.range.addEventListener('keydown', (e) => {                                       // page keys walk the ladder
   const next = { PageUp: LADDER.find((c) => c > k) ?? film?.top, PageDown: LADDER.findLast((c) => c < k) ?? 0 }[e.key];
   if (next !== undefined) { e.preventDefault(); set(next); settled(); }

@@ -149,6 +149,7 @@ function lay(start) {
   $('.grid').innerHTML = Array.from({ length: n + 1 }, (_, i) => '<line x1="' + PAD.l + '" x2="' + (W - PAD.r) + '" y1="' + y(i) + '" y2="' + y(i) + '"/>').join('')
     + [1, 2, 4, 8, 16, 32, 64, 128].map((f) => '<text x="' + X(f) + '" y="' + (H - 18) + '">' + f + '</text>').join('')
     + '<text x="' + W / 2 + '" y="' + (H - 3) + '">cycles per picture · a line is a factor of ten in power</text>';
+  for (const view of element.querySelectorAll('.view')) view.hidden = !(start.info.views ?? [view.value]).includes(view.value);
   at.dial.classList.remove('ready');
   scale();
 }
