@@ -102,9 +102,10 @@ def pull(studio: Studio, ask: Any) -> dict:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
         sentence} while there is something to wait for, or {"error"}.
     """
-    sample = take_of(ask)
-    with studio.films.watch(str(ask["token"])) as film, film.reading(sample) as samples:
-        return answer(studio, film, {MEAN: film.reel(MEAN), sample: samples}, ask)
+    with studio.films.watch(str(ask["token"])) as film:
+        sample = take_of(ask, film.info)
+        with film.reading(sample) as samples:
+            return answer(studio, film, {MEAN: film.reel(MEAN), sample: samples}, ask)
 
 
 def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dict:
@@ -149,7 +150,9 @@ def view(studio: Studio, ask: Any) -> dict:
             raise tc.TokenizerError(f"There is no such view of pictures of {film.info.title}.")
         if k not in film.lengths or film.encoding is None or studio.turn.here > CROWD:
             raise tc.TokenizerError("The server is busy. Once more, please?")
-        return views.VIEWS[ask["view"]](views.Ask(studio, film, k, take_of(ask), int(ask["n"]), ask["of"]))
+        return views.VIEWS[ask["view"]](
+            views.Ask(studio, film, k, take_of(ask, film.info), int(ask["n"]), ask["of"])
+        )
 
 
 @spoken
@@ -161,8 +164,13 @@ def forget(studio: Studio, ask: Any) -> dict:
 ANSWERS = {"start": first, "view": view, "forget": forget}  # to what the page asks; else it pulls
 
 
-def take_of(ask: Any) -> Take:
-    """The samples that are asked for; a sentence if their steps or seed are out of range."""
+def take_of(ask: Any, info: tc.ModelInfo) -> Take:
+    """The samples that are asked for; a sentence if their steps or seed are out of range.
+
+    A model that draws none has an empty reel of them, whatever is asked.
+    """
+    if not info.generative:
+        return Take("sample", 2, 0)
     steps, seed = int(ask["steps"]), int(ask["seed"])
     if not (2 <= steps <= 50 and 0 <= seed < 2**31):
         raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")

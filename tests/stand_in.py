@@ -103,7 +103,7 @@ class StandIn(tc.Tokenizer):
         return tc.AttentionMaps(raw, normalised, direction, layer)
 
 
-class Judge:
+class StandInClassifier:
     """A classifier that tells colours apart."""
 
     names = ("red", "green", "blue")

@@ -12,7 +12,7 @@ from demo import views
 from demo.film import Film, Frame
 from demo.studio import Studio
 from tests.browser.drag import FLAGS, PROBE, chromium
-from tests.stand_in import Judge
+from tests.stand_in import StandInClassifier
 
 
 @pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own
@@ -30,10 +30,10 @@ def browser():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_judge():
+def quick_classifier():
     """The page's classifier is a stand-in here, too; tests/test_page.py asks the real one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(views, "judge", lambda: (Judge(), Judge.names))
+        patch.setattr(views, "classifier", lambda: (StandInClassifier(), StandInClassifier.names))
         yield
 
 

@@ -1,0 +1,60 @@
+"""A page of a toy family alone: three lengths, one picture each, no maps, no baseline, no cached examples."""
+
+import pytest
+from playwright.sync_api import expect
+
+import tokenizer_core as tc
+from demo import app
+from tests import toy
+from tests.browser.drag import PROBE
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def toy_address(tmp_path_factory):
+    """Where a page with nothing but that model is served."""
+    with toy.installed(tmp_path_factory.mktemp("checkpoints")):
+        page = app.build(lambda name, device: tc.load(name, device), tc.catalog())
+        _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
+        yield url
+        page.close()
+
+
+@pytest.fixture(params=[(1440, 900), (390, 844)], ids=["1440", "390"])
+def page(request, browser, toy_address):
+    wide, high = request.param
+    page = browser.new_page(viewport={"width": wide, "height": high})
+    problems = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: problems.append(str(e)))
+    page.add_init_script(PROBE)
+    page.goto(toy_address)
+    page.wait_for_function("window.dial && dial.loaded.mean === 3 && dial.done", timeout=60_000)
+    yield page
+    assert problems == []
+    page.close()
+
+
+def test_the_dial_has_its_three_lengths(page):
+    dial = page.get_by_label("Number of tokens")
+    dial.focus()
+    dial.press("Home")
+    page.wait_for_function("dial.k === 4 && dial.shown === 4")
+    for length in toy.LENGTHS[1:]:
+        dial.press("ArrowRight")
+        page.wait_for_function(f"dial.k === {length} && dial.shown === {length}")
+    marks = page.evaluate("[...document.querySelectorAll('#dial .marks span')].map((m) => +m.textContent)")
+    assert marks == list(toy.LENGTHS)
+    assert page.locator("#dial .n-bytes").inner_text() == "48"
+    dial.press("ArrowLeft")
+    page.wait_for_function("dial.k === 16")
+    assert page.locator("#dial .n-bytes").inner_text() == "12"
+
+
+def test_nothing_is_offered_that_it_has_not(page):
+    for view in ("seeds", "mix", "less"):
+        expect(page.locator(f"#dial button.view[value={view}]")).to_be_hidden()
+    expect(page.locator("#dial button.view[value=codes]")).to_be_visible()
+    expect(page.locator("#dial .of-map").first).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
