@@ -151,6 +151,7 @@ def test_counting() -> None:
     assert not_finite(nan, one)
 
 
+@pytest.mark.slow
 def test_all_processes_skip_where_one_must(photos: Path, tmp_path: Path) -> None:
     """Two ranks; only the second one's third batch breaks. Then both stop at the second one's signal."""
     code = f"""

@@ -224,6 +224,7 @@ def test_ctrl_c_saves(photos: Path, words: dict, unkilled: Callable[[str], Path]
     same_run(unkilled("autoencoder"), tmp_path)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_ends_clearly(
     photos: Path, words: dict, unkilled: Callable[[str], Path], tmp_path: Path
 ) -> None:
