@@ -145,6 +145,8 @@ def test_counting() -> None:
     skips.skip()
     with pytest.raises(TokenizerError, match=r"4 in all: norm at step 7\."):
         skips.check(7, {"loss": 1.0, "norm": float("inf")})
+    with pytest.raises(TokenizerError, match=r"4 in all: another process's at step 7\."):
+        skips.check(7, {"loss": 1.0, "norm": 1.0})
     one, inf, nan = torch.tensor(1.0), torch.tensor(float("inf")), torch.tensor([1.0, float("nan")])
     assert not not_finite(one, one)
     assert not_finite(one, inf)
