@@ -351,6 +351,27 @@ def test_the_clock_stands_while_the_first_steps_compile() -> None:
         assert (schedule.elapsed >= 500) == (step >= 10)
 
 
+def test_a_clock_goes_on_where_its_snapshot_was_taken() -> None:
+    """It stands again while ten steps compile, and a step that was under way counts as ended."""
+    first = Schedule(PLACE, 10.0, None)
+    steps = iter(first)
+    for _ in range(15):
+        next(steps)
+    first.start -= 240.0
+    again = Schedule(PLACE, 10.0, None)
+    again.take(first.values())
+    assert again.elapsed == pytest.approx(240, abs=1)
+    on = iter(again)
+    assert [next(on) for _ in range(6)] == [15, 16, 17, 18, 19, 20]
+    assert again.share == pytest.approx(0.4, abs=0.01), "agreed on after step 20"
+    again.start -= 60.0
+    assert again.elapsed == pytest.approx(240, abs=1)
+    for _ in range(5):
+        next(on)
+    again.start -= 60.0
+    assert again.elapsed == pytest.approx(300, abs=1)
+
+
 def test_averages_follow_the_weights() -> None:
     module = nn.BatchNorm1d(2)
     averages = AveragedWeights(module, 0.5)

@@ -1,5 +1,7 @@
 """A batch that is not finite changes nothing: no weight, no average, no optimiser, no discriminator."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,8 +95,8 @@ def test_a_discriminator_that_breaks_is_not_moved(
     train_here(photos, what, tmp_path, *FOUR, *more, "--penalty-every", "3")
     rows = steps_of(tmp_path)
     assert [row["skipped"] for row in rows] == [0, 0, 1, 1]
-    assert rows[2]["critic_loss"] is None
-    assert rows[3]["critic_loss"] == pytest.approx(2, abs=0.1)
+    assert rows[2]["discriminator_loss"] is None
+    assert rows[3]["discriminator_loss"] == pytest.approx(2, abs=0.1)
     snapshot = load_file(tmp_path / "snapshots/step-000000004.safetensors")
     assert all(value.isfinite().all() for value in snapshot.values())
 
@@ -121,6 +123,19 @@ def test_too_many_end_the_run(
     assert steps_of(tmp_path)[-1]["skipped"] == (3 if "all" in count else 4)
 
 
+def test_a_run_that_goes_on_still_counts_what_it_skipped(
+    photos: Path, words: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what, *more = words["autoencoder"]
+    monkeypatch.setattr(loop.Run, "_descend", broken_at(0, 1, 4))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Run, "_log_step", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(SystemExit):
+            train_here(photos, what, tmp_path, "--max-steps", "6", *more)
+    train_here(photos, what, tmp_path, "--max-steps", "6", *more)
+    assert [(row["step"], row["skipped"]) for row in steps_of(tmp_path)] == [(0, 1), (1, 2), (4, 3), (5, 3)]
+
+
 def test_counting() -> None:
     skips = Skips(most=3, most_in_a_row=2)
     for _ in range(3):
@@ -130,12 +145,15 @@ def test_counting() -> None:
     skips.skip()
     with pytest.raises(TokenizerError, match=r"4 in all: norm at step 7\."):
         skips.check(7, {"loss": 1.0, "norm": float("inf")})
+    with pytest.raises(TokenizerError, match=r"4 in all: another process's at step 7\."):
+        skips.check(7, {"loss": 1.0, "norm": 1.0})
     one, inf, nan = torch.tensor(1.0), torch.tensor(float("inf")), torch.tensor([1.0, float("nan")])
     assert not not_finite(one, one)
     assert not_finite(one, inf)
     assert not_finite(nan, one)
 
 
+@pytest.mark.slow
 def test_all_processes_skip_where_one_must(photos: Path, tmp_path: Path) -> None:
     """Two ranks; only the second one's third batch breaks. Then both stop at the second one's signal."""
     code = f"""

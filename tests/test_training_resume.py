@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from demo.cli import main
 from tests.training_runs import ends, environment, read_log, steps_of, train_here, words_of, write_photos
-from tokenizer_core.training import loop, weights
+from tokenizer_core.training import loop
 from tokenizer_core.training.averages import AveragedWeights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -123,8 +123,8 @@ def test_two_steps_and_two_more_are_four(
 
 
 MOMENTS = {
-    "in the middle of a snapshot": (weights.os, "fsync", 8),
-    "before a snapshot has its name": (weights.Path, "replace", 5),
+    "in the middle of a snapshot": (os, "fsync", 8),
+    "before a snapshot has its name": (Path, "replace", 5),
     "behind a line of the log": (loop.Run, "_log_step", 3),
     "in a validation": (loop, "psnr_batch", 3),
     "in the first step": (loop.Run, "_move", 1),
@@ -196,7 +196,7 @@ def test_a_full_disk_is_a_sentence(
         raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         assert main(["train", what, *words_of(photos, tmp_path), *FOUR, *more]) == 2
     assert "could not be written: No space left" in capsys.readouterr().err
 
@@ -224,6 +224,7 @@ def test_ctrl_c_saves(photos: Path, words: dict, unkilled: Callable[[str], Path]
     same_run(unkilled("autoencoder"), tmp_path)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_ends_clearly(
     photos: Path, words: dict, unkilled: Callable[[str], Path], tmp_path: Path
 ) -> None:

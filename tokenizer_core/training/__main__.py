@@ -13,6 +13,8 @@ def main() -> int:
     except TokenizerError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
+    except KeyboardInterrupt:  # before the first step; later ones are saved
+        return 130
     return 0
 
 

@@ -43,7 +43,7 @@ class Skips:
         if self.in_a_row < self.most_in_a_row and self.total <= self.most:
             return
         count = f"{self.in_a_row} in a row" if self.in_a_row >= self.most_in_a_row else f"{self.total} in all"
-        wrong = [name for name, value in values.items() if not math.isfinite(value)]
+        wrong = [name for name, value in values.items() if not math.isfinite(value)] or ["another process's"]
         raise TokenizerError(
             f"Too many steps were not finite, {count}: {', '.join(wrong)} at step {step}. "
             "None of them changed the weights; a lower rate may help."

@@ -169,6 +169,7 @@ class Run(Generic[O]):
                 made = [make(part.to(self.place.device)).float().cpu() for part in photos.split(50)]
             scores[kind] = round(psnr_batch(round_to_8_bit(torch.cat(made)), photos).mean().item(), 2)
         self.log.write(psnr=scores, pictures=len(photos))
+        self.log.flush()  # the last one of a run is behind its last snapshot
 
     def own_state(self) -> dict[str, Tensor]:
         """What this process's trainer holds beside networks and optimisers, never changed in place."""

@@ -97,7 +97,7 @@ class PolishRun(RunOptions, PullWeights):
     penalty_every: int = setting("steps between two penalties on the discriminator's gradient", 16)
     penalty_weight: float = setting("of that penalty, a step", 2.0)
     rate: float = setting("learning rate of decoder and discriminator", 3e-4)
-    least_critic_rate: float = setting("the discriminator's rate falls to this share of `rate`", 0.25)
+    least_discriminator_rate: float = setting("the discriminator's rate falls to this share of `rate`", 0.25)
     betas: tuple[float, float] = setting("memories of both optimisers, a step", (0.5, 0.95))
     weight_decay: float = setting("of both optimisers", 0.01)
 
@@ -121,9 +121,9 @@ class _Polisher(Run[PolishRun]):
             torch.optim.AdamW, lr=options.rate, betas=options.betas, weight_decay=decay, fused=True
         )
         self.optimiser = adam(network.decoder.requires_grad_(True).parameters())
-        self.critic = adam(self.discriminator.parameters())
-        self.other_modules, self.other_optimisers = [self.discriminator], [self.critic]
-        self.watched = ("loss", "norm", "critic_loss", "critic_norm")
+        self.second_optimiser = adam(self.discriminator.parameters())
+        self.other_modules, self.other_optimisers = [self.discriminator], [self.second_optimiser]
+        self.watched = ("loss", "norm", "discriminator_loss", "discriminator_norm")
         self.balance = torch.tensor(0.1, device=self.place.device)
         self.decode = self.place.compiled(network.decoder)
         self.features = self.place.compiled(lambda *pair: losses.feature_loss(self.classifier, *pair))
@@ -220,10 +220,10 @@ class _Polisher(Run[PolishRun]):
         norm = gradient_norm(self.discriminator.parameters())
         (wrong,) = self.place.any(not_finite(loss, norm))
         if not wrong:
-            set_rate(self.critic, o.rate * max(self.clock.rate, o.least_critic_rate))
-            self.critic.step()
+            set_rate(self.second_optimiser, o.rate * max(self.clock.rate, o.least_discriminator_rate))
+            self.second_optimiser.step()
         means = {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
-        return means | {"critic_loss": loss.detach(), "critic_norm": norm}
+        return means | {"discriminator_loss": loss.detach(), "discriminator_norm": norm}
 
     def own_state(self) -> dict[str, Tensor]:
         """Balance and last batch, which the discriminator sees in the next step."""
