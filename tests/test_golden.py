@@ -1,9 +1,9 @@
 """Each hop of docs/walk.md from the bundled weights against stored numbers (`python -m tests.golden.make`).
 
 Tolerance: a thousandth of the hop's own spread, in float32 on one thread. AVX2 and AVX-512 kernels of one
-machine differ by 5e-6 of it, which is the rounding of what is stored; other sums on other processors may make
-that ten times as much. The smallest mistakes that were tried move a hop by over a hundredth: times that are
-5 % off, first order instead of second, guidance up to t = 1.
+machine differ by at most 1e-5 of it, which is the rounding of what is stored; other sums on other processors
+may make that ten times as much. The smallest mistakes that were tried move a hop by a hundredth or more: time
+features that are 5 % off in their angle, range or base, first order instead of second, guidance up to t = 1.
 """
 
 import os

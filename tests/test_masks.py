@@ -116,7 +116,7 @@ def test_the_least_and_the_last_draw_give_lengths_from_one_to_all(
     generator: torch.Generator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In float32 the last draw rounds to K + 1 at some K; a share of 0 is nothing, even for a coin of 0."""
+    """No rounding in float32 leads past all of them; a share of 0 is nothing, even for a coin of 0."""
     monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([[u], [coin], [0.0]]))
     for num_tokens in (*range(1, 300), 1000, 4095, 4096):
         (length,) = draw_lengths(1, num_tokens, generator, share, 0.0).tolist()

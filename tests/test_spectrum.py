@@ -133,6 +133,13 @@ def test_spectra_are_computed_where_the_pixels_are() -> None:
     assert found[2] == expected[2]
 
 
+def test_a_picture_s_spectrum_is_its_own_in_any_batch() -> None:
+    """A dark picture beside a bright one: each is freed of its own mean."""
+    pixels = torch.cat([noise(1, 32) - 0.7, noise(1, 32, seed=1) + 0.7])
+    singles = torch.cat([power_2d(one[None]) for one in pixels])
+    torch.testing.assert_close(power_2d(pixels), singles, rtol=1e-4, atol=1e-5)
+
+
 def test_a_spectrum_is_two_arrays_of_single_precision() -> None:
     spectrum = power_spectrum(Picture.from_pixels(noise(size=32)[0]))
     assert spectrum.frequency.dtype == spectrum.power.dtype == np.float32
