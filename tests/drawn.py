@@ -111,3 +111,51 @@ def renamed_colours(data: bytes, primaries: int, transfer: int) -> bytes:
     """An AVIF or HEIC whose `nclx` names other colours; its pixels stay."""
     start = data.index(b"colrnclx") + 8
     return data[:start] + struct.pack(">HH", primaries, transfer) + data[start + 4 :]
+
+
+def tiff(
+    levels: np.ndarray,
+    order: str = "<",
+    *,
+    big: bool = False,
+    planes: bool = False,
+    compression: int = 1,
+    bits: int | None = None,
+) -> bytes:
+    """An uncompressed TIFF of (H, W) or (H, W, C) of any number type, in one strip a plane."""
+    height, width = levels.shape[:2]
+    colours = 1 if levels.ndim == 2 else levels.shape[2]
+    form = {"u": 1, "i": 2, "f": 3}[levels.dtype.kind]
+    depth = bits or levels.dtype.itemsize * 8
+    layers = np.moveaxis(levels, 2, 0) if planes else levels[None]
+    body = [layer.astype(levels.dtype.newbyteorder(order)).tobytes() for layer in layers]
+    start = 16 if big else 8
+    places = [start + sum(map(len, body[:i])) for i in range(len(body))]
+    tags = {256: [width], 257: [height], 258: [depth] * colours, 259: [compression]}
+    tags |= {262: [2 if colours == 3 else 1], 273: places, 277: [colours], 278: [height]}
+    tags |= {279: [len(part) for part in body], 284: [2 if planes else 1], 339: [form] * colours}
+    room, number = (8, "Q") if big else (4, "I")
+    where = start + sum(map(len, body))
+    end = where + (8 if big else 2) + (20 if big else 12) * len(tags) + room
+    entries, extra = b"", b""
+    for tag, values in tags.items():
+        wide = tag in (256, 257, 273, 278, 279)
+        kind, letter = ((16, "Q") if big else (4, "I")) if wide else (3, "H")
+        content = struct.pack(f"{order}{len(values)}{letter}", *values)
+        field = content.ljust(room, b"\0")
+        if len(content) > room:
+            field = struct.pack(f"{order}{number}", end + len(extra))
+            extra += content
+        entries += struct.pack(f"{order}HH{number}", tag, kind, len(values)) + field
+    count = struct.pack(f"{order}{'Q' if big else 'H'}", len(tags))
+    head = b"II" if order == "<" else b"MM"
+    head += struct.pack(f"{order}HHHQ", 43, 8, 0, where) if big else struct.pack(f"{order}HI", 42, where)
+    return head + b"".join(body) + count + entries + bytes(room) + extra
+
+
+def bmp(bits: int, rows: bytes, compression: int = 0, masks: tuple[int, ...] = (), head: int = 40) -> bytes:
+    """A BMP of 4 x 4 pixels."""
+    dib = struct.pack("<IiiHHIIiiII", head, 4, 4, 1, bits, compression, len(rows), 0, 0, 0, 0)
+    dib = (dib + b"".join(struct.pack("<I", mask) for mask in masks)).ljust(head, b"\0")
+    start = 14 + len(dib)
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + dib + rows

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.photos.files import MAX_BYTES, check_size
+from tokenizer_core.photos.files import MAX_BYTES, BinaryFile, check_size
 
 # Of every format that can be opened, all that cameras, phones, browsers and programs write.
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"}
@@ -114,7 +114,7 @@ def _reason(error: Exception) -> str:
     return "it is damaged or cut off"
 
 
-def _read_to_limit(file: IO[bytes]) -> bytes:
+def _read_to_limit(file: BinaryFile) -> bytes:
     data = file.read(MAX_BYTES + 1)
     check_size(len(data))
     return data
@@ -189,7 +189,7 @@ def _read_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 class _Bounded:
     """A file whose single reads are bounded: a tar may say that its own headers are gigabytes."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Any) -> None:
         self.file = file
 
     def read(self, size: int = -1) -> bytes:
