@@ -189,7 +189,7 @@ def _read_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 class _Bounded:
     """A file whose single reads are bounded: a tar may say that its own headers are gigabytes."""
 
-    def __init__(self, file: Any) -> None:  # open for reading, and can be sought in
+    def __init__(self, file: Any) -> None:
         self.file = file
 
     def read(self, size: int = -1) -> bytes:

@@ -122,14 +122,7 @@ def _opaque(strip: Image.Image, transform: Transform | None) -> Image.Image:
     """Pixels without alpha, in sRGB."""
     if transform is None:
         return (strip.getchannel("L") if strip.mode == "LAB" else strip).convert("RGB")
-    if strip.mode != transform.mode:
-        # The three colours of a grey picture are one brightness.
-        strip = (
-            strip.getchannel("R")
-            if (strip.mode, transform.mode) == ("RGB", "L")
-            else strip.convert(transform.mode)
-        )
-    return transform.apply(strip)
+    return transform.apply(strip if strip.mode == transform.mode else strip.convert(transform.mode))
 
 
 def _depth_of(photo: Image.Image, transform: Transform | None) -> Callable[[Image.Image], Image.Image] | None:

@@ -189,6 +189,8 @@ def open_bytes(data: bytes) -> OpenedFile:
         _settle_transparency(opened, opened.header)
     elif photo.format in ("AVIF", "HEIF"):
         opened.header = coded_header(data)
+    elif isinstance(photo, TiffImagePlugin.TiffImageFile):
+        _settle_planes(photo)
     return opened
 
 
@@ -226,7 +228,7 @@ def _why_not(data: bytes) -> str:
 def _odd_tiff(data: bytes) -> str | None:
     """What about a TIFF's pixels Pillow has no way for, by its tags."""
     try:
-        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:16])
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if 43 in data[2:4] else 8])
         file = io.BytesIO(data)
         file.seek(tags.next)
         tags.load(file)
@@ -246,6 +248,19 @@ def _odd_tiff(data: bytes) -> str | None:
     if (depth, colours) not in ((1, 1), (2, 1), (4, 1)) and depth not in (8, 16, 32, 64):
         return f"its pixels have {depth} bits a colour"
     return None
+
+
+def _settle_planes(photo: TiffImagePlugin.TiffImageFile) -> None:
+    """Tell Pillow that planes of 16 bits have 16 bits: of one colour after the other it reads bytes."""
+    if photo.tag_v2.get(284) != 2 or max(photo.tag_v2.get(258, (1,))) != 16:
+        return
+    order = "L" if photo.tag_v2.prefix == b"II" else "B"
+    photo.tile = [
+        tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:]))
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple) and tile.args[0] in ("R", "G", "B", "A")
+        else tile
+        for tile in photo.tile
+    ]
 
 
 def _settle_transparency(opened: OpenedFile, header: PngHeader) -> None:

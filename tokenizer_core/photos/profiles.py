@@ -7,6 +7,7 @@ Sources: ITU-T H.273 (primaries and transfers), ICC.1:2022, ITU-R BT.2100 (PQ, H
 of several counts). Where these leave a choice, Chromium 156 was measured. Neighbours: `headers`, `colours`.
 """
 
+import functools
 import io
 import struct
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageCms, ImageFilter
+from PIL import Image, ImageCms
 
 from tokenizer_core.photos.headers import CodedHeader, PngHeader
 
@@ -40,7 +41,7 @@ PRIMARIES: dict[int, Chromaticities] = {
     12: (*D65, *P3),
     22: (*D65, 0.63, 0.34, 0.295, 0.605, 0.155, 0.077),
 }
-PQ, HLG = 16, 18
+PQ, CINEMA, HLG = 16, 17, 18
 LIKE_SRGB = (
     1,
     2,
@@ -62,6 +63,7 @@ BEND = np.array(
         (4.926, 1.0), (50.0, 1.0),
     ]
 )  # fmt: skip
+A_WHITE, LIGHTS = 256, 4096  # steps of the tables up to a screen's white
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
 
@@ -72,12 +74,13 @@ class Named:
 
     primaries: Chromaticities
     curve: Curve
+    brightest: float = 1.0  # light of the highest level, in whites
     hdr: int | None = None
 
 
 @dataclass(frozen=True)
 class Transform:
-    """The way to sRGB for pixels of one Pillow mode: "L", "RGB", "CMYK" or "LAB"."""
+    """The way to sRGB for pixels of one Pillow mode: "RGB", "CMYK" or "LAB"."""
 
     mode: str
     apply: Callable[[Image.Image], Image.Image]
@@ -110,16 +113,12 @@ def light_to_srgb(light: Levels) -> Levels:
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def _bt709_to_light(levels: Levels) -> Levels:
-    return np.where(levels < 0.081, levels / 4.5, ((levels + 0.099) / 1.099) ** (1 / 0.45))
-
-
 def _smpte240_to_light(levels: Levels) -> Levels:
     return np.where(levels < 0.0913, levels / 4, ((levels + 0.1115) / 1.1115) ** (1 / 0.45))
 
 
-def _power(gamma: float, most: float = 1.0) -> Curve:
-    return lambda levels: (most * levels**gamma).clip(0, 1)
+def _power(gamma: float) -> Curve:
+    return lambda levels: levels**gamma
 
 
 def _pq_to_light(levels: Levels) -> Levels:
@@ -135,19 +134,20 @@ def _hlg_to_light(levels: Levels) -> Levels:
     return np.where(levels <= 0.5, levels**2 / 3, (np.exp((levels - c) / a) + b) / 12)
 
 
+BT1886 = _power(2.4)  # how video is shown, which is not the inverse of how a camera codes it
 CURVES: dict[int, Curve] = {
-    1: _bt709_to_light,
+    1: BT1886,
     4: _power(2.2),
     5: _power(2.8),
-    6: _bt709_to_light,
+    6: BT1886,
     7: _smpte240_to_light,
     8: _power(1.0),
-    11: _bt709_to_light,
+    11: BT1886,
     13: srgb_to_light,
-    14: _bt709_to_light,
-    15: _bt709_to_light,
+    14: BT1886,
+    15: BT1886,
     PQ: _pq_to_light,
-    17: _power(2.6, 52.37 / 48),
+    17: _power(2.6),
     HLG: _hlg_to_light,
 }
 
@@ -174,14 +174,15 @@ def _said(photo: Image.Image, header: PngHeader | CodedHeader | None) -> Iterato
         numbers = nclx.get("color_primaries", UNSAID), nclx.get("transfer_characteristics", UNSAID)
     if numbers:
         primaries, transfer = numbers
-        primaries = 1 if primaries == UNSAID else primaries
+        primaries = primaries if primaries in PRIMARIES else 1
         yield from _named(int(primaries), 13 if transfer in LIKE_SRGB else int(transfer))
 
 
 def _named(primaries: int, transfer: int) -> Iterator[Named]:
     if primaries in PRIMARIES and transfer in CURVES:
         hdr = transfer if transfer in (PQ, HLG) else None
-        yield Named(PRIMARIES[primaries], CURVES[transfer], hdr)
+        brightest = 52.37 / 48 if transfer == CINEMA else 1.0
+        yield Named(PRIMARIES[primaries], CURVES[transfer], brightest, hdr)
 
 
 def _from_gamma(gamma: float, chromaticity: Chromaticities | None) -> Iterator[Named]:
@@ -197,45 +198,48 @@ def _from_gamma(gamma: float, chromaticity: Chromaticities | None) -> Iterator[N
 
 def _cicp_of_icc(profile: bytes) -> tuple[int, int] | None:
     """Numbers of H.273 that a profile holds in its `cicp` tag. Source: ICC.1:2022, 9.2.17."""
+    tag = _tag_of_icc(profile, b"cicp")
+    return (tag[8], tag[9]) if len(tag) >= 10 else None
+
+
+def _tag_of_icc(profile: bytes, name: bytes) -> bytes:
+    """The content of one tag; empty where there is none."""
     count = int.from_bytes(profile[128:132], "big")
     for place in range(132, min(132 + 12 * count, len(profile) - 11), 12):
-        if profile[place : place + 4] == b"cicp":
-            offset = int.from_bytes(profile[place + 4 : place + 8], "big")
-            if offset + 10 <= len(profile):
-                return profile[offset + 8], profile[offset + 9]
-    return None
+        if profile[place : place + 4] == name:
+            offset, size = struct.unpack(">II", profile[place + 4 : place + 12])
+            return profile[offset : offset + size]
+    return b""
 
 
 def _from_icc(profile: bytes, photo: Image.Image, header: PngHeader | CodedHeader | None) -> Transform:
     target = ImageCms.createProfile("sRGB")
     if photo.mode == "LAB":
-        mode, source = "LAB", ImageCms.createProfile("LAB")
-    else:
-        mode, source = _mode_for(profile, photo, header), ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    way = ImageCms.buildTransform(source, target, mode, "RGB")
-    return Transform(mode, way.apply)
-
-
-def _mode_for(profile: bytes, photo: Image.Image, header: PngHeader | CodedHeader | None) -> str:
-    """The mode that pixels are brought to before a profile is applied to them."""
+        way = ImageCms.buildTransform(ImageCms.createProfile("LAB"), target, "LAB", "RGB")
+        return Transform("LAB", way.apply)
     if profile[16:20] == b"GRAY":
-        # Pillow opens some grey pictures as RGB.
-        grey = isinstance(header, CodedHeader) or (isinstance(header, PngHeader) and header.kind in (0, 4))
-        if grey or is_grey(photo):
-            return "L"
-    return "CMYK" if photo.mode == "CMYK" else "RGB"
+        if not _is_grey(photo, header):
+            raise ValueError("a profile for one brightness, and colours")
+        # LittleCMS is coarse in the darks of one brightness: three colours with its curve are exact.
+        profile = _as_icc(SRGB, _tag_of_icc(profile, b"kTRC"))
+    mode = "CMYK" if photo.mode == "CMYK" else "RGB"
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    return Transform(mode, ImageCms.buildTransform(source, target, mode, "RGB").apply)
 
 
-def is_grey(photo: Image.Image) -> bool:
-    """Whether the pixels are one brightness each."""
-    return photo.mode in GREY_MODES or photo.mode.startswith("I")
+def _is_grey(photo: Image.Image, header: PngHeader | CodedHeader | None) -> bool:
+    """Whether the file holds one brightness a pixel; Pillow opens some of these as RGB."""
+    if isinstance(header, PngHeader):
+        return header.kind in (0, 4)
+    return isinstance(header, CodedHeader) or photo.mode in GREY_MODES or photo.mode.startswith("I")
 
 
 def _from_named(named: Named) -> Transform:
     if named.hdr:
-        table = hdr_table(named)
-        return Transform("RGB", lambda strip: strip.filter(table))
-    source = ImageCms.ImageCmsProfile(io.BytesIO(as_icc(named.primaries, named.curve)))
+        return Transform("RGB", _hdr_way(named))
+    light = (named.curve(np.arange(256) / 255).clip(0, 1) * 65535).round().astype(">u2").tobytes()
+    curve = b"curv\0\0\0\0" + struct.pack(">I", 256) + light
+    source = ImageCms.ImageCmsProfile(io.BytesIO(_as_icc(named.primaries, curve, named.brightest)))
     way = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "RGB", "RGB")
     return Transform("RGB", way.apply)
 
@@ -247,33 +251,35 @@ def _is_plain(transform: Transform) -> bool:
     ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
     steps = np.linspace(0, 255, 18).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
-    colours = Image.fromarray(np.concatenate([ramp, cube], 1) if transform.mode == "RGB" else ramp)
-    plain = colours.convert(transform.mode)
-    shown = np.asarray(transform.apply(plain)).astype(int)
-    return bool(np.abs(shown - np.asarray(plain.convert("RGB"))).max() <= 1)
+    plain = np.concatenate([ramp, cube], 1)
+    shown = np.asarray(transform.apply(Image.fromarray(plain))).astype(int)
+    return bool(np.abs(shown - plain).max() <= 1)
 
 
-def _to_xyz(primaries: Chromaticities) -> Float[np.ndarray, "3 3"]:
-    """Light in these primaries to XYZ, white brought to D50 (Bradford)."""
+def _to_xyz(primaries: Chromaticities, to_d50: bool = True) -> Float[np.ndarray, "3 3"]:
+    """Light in these primaries to XYZ, white brought to D50 (Bradford) or left as it is."""
     x, y = np.array(primaries[0::2]), np.array(primaries[1::2])
     colours = np.stack([x, y, 1 - x - y])  # (XYZ, white and the three)
     white = colours[:, 0] / colours[1, 0]
     to_xyz = colours[:, 1:] * np.linalg.solve(colours[:, 1:], white)
+    if not to_d50:
+        return to_xyz
     cones = (BRADFORD @ D50) / (BRADFORD @ white)
     return np.linalg.inv(BRADFORD) @ np.diag(cones) @ BRADFORD @ to_xyz
 
 
-def as_icc(primaries: Chromaticities, curve: Curve) -> bytes:
+def _as_icc(primaries: Chromaticities, curve: bytes, brightest: float = 1.0) -> bytes:
     """A display profile (ICC version 2) of three primaries and one curve.
 
     Args:
         primaries: x and y of white, red, green, blue.
-        curve: coded levels in 0..1 to light in 0..1; it is kept at the 256 levels of 8 bits.
+        curve: the content of a curve's tag.
+        brightest: light of the highest level, in whites.
     """
-    light = (curve(np.arange(256) / 255).clip(0, 1) * 65535).round().astype(">u2").tobytes()
-    columns = [_xyz_tag(column) for column in _to_xyz(primaries).T]
+    columns = [_xyz_tag(column) for column in brightest * _to_xyz(primaries).T]
     tags = [(b"wtpt", _xyz_tag(D50)), *zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)]
-    tags += [(name, b"curv\0\0\0\0" + struct.pack(">I", 256) + light) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    curve += bytes(-len(curve) % 4)
+    tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for name, content in tags:
         table += name + struct.pack(">II", start + len(body), len(content))
@@ -290,18 +296,33 @@ def _xyz_tag(values: Levels) -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(float(value) * 65536) for value in values))
 
 
-def hdr_table(named: Named, steps: int = 65) -> ImageFilter.Color3DLUT:
-    """PQ or HLG to sRGB as a table: light up to a screen's white is halved, light beyond it bends to white.
+def _hdr_way(named: Named) -> Callable[[Image.Image], Image.Image]:
+    """PQ or HLG to sRGB: light up to a screen's white is halved, light beyond it bends to white.
 
-    The bend goes by luminance, so that colours keep their hue until they leave sRGB and are clipped.
+    The bend goes by the largest of the three colours in BT.2020, so that hues stay until sRGB is left.
     """
-    axis = np.linspace(0, 1, steps)
-    blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
-    light = named.curve(np.stack([red, green, blue], -1).reshape(-1, 3))
     to_xyz = _to_xyz(named.primaries)
-    if named.hdr == HLG:
-        light = light * (light @ to_xyz[1])[:, None].clip(1e-9) ** 0.2 * (PEAK_NITS / WHITE_NITS)
-    luminance = (light @ to_xyz[1]).clip(1e-9)
-    shown = light * (np.interp(luminance, *BEND.T) / luminance)[:, None]
-    colours = shown @ (np.linalg.inv(_to_xyz(SRGB)) @ to_xyz).T
-    return ImageFilter.Color3DLUT(steps, light_to_srgb(colours).ravel().tolist())
+    to_2020 = (np.linalg.inv(_to_xyz(PRIMARIES[9])) @ to_xyz).astype(np.float32)
+    to_srgb = (np.linalg.inv(_to_xyz(SRGB)) @ to_xyz).astype(np.float32)
+    luminance = _to_xyz(named.primaries, to_d50=False)[1].astype(np.float32)
+    curve = named.curve(np.arange(256) / 255).astype(np.float32)
+    # Tables in place of functions: they are quick enough for 60 megapixels.
+    whites = np.arange(1, 50 * A_WHITE, dtype=np.float32) / A_WHITE
+    gains = np.concatenate([[BEND[1, 1]], np.interp(whites, *BEND.T) / whites]).astype(np.float32)
+    levels = (light_to_srgb(np.linspace(0, 1, LIGHTS + 1)) * 255).round().astype(np.uint8)
+
+    def apply(strip: Image.Image) -> Image.Image:
+        light = [curve[channel] for channel in np.moveaxis(np.asarray(strip), 2, 0)]
+        if named.hdr == HLG:
+            scene = _mix(luminance, light)
+            light = [channel * scene**0.2 * (PEAK_NITS / WHITE_NITS) for channel in light]
+        largest = functools.reduce(np.maximum, [_mix(row, light) for row in to_2020])
+        gain = gains.take((largest * A_WHITE).astype(np.int32), mode="clip") * LIGHTS
+        shown = [(_mix(row, light) * gain).astype(np.int32) for row in to_srgb]
+        return Image.fromarray(np.stack([levels.take(channel, mode="clip") for channel in shown], -1))
+
+    return apply
+
+
+def _mix(weights: Float[np.ndarray, "3"], light: list[Levels]) -> Levels:
+    return weights[0] * light[0] + weights[1] * light[1] + weights[2] * light[2]
