@@ -53,6 +53,45 @@ def naive_swiglu(mlp, x):
     return (gate * torch.sigmoid(gate) * value) @ mlp.out.weight.T
 
 
+def draw_block(generator):
+    block = layers.Block(32)
+    for value in block.parameters():
+        value.data = torch.randn(value.shape, generator=generator) / value.shape[-1] ** 0.5 + (
+            value.dim() < 2
+        )
+    return block
+
+
+def test_a_block_without_a_mask_is_the_plain_formula(generator):
+    block, x = draw_block(generator), torch.randn(2, 5, 32, generator=generator)
+    q, k, v = (unit(x) * block.norm_attention.weight @ block.qkv.weight.T).chunk(3, -1)
+    after = x + naive_attention(q, k, v, torch.ones(5, 5, dtype=torch.bool)) @ block.out.weight.T
+    after = after + naive_swiglu(block.mlp, unit(after) * block.norm_mlp.weight)
+    close(block(x), after, **TIGHT)
+    close(block(x, rows=3), after[:, :3], **TIGHT)
+
+
+def test_a_block_that_is_shut_is_the_identity(generator):
+    block, x = draw_block(generator), torch.randn(1, 4, 32, generator=generator)
+    block.start_as_identity()
+    assert torch.equal(block(x), x)
+
+
+def test_attention_by_products_is_attention(generator):
+    q, k, v = (torch.randn(2, 3, n, 16, generator=generator) for n in (5, 7, 7))
+    close(layers.attend_by_products(q, k, v), layers.attend(q, k, v), **TIGHT)
+    block, x = draw_block(generator).bfloat16(), torch.randn(2, 5, 32, generator=generator)
+    with torch.no_grad():
+        close(block(x.bfloat16()).float(), block.float()(x), rtol=0.1, atol=0.1)
+
+
+def test_a_norm_keeps_the_numbers_that_it_gets(generator):
+    norm, x = layers.RMSNorm(8), torch.randn(3, 8, generator=generator)
+    norm.weight.data = torch.rand(8, generator=generator)
+    close(norm(x), unit(x) * norm.weight)
+    assert norm(x.bfloat16()).dtype == torch.bfloat16, "without a warning"
+
+
 def test_heads_split_and_merge():
     x = torch.randn(2, 5, 128, generator=torch.Generator().manual_seed(0))
     assert layers.split_heads(x).shape == (2, 2, 5, 64)

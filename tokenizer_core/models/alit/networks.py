@@ -136,9 +136,10 @@ class AlitWriter(nn.Module):
     def forward(self, codes: Float[Tensor, "B K size"], number: int) -> Float[Tensor, "B N C"]:
         """The latent, float32, from the codes of pass `number` (from 0)."""
         x = self._start(codes, number)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:  # type: ignore[union-attr]
             x = block(x)
-        return self.to_latent(self.norm_out(x[:, : self.num_patches])).float()
+        x = self.blocks[-1](x, rows=self.num_patches)  # nobody asks what became of the tokens
+        return self.to_latent(self.norm_out(x)).float()
 
     def write_attention(
         self, codes: Float[Tensor, "B K size"], number: int, layer: int
