@@ -11,9 +11,9 @@ from safetensors import safe_open
 
 import tokenizer_core as tc
 from tests.golden.walk import read_golden
+from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.networks import build_networks
 from tokenizer_core.nn.autoencoder import latent_to_sequence
-from tokenizer_core.nn.config import TokenizerConfig
 from tokenizer_core.storage.checkpoints import checkpoints_folder, fill, read_checkpoint
 
 NAME = "prefix-flow-256"

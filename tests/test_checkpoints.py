@@ -16,8 +16,9 @@ from tiny_flow import CONFIG, CONFIG_DICT, make_networks, make_picture, make_tok
 import tokenizer_core as tc
 from tokenizer_core.engine.devices import find_device
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.models.prefix_flow.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
-from tokenizer_core.nn.config import AutoencoderConfig, SamplerConfig, TokenizerConfig
+from tokenizer_core.nn.config import AutoencoderConfig
 from tokenizer_core.storage.checkpoints import (
     SUMS,
     checkpoints_folder,

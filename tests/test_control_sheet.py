@@ -8,9 +8,9 @@ import torch
 import tokenizer_core as tc
 from studies.control_sheet import rows_of
 from tests.tiny_flow import CHECKPOINT_ID, draw_weights
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
-from tokenizer_core.nn.config import tiny_config
 from tokenizer_core.reports.evaluate import packed_pictures
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from tokenizer_core.measure import codecs
 from tokenizer_core.measure.metrics import psnr
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
-from tokenizer_core.nn.config import tiny_config
 from tokenizer_core.reports.bench import draw_picture
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet, write_page
 from tokenizer_core.reports.sheet import SHEET, draw, entries, lay_out

@@ -10,10 +10,10 @@ import tokenizer_core as tc
 from studies.latent_spectrum import errors, latent_power
 from tests.tiny_flow import CHECKPOINT_ID, draw_weights
 from tokenizer_core.measure.spectrum import band_error
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 from tokenizer_core.nn.autoencoder import latent_to_sequence
-from tokenizer_core.nn.config import tiny_config
 
 
 def wave(cycles, strength, size=16):

@@ -17,8 +17,8 @@ from demo.cli import main
 from tests.training_runs import train_here, write_photos
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.nn.autoencoder import Autoencoder
-from tokenizer_core.nn.config import tiny_config
 from tokenizer_core.nn.flow import euler_step
 from tokenizer_core.nn.masks import prefix_mask
 from tokenizer_core.nn.sampler import sample

@@ -22,8 +22,8 @@ from tests.training_runs import (
     words_of,
     write_photos,
 )
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.nn.autoencoder import Autoencoder
-from tokenizer_core.nn.config import tiny_config
 from tokenizer_core.photos.photoset import photo_files
 from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.place import Place
@@ -165,7 +165,7 @@ def test_what_is_measured_on_shares_is_one_in_all_processes(photos: Path, tmp_pa
 from pathlib import Path
 import torch
 from safetensors.torch import save_file
-from tokenizer_core.nn.config import tiny_config
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.training import autoencoder, prefix_flow
 from tokenizer_core.training.place import leave
 torch.set_num_threads(1)
@@ -207,7 +207,7 @@ def test_two_killed_processes_go_on_as_if_nothing_had_happened(photos: Path, tmp
     code = f"""
 from pathlib import Path
 import torch
-from tokenizer_core.nn.config import tiny_config
+from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.training import polish
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.place import leave

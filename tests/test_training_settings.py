@@ -13,7 +13,7 @@ import pytest
 from demo.cli import main
 from tests.training_runs import ROOT, steps_of, words_of, write_photos
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.nn.config import TokenizerConfig, tiny_config
+from tokenizer_core.models.prefix_flow.config import TokenizerConfig, tiny_config
 from tokenizer_core.storage.checkpoints import read_checkpoint
 from tokenizer_core.training import cli
 from tokenizer_core.training.autoencoder import AutoencoderRun

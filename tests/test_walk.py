@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.networks import build_networks
 from tokenizer_core.nn.autoencoder import latent_to_sequence, sequence_to_latent
-from tokenizer_core.nn.config import TokenizerConfig
 from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.measure.metrics import psnr
+from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 from tokenizer_core.nn.autoencoder import latent_to_sequence, sequence_to_latent
-from tokenizer_core.nn.config import TokenizerConfig
 from tokenizer_core.nn.flow import interpolate
 from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.photos.photo import open_photo, square_crop

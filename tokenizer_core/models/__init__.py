@@ -6,6 +6,7 @@ interface.py    what every tokenizer can do
 info.py         what is known of a model before it is loaded
 attention.py    where a token looks, and who asks it
 prefix_flow/    ordered soft tokens, and a rectified-flow decoder
+alit/           adaptive length: hard tokens by recurrent passes, a code a length
 linear/         principal components, the yardstick beside it
 
 A further family is a further folder: family.py says what it must have.

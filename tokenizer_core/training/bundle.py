@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from tokenizer_core.nn.config import TokenizerConfig
+from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.storage.checkpoints import write_checkpoint
 from tokenizer_core.training.settings import setting
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.metrics import psnr_batch, round_to_8_bit
-from tokenizer_core.nn.config import TokenizerConfig
+from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.photos.photoset import load_crops
 from tokenizer_core.storage.whole import write_whole
 from tokenizer_core.training.averages import AveragedWeights

@@ -24,11 +24,11 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask
 
+from tokenizer_core.models.prefix_flow.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.models.prefix_flow.networks import build_networks
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
-from tokenizer_core.nn.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.nn.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.nn.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.nn.sampler import sample

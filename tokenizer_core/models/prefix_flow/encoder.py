@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask
 
-from tokenizer_core.nn.config import EncoderConfig
+from tokenizer_core.models.prefix_flow.config import EncoderConfig
 from tokenizer_core.nn.layers import CausalBlock, attention_weights, rms_norm
 from tokenizer_core.nn.masks import causal_mask
 
