@@ -22,7 +22,8 @@ from tests.golden.walk import (
     some_of,
     write_hops,
 )
-from tokenizer_core.codes.encoding import LEVELS, Encoding
+from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.codes.packing import LEVELS
 from tokenizer_core.storage.checkpoints import checkpoints_folder
 
 pytestmark = pytest.mark.slow

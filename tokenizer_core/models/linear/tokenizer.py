@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
-from tokenizer_core.codes.packing import SOFT
+from tokenizer_core.codes.packing import SOFT, on_levels
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
@@ -97,15 +97,20 @@ class LinearTokenizer(Tokenizer):
             zoom: >= 1.
 
         Returns:
-            Tokens (K, 16), each number of about unit variance.
+            Tokens (K, 16), each number of about unit variance, on the levels that its bytes hold.
 
         Raises:
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
-        rows = to_rows(to_picture(photo, SIZE, center, zoom).to_pixels().to(self.device))
-        numbers = (rows - self.mean) @ self.components.T / self.deviations  # (1, N)
-        tokens = numbers.view(self.num_tokens, WIDTH).cpu().numpy()
+        tokens = on_levels(self.project(to_picture(photo, SIZE, center, zoom)))
         return Encoding(tokens, np.arange(self.num_tokens), self.info.checkpoint_id, self.info.name)
+
+    @torch.no_grad()
+    def project(self, picture: Picture) -> Float[np.ndarray, "K D"]:
+        """A picture's projections on all components, in standard deviations, before they are rounded."""
+        rows = to_rows(picture.to_pixels().to(self.device))
+        numbers = (rows - self.mean) @ self.components.T / self.deviations  # (1, N)
+        return numbers.view(self.num_tokens, WIDTH).cpu().numpy()
 
     def decode_many(
         self,

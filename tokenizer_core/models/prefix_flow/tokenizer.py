@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.codes.packing import on_levels
 from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.attention import AttentionMaps
@@ -87,14 +88,16 @@ class FlowTokenizer(Tokenizer):
             zoom: >= 1; the crop's side is the photo's shorter side over this.
 
         Returns:
-            Tokens (K, D), each of root mean square 1.
+            Tokens (K, D), each of root mean square about 1, on the levels that their bytes hold: an encoding
+            and its bytes decode to the same picture.
 
         Raises:
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
         latent = self._latent(to_picture(photo, self.config.autoencoder.image_size, center, zoom))
         tokens = self.encoder(latent.to(self._dtype))[0].float().cpu().numpy()
-        encoding = Encoding(tokens, np.arange(len(tokens)), self.info.checkpoint_id, self.info.name)
+        info = self.info
+        encoding = Encoding(on_levels(tokens), np.arange(len(tokens)), info.checkpoint_id, info.name)
         self._latents.put(_key(encoding), latent)
         return encoding
 
