@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 import tokenizer_core as tc
 from demo.examples import EXAMPLES, FOLDER
 
-CHOICE = '<button class="thumbnail-item" value="{0.name}"><img src="{0.name}.webp" alt="{0.title}"></button>'
+PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
 
 def export(folder: Path) -> None:
@@ -23,22 +23,22 @@ def export(folder: Path) -> None:
     Raises:
         TokenizerError: the folder cannot be written.
     """
-    from demo.app import ABOUT, HERE, SCRIPT, TITLE, read  # slow: it brings Gradio
+    from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     static = Template(read("static.html"))
     page = static.substitute(
-        title=MarkdownIt().render(TITLE),
         words=MarkdownIt().render(ABOUT.partition("**Embed**")[0]),  # the rest is about a server
-        strip="".join(CHOICE.format(example) for example in EXAMPLES[:6]),
-        html=read("dial.html"),
-        dial=read("dial.css"),
-        page=read("page.css"),
-        script=SCRIPT,
+        html=markup(""),
+        dial=styles(),
+        page=read("page.css", "dark.css"),
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.html").write_text(page, "utf-8")
-        shutil.copy(HERE / "page" / "preview.jpg", folder)
+        shutil.copy(PAGE / "preview.jpg", folder)
+        shutil.copytree(
+            PAGE, folder / "page", dirs_exist_ok=True, ignore=shutil.ignore_patterns(*PYTHON_SIDE)
+        )
         for example in EXAMPLES:
             shutil.copy(example.photo, folder)
             film = gzip.decompress((FOLDER / f"{example.name}.json.gz").read_bytes())
