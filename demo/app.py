@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 import tokenizer_core as tc
-from demo import handlers, programs
+from demo import handlers, programs, scenes
 from demo.examples import EXAMPLES, FOLDER
 from demo.studio import Studio
 
@@ -48,16 +48,18 @@ def styles() -> str:
     return read("base.css", "vendor/uPlot.min.css", *(f"panels/{name}" for name in PANELS))
 
 
-def markup(photos: str) -> str:
+def markup(photos: str, weights: str) -> str:
     """The dial's HTML.
 
     Args:
         photos: the address of the examples' folder, "" or with a slash at its end.
+        weights: the id of the first model, see `scenes.markup`.
     """
     strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
     rounds = "".join(ROUND.format(one, NEEDED.get(one.name, 24)) for one in EXAMPLES[6:])
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
-    return html.replace("$strip", strip).replace("$rounds", rounds)
+    html = html.replace("$strip", strip).replace("$rounds", rounds)
+    return html.replace("$scenes", scenes.markup(weights))
 
 
 def _version() -> str:
@@ -124,9 +126,13 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
         gr.HTML(
-            html_template=markup(f"{STATIC}/photos/"), css_template="padding: 0;\n" + styles(),
-            apply_default_css=False, js_on_load=SCRIPT, server_functions=[ask], elem_id="dial",
-        )  # fmt: skip
+            html_template=markup(f"{STATIC}/photos/", studio.default.checkpoint_id),
+            css_template="padding: 0;\n" + styles(),
+            apply_default_css=False,
+            js_on_load=SCRIPT,
+            server_functions=[ask],
+            elem_id="dial",
+        )
         seed = settings(studio)
         gr.Markdown(ABOUT, elem_id="words")
         page.load(None, None, seed, js=LINKED)

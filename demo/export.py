@@ -5,6 +5,7 @@ scores, maps. page/static.html stands in for Gradio.
 """
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 from string import Template
@@ -25,10 +26,12 @@ def export(folder: Path) -> None:
     """
     from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
+    first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
+    weights = first["start"]["info"]["checkpoint_id"]
     static = Template(read("static.html"))
     page = static.substitute(
         words=MarkdownIt().render(ABOUT.partition("**Embed**")[0]),  # the rest is about a server
-        html=markup(""),
+        html=markup("", weights),
         dial=styles(),
         page=read("page.css", "dark.css"),
     )

@@ -1,5 +1,6 @@
 // What the forms around the dial, a console and tests may call: `window.dial`.
 import { one, save } from "./dom.js";
+import { read } from "./state.js";
 import { bytes } from "./tokens.js";
 
 const LET_GO = 250; // ms until a slider counts as let go
@@ -10,6 +11,7 @@ const LET_GO = 250; // ms until a slider counts as let go
  * @property {{ leave(): void }} sweep
  * @property {{ plot: import("./plot.js").Plot, save(): void }} spectrum
  * @property {{ plot: import("./plot.js").Plot, save(): void }} curves
+ * @property {{ open(name: string): void }} tabs
  * @property {() => Frame | null} shown
  * @property {(token: string) => Promise<unknown>} forget
  */
@@ -30,6 +32,16 @@ export function api(root, act, parts) {
       parts.sweep.leave();
       act.turn(k);
       act.settled();
+    },
+    /** Go where a link into the page says: a photo, a length, a kind, one of the overlays, a panel. */
+    async visit(/** @type {URLSearchParams} */ hash) {
+      const { overlay = "", mode, panel, scene = "" } = read(new URL(`#${hash}`, location.href)).state;
+      const photo = hash.get("photo");
+      if (photo && act.film?.example !== photo) await act.open({ from: "example", photo });
+      if (hash.has("mode") && mode) act.mode(mode);
+      if (panel) parts.tabs.open(panel);
+      if (hash.has("k")) this.set(Number(hash.get("k")));
+      act.change({ overlay, scene });
     },
     address: act.address,
     open(/** @type {Question} */ question) {

@@ -16,6 +16,7 @@ import { overlays } from "./panels/overlays.js";
 import { pictures } from "./panels/pictures.js";
 import { play } from "./panels/play.js";
 import { rail } from "./panels/rail.js";
+import { scenes } from "./panels/scenes.js";
 import { share } from "./panels/share.js";
 import { spectrum } from "./panels/spectrum.js";
 import { stage } from "./panels/stage.js";
@@ -197,16 +198,13 @@ export function start(element, source) {
     address: (whole, more) => write(state, told(film, link), location.href, whole, more),
   };
 
-  /** Go where a link into the page says: a length, and one of the overlays. */
-  const visit = (/** @type {URLSearchParams} */ hash) => {
-    if (hash.has("k")) dial.set(Number(hash.get("k")));
-    act.change({ overlay: read(new URL(`#${hash}`, location.href)).state.overlay ?? "" });
-  };
-
+  /** @type {(hash: URLSearchParams) => Promise<void>} */
+  const visit = (hash) => dial.visit(hash);
   const line = status(root);
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
+  const tabbed = tabs(root, act);
   /** @type {Panel[]} */
   const panels = [
     stage(root, act),
@@ -224,13 +222,15 @@ export function start(element, source) {
     play(root, act, () => round),
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, visit),
-    tabs(root, act),
+    tabbed,
+    scenes(root, act, visit),
   ];
 
   const dial = api(root, act, {
     sweep: sweeping,
     spectrum: spectra,
     curves: nearness,
+    tabs: tabbed,
     shown: () => shown,
     forget: (token) => askOrSay(source, { what: "forget", token }),
   });

@@ -2,6 +2,7 @@
 import { urlsafe } from "./tokens.js";
 
 const OVERLAYS = ["", "on", "add", "less"];
+const PANELS = ["explore", "measure", "compare", "chance", "play", "share"];
 
 /** @returns {State} */
 export const fresh = () => ({
@@ -14,6 +15,7 @@ export const fresh = () => ({
   token: 1,
   follow: true,
   panel: "explore",
+  scene: "",
 });
 
 /**
@@ -39,6 +41,9 @@ export function read(url) {
   const state = { seed: whole(hash.get("seed"), 0), mode: hash.get("mode") === "mean" ? "mean" : "sample" };
   if (named) state.k = 1;
   else if (hash.has("k")) state.k = k;
+  const panel = hash.get("panel");
+  if (panel && PANELS.includes(panel)) state.panel = panel;
+  if (hash.has("scene")) state.scene = hash.get("scene") ?? "";
   const show = hash.get("show") ?? "";
   if (OVERLAYS.includes(show)) state.overlay = /** @type {Overlay} */ (show);
   return {

@@ -102,6 +102,7 @@ interface State {
   token: number; // the one that is looked at
   follow: boolean; // whether that one follows the dial
   panel: string; // which tab is open
+  scene: string; // which of the six is shown; "": none
 }
 
 /** What an address says besides the state. */

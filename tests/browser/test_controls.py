@@ -52,7 +52,7 @@ CHOICES = {
 TABS = ["explore", "measure", "compare", "chance", "play", "share"]
 # see below; examples, upload, kind and rounds have tests of their own
 OTHERS = {".goal", ".more", ".know", ".compare", "#upload", "[type=file]", "#examples button", "#mode input"}
-OTHERS |= {"[role=tab]", "#panel-play a"}
+OTHERS |= {"[role=tab]", "#panel-play a", ".scene a", ".lecturing", ".lecture button"}
 
 
 LINEAR = "dial.plots.curves.data[3].some((value) => value !== null)"
@@ -219,8 +219,9 @@ def test_the_words_links(turned, means):
         link = turned.get_by_role("link", name=name).first
         changes(turned, "dial.k", lambda one=link: press(one, means))
         assert turned.evaluate("dial.k") == k
+    open_panel(turned, "play")
     with turned.expect_navigation():
-        press(turned.locator("#words a[href^='?photo=round-2']"), means)
+        press(turned.locator("#panel-play a[href^='?photo=round-2']"), means)
 
 
 SETTINGS = ["Model", "Steps of a sample", "Seed", "Crop: zoom", "Crop: left to right", "Crop: top to bottom"]

@@ -6,7 +6,7 @@ import { shrunk } from "../shrink.js";
  * @param {HTMLElement} root
  * @param {Intents} act
  * @param {Source} source
- * @param {(hash: URLSearchParams) => void} visit go where a link of the words says
+ * @param {(hash: URLSearchParams) => unknown} visit go where a link of the words says
  * @returns {Panel}
  */
 export function choose(root, act, source, visit) {
@@ -68,6 +68,9 @@ export function choose(root, act, source, visit) {
   document.addEventListener("click", clicked, true); // captured: Gradio's own handler scrolls to the top
 
   return {
+    draw({ state }) {
+      for (const radio of modes) if (!radio.checked) radio.checked = radio.value === state.mode;
+    },
     begin(film, start) {
       put(one(root, ".credit"), start.credit);
       root.classList.toggle("nosample", !film.generative);

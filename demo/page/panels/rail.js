@@ -15,7 +15,7 @@ export function rail(root, act) {
   const range = /** @type {HTMLInputElement} */ (one(root, ".range"));
   const fill = one(root, ".fill");
   const thumb = one(root, ".thumb");
-  const label = one(root, ".n-k");
+  const [label, unit] = [".n-k", ".n-tokens"].map((name) => one(root, name));
   const strip = pen(one(root, ".filmstrip"));
   const marks = one(root, ".marks");
   let scale = new Scale(BEFORE);
@@ -78,6 +78,7 @@ export function rail(root, act) {
     fill.style.transform = `scaleX(${place})`;
     thumb.style.transform = `translateX(${place * 100}%)`;
     put(label, String(k));
+    put(unit, k === 1 ? "token" : "tokens");
   };
 
   const lay = () => {

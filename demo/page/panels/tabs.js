@@ -12,6 +12,7 @@ export function tabs(root, act) {
   const nameOf = (/** @type {HTMLElement} */ tab) => tab.id.slice(4);
 
   const open = (/** @type {string} */ name) => {
+    if (buttons.find((tab) => nameOf(tab) === name)?.hidden) return;
     act.state.panel = name;
     for (const tab of buttons) {
       const on = nameOf(tab) === name;
