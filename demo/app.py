@@ -1,5 +1,6 @@
 """Layout and wiring of the page; what happens is in handlers.py, what moves is in page/."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from json import dumps
@@ -12,24 +13,97 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch, see cli.py
 import gradio as gr
 from gradio.themes import Default
 from gradio.utils import get_upload_folder
+from markdown_it import MarkdownIt
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
 
 import tokenizer_core as tc
-from demo import handlers, programs
-from demo.examples import EXAMPLES
+from demo import handlers, programs, scenes
+from demo.examples import EXAMPLES, FOLDER
 from demo.studio import Studio
 
 HERE = Path(__file__).parent
+PAGE = HERE / "page"
 TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").split("\n---\n")
+PANELS = sorted(path.name for path in (PAGE / "panels").glob("*.css"))
 LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
-  return [Number(link.get('seed')) || 0, link.get('mode') === 'mean' ? 'mean' : 'sample']; }"""
+  return Number(link.get('seed')) || 0; }"""
+EXAMPLE = (
+    '<button type="button" class="thumbnail-item" value="{0.name}"><img src="{1}" alt="{0.title}"></button>'
+)
+ROUND = '<a class="plain" href="?photo={0.name}#k={1}&amp;name=1">{0.title}</a>'
+NEEDED = {"round-1": 8, "round-2": 1, "round-3": 12}  # tokens that we needed; of the others 24
 
 
 def read(*names: str) -> str:
     """Files of page/, one after the other."""
-    return "\n".join((HERE / "page" / name).read_text("utf-8") for name in names)
+    return "\n".join((PAGE / name).read_text("utf-8") for name in names)
 
 
-SCRIPT = f"const GIFENC = {dumps(read('gifenc.js'))};\n" + read("film.js", "views.js", "rail.js", "share.js")
+def styles() -> str:
+    """The dial's: what all of it shares, then a file a panel."""
+    return read("base.css", "vendor/uPlot.min.css", *(f"panels/{name}" for name in PANELS))
+
+
+def markup(photos: str, weights: str) -> str:
+    """The dial's HTML.
+
+    Args:
+        photos: the address of the examples' folder, "" or with a slash at its end.
+        weights: the id of the first model, see `scenes.markup`.
+    """
+    strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
+    rounds = "".join(ROUND.format(one, NEEDED.get(one.name, 24)) for one in EXAMPLES[6:])
+    html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
+    html = html.replace("$strip", strip).replace("$rounds", rounds)
+    return html.replace("$scenes", scenes.markup(weights))
+
+
+def _version() -> str:
+    """A name for the files of page/ as they are now: an address with it may be kept for ever."""
+    sums = hashlib.sha256()
+    for path in sorted(PAGE.rglob("*")):
+        if path.is_file():
+            sums.update(path.read_bytes())
+    return sums.hexdigest()[:12]
+
+
+# Relative to the page, so that a proxy below a path needs to know nothing; below /gradio_api, so that a
+# server in front of this one passes it on.
+STATIC = f"gradio_api/tokendial/{_version()}"
+MODULES = sorted(str(path.relative_to(PAGE)) for path in PAGE.glob("**/*.js") if path.parent.name != "vendor")
+SCRIPT = f"""
+window.dial = null;  // else it is the element of that id, until the modules are there
+const root = new URL(document.baseURI), files = new URL("{STATIC}/page/", root);
+for (const name of {dumps(MODULES)}) {{
+  const link = document.createElement("link");
+  document.head.append(Object.assign(link, {{ rel: "modulepreload", href: new URL(name, files) }}));
+}}
+const begin = ({{ start, served }}) => start(element, served(server, root));
+window.tokendial = import(new URL("main.js", files)).then(begin);
+"""
+
+
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp"}
+FILES = {f"page/{path.relative_to(PAGE)}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
+FILES |= {f"photos/{path.name}": path for path in FOLDER.glob("*.webp")}
+
+
+async def kept(request: Request) -> Response:
+    """A file of the page or an example's photo. Its address changes with it: a browser may keep it."""
+    path = FILES.get(request.path_params["name"])
+    if path is None:
+        return Response(status_code=404)
+    headers = {"cache-control": "public, max-age=31536000, immutable"}
+    return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
+
+
+def static_routes() -> list[Route]:
+    """Where these files are; scripts go compressed."""
+    return [Route(f"/{STATIC}/{{name:path}}", kept, middleware=[Middleware(GZipMiddleware)])]
 
 
 def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto") -> gr.Blocks:
@@ -51,32 +125,24 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         return handlers.ANSWERS.get(question.get("what", ""), handlers.pull)(studio, question)
 
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
-        gr.Markdown(TITLE, elem_id="title")
-        with gr.Row(elem_id="choose"):
-            six = [(str(e.photo), e.title) for e in EXAMPLES[:6]]  # the others are rounds of *Name it*
-            bare: dict[str, Any] = {"show_label": False, "container": False}
-            still = bare | {"allow_preview": False, "interactive": False, "buttons": []}
-            gr.Gallery(six, columns=6, rows=1, object_fit="cover", elem_id="examples", **still)
-            types = ["image", ".heic", ".heif"]
-            photo = gr.UploadButton("Upload a photo", file_types=types, variant="primary", elem_id="upload")
-            mode = gr.Radio(["sample", "mean"], value="sample", label="The picture", elem_id="mode", **bare)
         gr.HTML(
-            html_template=read("dial.html"), css_template=read("dial.css"), apply_default_css=False,
-            js_on_load=SCRIPT, server_functions=[ask], elem_id="dial",
-        )  # fmt: skip
-        seed, crop = settings(studio)
-        gr.Markdown(ABOUT)
-        upload = "(file) => { dial.open({ from: 'upload', path: file.path }); return [0.5, 0.5, 1]; }"
-        photo.upload(None, photo, crop, js=upload)
-        mode.change(None, mode, js="(m) => { dial.mode(m); }")
-        page.load(None, None, [seed, mode], js=LINKED)
+            html_template=markup(f"{STATIC}/photos/", studio.default.checkpoint_id),
+            css_template="padding: 0;\n" + styles(),
+            apply_default_css=False,
+            js_on_load=SCRIPT,
+            server_functions=[ask],
+            elem_id="dial",
+        )
+        seed = settings(studio)
+        gr.Markdown(ABOUT, elem_id="words")
+        page.load(None, None, seed, js=LINKED)
         programs.add(studio)
     studio.warm_up()
     return page
 
 
-def settings(studio: Studio) -> tuple[gr.Number, list[gr.Slider]]:
-    """The form, whose events go to the dial: the seed, and the crop's x, y and zoom."""
+def settings(studio: Studio) -> gr.Number:
+    """The form, whose events go to the dial; returns the field of the seed."""
     with gr.Accordion("Seed, steps, model, crop, download, forget", open=False):
         with gr.Row():
             titles = [(info.title, name) for name, info in studio.infos.items()]
@@ -90,12 +156,17 @@ def settings(studio: Studio) -> tuple[gr.Number, list[gr.Slider]]:
             crop.append(gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom"))
         with gr.Row():
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
-                gr.Button(f"Save the {name}").click(None, js=f"() => {{ dial.{name.split()[0]}(); }}")
-            gr.Button("Forget this photo").click(None, js="() => { dial.forget(); }")
-    again = "(model, ...crop) => { dial.open({ from: 'again', model, crop }); }"
+                gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
+            gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
+    again = told("dial.open({ from: 'again', model, crop })", "model, ...crop")
     gr.on([model.change, *(part.input for part in crop)], None, [model, *crop], js=again)
-    gr.on([steps.change, seed.change], None, [steps, seed], js="(steps, seed) => { dial.take(steps, seed); }")
-    return seed, crop
+    gr.on([steps.change, seed.change], None, [steps, seed], js=told("dial.take(steps, seed)", "steps, seed"))
+    return seed
+
+
+def told(call: str, names: str = "") -> str:
+    """JavaScript that calls the dial, once its modules are there."""
+    return f"({names}) => {{ window.tokendial?.then((dial) => {call}); }}"
 
 
 def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
@@ -121,4 +192,5 @@ def serve(page: gr.Blocks, **options) -> Any:
     fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
-    return page.launch(theme=theme, css=read("page.css"), **limits, **options)
+    css = read("page.css", "dark.css")
+    return page.launch(theme=theme, css=css, app_kwargs={"routes": static_routes()}, **limits, **options)

@@ -5,6 +5,7 @@ scores, maps. page/static.html stands in for Gradio.
 """
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 from string import Template
@@ -14,7 +15,7 @@ from markdown_it import MarkdownIt
 import tokenizer_core as tc
 from demo.examples import EXAMPLES, FOLDER
 
-CHOICE = '<button class="thumbnail-item" value="{0.name}"><img src="{0.name}.webp" alt="{0.title}"></button>'
+PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
 
 def export(folder: Path) -> None:
@@ -23,22 +24,24 @@ def export(folder: Path) -> None:
     Raises:
         TokenizerError: the folder cannot be written.
     """
-    from demo.app import ABOUT, HERE, SCRIPT, TITLE, read  # slow: it brings Gradio
+    from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
+    first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
+    weights = first["start"]["info"]["checkpoint_id"]
     static = Template(read("static.html"))
     page = static.substitute(
-        title=MarkdownIt().render(TITLE),
         words=MarkdownIt().render(ABOUT.partition("**Embed**")[0]),  # the rest is about a server
-        strip="".join(CHOICE.format(example) for example in EXAMPLES[:6]),
-        html=read("dial.html"),
-        dial=read("dial.css"),
-        page=read("page.css"),
-        script=SCRIPT,
+        html=markup("", weights),
+        dial=styles(),
+        page=read("page.css", "dark.css"),
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.html").write_text(page, "utf-8")
-        shutil.copy(HERE / "page" / "preview.jpg", folder)
+        shutil.copy(PAGE / "preview.jpg", folder)
+        shutil.copytree(
+            PAGE, folder / "page", dirs_exist_ok=True, ignore=shutil.ignore_patterns(*PYTHON_SIDE)
+        )
         for example in EXAMPLES:
             shutil.copy(example.photo, folder)
             film = gzip.decompress((FOLDER / f"{example.name}.json.gz").read_bytes())

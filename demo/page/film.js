@@ -1,93 +1,185 @@
-// The film in the browser: answers in, ImageBitmaps kept, and which of them stands for a length.
-// gr.HTML runs this once, followed by views.js, rail.js and share.js, with element and server.
-const $ = (selector) => element.querySelector(selector);
-const RUNGS = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
-let LADDER = RUNGS;       // the model's lengths that come first
-let run = 0, model = '';  // the newest thing that the visitor asked for: answers to older ones are dropped; no model: the first
-let film = null;          // what begin() makes
-const link = new URLSearchParams(location.hash.slice(1));   // what the address said when the page was opened
-let take = { steps: 0, seed: +link.get('seed') || 0 };      // of the samples; no steps: the model's own
-let mode = link.get('mode') === 'mean' ? 'mean' : 'sample', k = 32, dirty = false, last = null, curve = null, beside = null, earlier = null, before = '', news = 0;   // news: until then the status line keeps its words
+// A film: a photo's head, and for each kind (mean, sample) a reel of the frames that came so far. No DOM.
+import { ladderOf, nearestInOctaves, tokens } from "./lengths.js";
+import { bytes } from "./tokens.js";
 
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), octave = (length) => Math.log2(length + 1), thousands = new Intl.NumberFormat('en');   // made once: it is slow to make
-const reel = () => ({ at: [], have: [], sent: [], seen: null });     // frames by length; the lengths; those and what is being unpacked; what a classifier sees
-
-function begin(start) {
-  for (const r of film ? [film.mean, film.sample] : []) for (const c of r.have) r.at[c].bitmap.close();
-  before = film ? film.token : '';
-  film = { ...start, ...start.info, levels: start.reference && bytes(start.reference), mean: reel(), sample: reel(), top: start.info.lengths.at(-1), told: {}, maps: {}, attention: null, mass: [], done: false };
-  LADDER = start.info.ladder ?? RUNGS.filter((c) => start.info.lengths.includes(c));
-  last = curve = beside = earlier = null;
-  lay(start);
-}
-
-// Which frame stands for k, and what to call it.
-const nearest = (r) => r.have.reduce((best, c) => (best < 0 || Math.abs(octave(c) - octave(k)) < Math.abs(octave(best) - octave(k)) ? c : best), -1);
-function choose() {
-  const [mean, sample] = [film.mean, film.sample].map((r) => r.at[k] ?? r.at[nearest(r)]), wanted = mode === 'sample' && film.generative;
-  const near = sample && wanted && Math.abs(octave(sample.c) - octave(k)) <= 0.5, frame = near || !mean ? sample : mean;
-  return frame && [frame, (frame.c === k ? frame.m : 'showing ' + frame.c) + (wanted && frame === mean ? ', sample coming' : '')];
-}
-
-// ---- frames: the page asks for what it lacks until nothing is lacking
-async function add(reels, frames) {
-  const got = await Promise.all(frames.map(async ([m, c, webp, levels, psnr, ssim, bands]) => ({
-    m, c, scores: [psnr, ssim, bands && bands[2]], off: bands ? bands.map((v) => v.toFixed(2)).join(' · ') : '–',
-    levels: bytes(levels), curve: path(bytes(levels)), psnr: ssim === null ? '–' : psnr === null ? '∞' : psnr.toFixed(1), ssim: ssim === null ? '–' : ssim.toFixed(2),
-    bitmap: await createImageBitmap(new Blob([bytes(webp)], { type: 'image/webp' })) })));
-  for (const f of got) {
-    const r = reels[f.m];
-    if (r !== film[f.m] || r.at[f.c]) f.bitmap.close(); else { r.at[f.c] = f; r.have.push(f.c); }     // of an older film or take: closed
+/** The frames of one kind: those that are here, and the lengths that are on their way, too. */
+export class Reel {
+  constructor() {
+    /** @type {Map<number, Frame>} */
+    this.at = new Map();
+    /** @type {number[]} */
+    this.sent = [];
+    /** @type {Seen | null} null: nobody asked yet */
+    this.seen = null;
   }
-  ready();
+
+  get have() {
+    return [...this.at.keys()];
+  }
+
+  /** @param {Frame} frame */
+  add(frame) {
+    if (this.at.has(frame.length)) frame.bitmap.close();
+    else this.at.set(frame.length, frame);
+  }
+
+  /** @param {number} k */
+  nearest(k) {
+    return this.at.get(k) ?? this.at.get(nearestInOctaves(this.have, k));
+  }
+
+  close() {
+    for (const frame of this.at.values()) frame.bitmap.close();
+  }
 }
-function accept(got, reels) {        // an answer: what is no frame at once, the frames when they are unpacked
-  Object.assign(film.told, got.told);
-  if (got.told.linear) last = null;
-  if (got.told.guess) for (const m of ['mean', 'sample']) reels[m].seen = { guess: got.told.guess[m], agreement: got.told.agreement[m], photo: got.told.guess.photo };
-  if (got.told.attention) layers(got.told);
-  for (const [m, c] of got.frames) reels[m].sent.push(c);
-  return add(reels, got.frames);
-}
-const lacking = () => mode === 'sample' && film.generative && !film.sample.at[k] && !at.rail.matches(':active');
-const ask = (question) => server.ask(question).catch(() => ({ error: 'The server is away. Once more, please?' }));   // gr.HTML passes one argument
-const asked = () => ({ token: film ? film.token : '', steps: take.steps || film?.default_steps || 8, seed: take.seed, k, rest: !film || lacking() });
-let pulling = false, later = 0, unpacked = null;
-async function pull() {
-  clearTimeout(later);
-  if (!film || pulling || (film.done && !lacking())) return;
-  pulling = true;
-  try {
-    for (;;) {
-      const { mean, sample } = film, lack = { ...asked(), means: mean.sent, samples: sample.sent, told: Object.keys(film.told) }, got = await server.ask(lack);
-      if (film.token !== lack.token) continue;
-      if (got.error) { say(got.error, true); break; }
-      if (got.note) { say(got.note); await new Promise((soon) => setTimeout(soon, 300)); continue; }
-      unpacked = Promise.all([unpacked, accept(got, { mean, sample })]);
-      if (got.frames.length) continue;                   // the server goes on meanwhile
-      await unpacked;
-      film.done = sample === film.sample && mean === film.mean;
-      if (film.done && (lack.k === k || !lacking())) break;
-    }
-    ready();
-  } catch { later = setTimeout(pull, 1000); }          // the server is away
-  pulling = false;
-}
-function retake(steps, seed) {       // another seed or number of steps: the means stay
-  const same = film && seed === take.seed && steps === asked().steps;
-  take = { steps: steps || 0, seed: seed || 0 };
-  if (!film || same) return;
-  for (const c of film.sample.have) film.sample.at[c].bitmap.close();
-  film.sample = reel(); film.done = false; last = null;
-  pull(); paint();
-}
-async function bring(question) {     // another film; what is wrong with it, if it does not come
-  stop(); say('Reading the photo…');
-  if (question.model) model = question.model;
-  const mine = run += 1, got = await ask({ ...asked(), rest: mode === 'sample', model, what: 'start', ...question });
-  if (mine !== run) return;
-  if (!got.start) { say(got.error, true); return got.error; }
-  begin(got.start);
-  if (got.frames) accept(got, film);
-  pull();
+
+/** What is known of one photo at one model. */
+export class Film {
+  /** @param {Start} start */
+  constructor(start) {
+    this.start = start;
+    this.info = start.info;
+    this.token = start.token;
+    this.example = start.example;
+    this.scale = start.scale;
+    this.original = start.original;
+    this.lengths = start.info.lengths;
+    this.ladder = ladderOf(start.info);
+    this.top = /** @type {number} */ (this.lengths.at(-1));
+    this.levels = start.reference ? bytes(start.reference) : null;
+    this.mean = new Reel();
+    this.sample = new Reel();
+    /** @type {Told} */
+    this.told = {};
+    this.done = false; // all that there is has come
+  }
+
+  get generative() {
+    return this.info.generative;
+  }
+
+  /** Whether some picture can be shown. */
+  get started() {
+    return this.mean.at.size + this.sample.at.size > 0;
+  }
+
+  /**
+   * Whether the ladder of a kind is there.
+   * @param {Mode} mode
+   */
+  hasLadder(mode) {
+    return this.ladder.every((k) => this[mode].at.has(k));
+  }
+
+  /**
+   * How many layers have maps, in a direction.
+   * @param {"read" | "write"} way
+   */
+  layers(way) {
+    const told = this.info.attention?.find((one) => one.direction === way)?.layers;
+    return told ?? this.info[`layers_${way}`] ?? 0;
+  }
+
+  /**
+   * Whether a view of a film makes sense for this model; older films do not say, and have them all.
+   * @param {string} view
+   */
+  offers(view) {
+    const { views } = this.info;
+    return views ? views.includes(view) : true;
+  }
+
+  /**
+   * Whole bytes that so many tokens take.
+   * @param {number} count
+   */
+  bytesOf(count) {
+    return Math.ceil(count * this.info.bytes_per_token);
+  }
+
+  /**
+   * The kind that is shown where this one is wanted.
+   * @param {Mode} mode
+   * @returns {Mode}
+   */
+  kind(mode) {
+    return this.generative ? mode : "mean";
+  }
+
+  /**
+   * Which frame stands for k, and what to call it; nothing before the first came.
+   * @param {number} k
+   * @param {Mode} mode
+   * @returns {[Frame, string] | undefined}
+   */
+  choose(k, mode) {
+    const mean = this.mean.nearest(k);
+    const sample = this.sample.nearest(k);
+    const wanted = this.kind(mode) === "sample";
+    const near = wanted && sample && Math.abs(Math.log2((sample.length + 1) / (k + 1))) <= 0.5;
+    const frame = near || !mean ? sample : mean;
+    if (!frame) return undefined;
+    const kind = this.generative ? frame.mode : "decoded";
+    const name = frame.length === k ? kind : `showing ${frame.length}`;
+    return [frame, wanted && frame === mean ? `${name}, sample coming` : name];
+  }
+
+  /**
+   * The frame of exactly this length, of the wanted kind or else the mean.
+   * @param {number} k
+   * @param {Mode} mode
+   */
+  still(k, mode) {
+    return (mode === "sample" && this.sample.at.get(k)) || this.mean.at.get(k);
+  }
+
+  /**
+   * Whether a sample is wanted and not there.
+   * @param {number} k
+   * @param {Mode} mode
+   */
+  lacks(k, mode) {
+    return this.kind(mode) === "sample" && !this.sample.at.has(k);
+  }
+
+  /** What was on its way and never came is asked for again. */
+  resend() {
+    this.mean.sent = this.mean.have;
+    this.sample.sent = this.sample.have;
+  }
+
+  /** The samples go (another seed, other steps); the means stay. */
+  retake() {
+    this.sample.close();
+    this.sample = new Reel();
+    this.done = false;
+  }
+
+  /**
+   * The kind whose pictures a classifier has named: on a CPU the samples come last.
+   * @param {Mode} mode
+   * @returns {Mode}
+   */
+  judged(mode) {
+    return this[mode].seen?.guess ? mode : "mean";
+  }
+
+  /**
+   * What a classifier sees in a picture, in words; "" where that is not known.
+   * @param {Frame} frame
+   */
+  sees({ mode, length }) {
+    const kind = this.judged(mode);
+    const words = this[kind].seen?.guess;
+    if (!words) return "";
+    const near = this.ladder.findLast((n) => n <= length && words[n]);
+    if (near === undefined) return "";
+    const at = near < length ? ` at ${tokens(near)}` : "";
+    return words[near] + at + (kind === mode ? "" : " in the mean");
+  }
+
+  close() {
+    this.mean.close();
+    this.sample.close();
+  }
 }

@@ -15,6 +15,28 @@ from tests.browser.drag import FLAGS, PROBE, chromium
 from tests.stand_in import StandInClassifier
 
 
+def open_panel(page, name):
+    """Open one of the page's tabs."""
+    page.locator(f"#tab-{name}").click()
+
+
+def open_plots(page):
+    """Open the tab with the plots; a plot is drawn when it is seen."""
+    open_panel(page, "measure")
+    for name in ("spectrum", "curves"):
+        page.locator(f".{name}").scroll_into_view_if_needed()
+        page.locator(f".{name} canvas").wait_for()
+
+
+def line(page, plot, name):
+    """The values of a line that a plot shows, in the plot's order; None where it has none."""
+    return page.evaluate(LINE, [plot, name])
+
+
+LINE = """([plot, name]) => { const found = dial.plots[plot];
+  return found.data[1 + found.lines.findIndex((line) => line.name === name)]; }"""
+
+
 @pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own
 def browser():
     if chromium() is None:

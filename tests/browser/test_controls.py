@@ -4,25 +4,35 @@ import re
 
 import pytest
 
-from tests.browser.conftest import another_document
+from tests.browser.conftest import another_document, open_panel
 from tests.browser.test_dial import choose_photo, photo  # noqa: F401
 
 pytestmark = pytest.mark.browser
 MEANS = ["mouse", "keyboard"]
 WIDE = {"width": 1440, "height": 900}
-BUTTONS = {  # what a press of a button changes
-    ".play": "document.querySelector('#dial .play').getAttribute('aria-label')",
-    ".copy": "document.querySelector('#dial .status').textContent.includes('is copied')",
-    ".challenge": "document.querySelector('#dial .status').textContent.includes('is copied')",
-    "button:has-text('Five other seeds')": "document.querySelectorAll('#dial .pictures img').length >= 5",
-    "button:has-text('Mix two photos')": "document.querySelectorAll('#dial .pictures img').length >= 2",
-    "button:has-text('Other codes')": "document.querySelectorAll('#dial .pictures figure').length >= 3",
-    "button:has-text('All but a token')": "document.querySelectorAll('#dial .pictures img').length >= 2",
+BUTTONS = {  # by panel: what a press of a button changes
+    "": {".play": "document.querySelector('#dial .play').getAttribute('aria-label')"},
+    "explore": {
+        "button:has-text('All but a token')": "document.querySelectorAll('#panel-explore img').length >= 2"
+    },
+    "compare": {
+        "button:has-text('Other codes')": "document.querySelectorAll('#panel-compare figure').length >= 3"
+    },
+    "chance": {
+        "button:has-text('Five other seeds')": "document.querySelectorAll('#panel-chance img').length >= 5",
+        "button:has-text('Mix two photos')": "document.querySelectorAll('#panel-chance img').length == 2",
+    },
+    "play": {".challenge": "document.querySelector('#dial .status').textContent.includes('is copied')"},
+    "share": {".copy": "document.querySelector('#dial .status').textContent.includes('is copied')"},
 }
 FILES = {  # and what it saves
-    ".clip": r"tokens\.(mp4|webm)",
-    ".png >> nth=0": r"plot\.png",
-    ".png >> nth=1": r"plot\.png",
+    "share": {".clip": r"tokens\.(mp4|webm)"},
+    "measure": {
+        ".spectrum-png": r"spectrum\.png",
+        ".curves-png": r"curves\.png",
+        ".csv[value=spectra]": r"spectra-[0-9]+\.csv",
+        ".csv[value=curves]": r"curves\.csv",
+    },
 }
 BOXES = {
     ".less-on": "dial.badge",
@@ -36,10 +46,21 @@ RANGES = {
     ".pick": "document.querySelector('#dial .n-token').textContent",
 }
 CHOICES = {
-    ".measure": "document.querySelector('#dial .n-unit').textContent",
-    ".layer": "document.querySelector('#dial .bars').getAttribute('d')",
+    "measure": {".measure": "document.querySelector('#dial .n-unit').textContent"},
+    "explore": {".layer": "document.querySelector('#dial .bars').getAttribute('d')"},
 }
-OTHERS = {".goal", ".more", ".know", ".compare"}  # see below
+TABS = ["explore", "measure", "compare", "chance", "play", "share"]
+# see below; examples, upload, kind and rounds have tests of their own
+OTHERS = {".goal", ".more", ".know", ".compare", "#upload", "[type=file]", "#examples button", "#mode input"}
+OTHERS |= {"[role=tab]", "#panel-play a", ".scene a", ".lecturing", ".lecture button"}
+
+
+LINEAR = "dial.plots.curves.data[3].some((value) => value !== null)"
+
+
+def each(groups):
+    """(panel, control, effect) of all of them."""
+    return [(panel, *pair) for panel, group in groups.items() for pair in group.items()]
 
 
 def changes(page, expression, act):
@@ -62,14 +83,14 @@ def turned(browser, address, photo):  # noqa: F811
     page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
     choose_photo(page, photo)
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
-    page.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d') && "
-                           "document.querySelector('#dial .layer option')", timeout=60_000)  # fmt: skip
+    page.wait_for_function(f"{LINEAR} && document.querySelector('#dial .layer option')", timeout=60_000)
     yield page
     page.close()
 
 
 def test_no_control_is_missing(turned):
-    known = [*BUTTONS, *FILES, *BOXES, *RANGES, *CHOICES, *OTHERS]
+    grouped = [*BUTTONS.values(), *FILES.values(), *CHOICES.values()]
+    known = [*(control for group in grouped for control in group), *BOXES, *RANGES, *OTHERS]
     marked = "all => { for (const node of all) node.dataset.tested = 1; }"
     for control in known:
         found = turned.locator(f"#dial {control}")
@@ -82,22 +103,25 @@ def test_no_control_is_missing(turned):
 
 
 def press_the_buttons(page, means):
-    for control, effect in BUTTONS.items():
+    for panel, control, effect in each(BUTTONS):
+        if panel:
+            press(page.locator(f"#tab-{panel}"), means)
         page.evaluate("document.querySelector('#dial .status').textContent = ''")
         changes(page, effect, lambda c=control: press(page.locator(f"#dial {c}"), means))
-        page.evaluate("document.querySelector('#dial .pictures').replaceChildren()")
         if control == ".play":
             press(page.locator("#dial .play"), means)
 
 
 def save_the_files(page, means):
-    for control, name in FILES.items():
+    for panel, control, name in each(FILES):
+        open_panel(page, panel)
         with page.expect_download(timeout=20_000) as caught:
             press(page.locator(f"#dial {control}"), means)
         assert re.fullmatch(name, caught.value.suggested_filename)
 
 
 def tick_the_boxes(page, means):
+    open_panel(page, "explore")
     for control, effect in BOXES.items():
         changes(page, effect, lambda c=control: press(page.locator(f"#dial {c}"), means, "Space"))
 
@@ -115,7 +139,14 @@ def move_a_range(range_, means):
     if means == "keyboard":
         range_.press("ArrowRight")
     else:
-        range_.click(position={"x": 30, "y": 5}, force=True)
+        box = range_.bounding_box()  # by the knob, where the range lies under something
+        if range_.evaluate("node => node.matches('.wipe')"):
+            range_.page.locator("#dial .edge").hover()
+            range_.page.mouse.down()
+            range_.page.mouse.move(box["x"] + 60, box["y"] + 60)
+            range_.page.mouse.up()
+        else:
+            range_.click(position={"x": 30, "y": 5}, force=True)
 
 
 def raise_the_goal(page, means):
@@ -142,10 +173,12 @@ def test_what_is_on_the_dial_s_side(turned, means):
     press_the_buttons(turned, means)
     save_the_files(turned, means)
     tick_the_boxes(turned, means)
-    for control, effect in CHOICES.items():
+    for panel, control, effect in each(CHOICES):
+        open_panel(turned, panel)
         changes(turned, effect, lambda c=control: choose_another(turned.locator(f"#dial {c}"), means))
     for control, effect in RANGES.items():
         changes(turned, effect, lambda c=control: move_a_range(turned.locator(f"#dial {c}"), means))
+    open_panel(turned, "measure")
     turned.locator("#dial .measure").select_option("PSNR, dB")
     fewest = "document.querySelector('#dial .n-fewest').textContent"
     changes(turned, fewest, lambda: raise_the_goal(turned, means))
@@ -186,11 +219,9 @@ def test_the_words_links(turned, means):
         link = turned.get_by_role("link", name=name).first
         changes(turned, "dial.k", lambda one=link: press(one, means))
         assert turned.evaluate("dial.k") == k
-    with turned.expect_popup() as opened:  # Gradio gives links of its Markdown a tab of their own
-        press(turned.locator("a[href^='?photo=round-2']"), means)
-    opened.value.wait_for_function("window.dial && dial.k === 1", timeout=60_000)
-    assert "photo=round-2" in opened.value.url
-    opened.value.close()
+    open_panel(turned, "play")
+    with another_document(turned):
+        press(turned.locator("#panel-play a[href^='?photo=round-2']"), means)
 
 
 SETTINGS = ["Model", "Steps of a sample", "Seed", "Crop: zoom", "Crop: left to right", "Crop: top to bottom"]
@@ -247,7 +278,7 @@ def test_the_settings(turned, means):
         slide(turned, "Steps of a sample", means)
     for name in ("Crop: zoom", "Crop: left to right", "Crop: top to bottom"):
         changes(turned, photo_shown, lambda n=name: slide(turned, n, means))
-    turned.wait_for_function("document.querySelector('#dial .c-linear').getAttribute('d')", timeout=60_000)
+    turned.wait_for_function(LINEAR, timeout=60_000)
     for name, kind in SAVED.items():
         with turned.expect_download() as caught:
             press(turned.get_by_role("button", name=f"Save the {name}"), means)
@@ -258,3 +289,19 @@ def test_the_settings(turned, means):
     )
     with another_document(turned):
         press(turned.get_by_role("button", name="Forget this photo"), means)
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_one_panel_at_a_time(turned, means):
+    for number, name in enumerate(TABS):
+        tab = turned.locator(f"#tab-{name}")
+        if means == "mouse":
+            tab.click()
+        elif number:
+            turned.keyboard.press("ArrowRight")
+        else:
+            tab.focus()
+            turned.keyboard.press("Home")
+        assert tab.get_attribute("aria-selected") == "true"
+        shown = turned.locator("#dial .panel:visible").evaluate_all("all => all.map(node => node.id)")
+        assert shown == [f"panel-{name}"]

@@ -11,21 +11,24 @@ from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 
 from tests.browser.arrival import arrival, throttle
-from tests.browser.conftest import another_document
+from tests.browser.conftest import another_document, line, open_panel, open_plots
 from tests.browser.drag import PROBE, drag, percentile
 
 pytestmark = pytest.mark.browser
 PIXELS = """() => { const c = document.querySelector('#dial canvas.pic');
   const rgba = c.getContext('2d').getImageData(0, 0, c.width, c.width).data;
   return Array.from(rgba.filter((_, i) => i % 997 === 0)); }"""
+CODES = ["mean", "sample", "linear", "WebP"]
 LADDER = "dial.loaded.mean > 16"  # with it come the tokens; the rest of a film takes seconds
-CURVES = "['cur', 'also'].map((name) => document.querySelector('#dial .' + name).getAttribute('d'))"
-CURVE = "document.querySelector('#dial .cur').getAttribute('d')"
-PAST = "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
+PAST = "dial.plots.spectrum.data.slice(3, 7)"  # after cycles, photo and control
+# the picture is in sight, large or small beside the dial
+SEEN = """['.stage', '.mini'].some((name) => {
+  const box = document.querySelector('#dial ' + name).getBoundingClientRect();
+  return box.height > 50 && box.bottom > 50 && box.top < innerHeight - 50; })"""
 # smooth scrolling is over: a visitor who clicks meanwhile stops it
 AT_REST = """new Promise((done) => { let y = -1;
   const look = () => (scrollY === y ? done() : (y = scrollY, setTimeout(look, 200))); look(); })"""
-DIFFER = """() => { const c = document.querySelector('#dial .pictures canvas');
+DIFFER = """() => { const c = document.querySelector('#panel-explore .pictures canvas');
   return Array.from(c.getContext('2d').getImageData(0, 0, 64, 64).data.filter((_, i) => i % 4 < 3)); }"""
 MAP = """() => { const c = document.querySelector('#dial canvas.att');
   return Array.from(c.getContext('2d').getImageData(0, 0, 16, 16).data); }"""
@@ -76,8 +79,8 @@ def test_the_first_screen_is_alive(page):
         assert box["y"] + box["height"] <= page.viewport_size["height"], (
             f"{selector} is below the first screen"
         )
-    panels = page.locator("#dial .side").bounding_box()
-    assert panels["y"] >= page.viewport_size["height"] - 1, "a sentence, a picture, a dial, the examples"
+    photo = page.locator("#dial .thumbnail").bounding_box()
+    assert photo["y"] + photo["height"] <= page.viewport_size["height"], "the photo is beside its picture"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
 
 
@@ -88,6 +91,7 @@ def press(page, button):
 
 def test_a_clip_of_the_dial_s_turn_is_recorded(page, tmp_path):
     page.wait_for_function("dial.done", timeout=120_000)
+    open_panel(page, "share")
     with page.expect_download(timeout=20_000) as caught:
         press(page, page.locator("#dial .clip"))
     assert caught.value.suggested_filename in ("tokens.mp4", "tokens.webm")
@@ -110,6 +114,7 @@ def test_a_browser_that_cannot_record_makes_a_gif(browser, address, tmp_path):
     page.add_init_script("delete window.MediaRecorder")
     page.goto(address)
     page.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
+    open_panel(page, "share")
     with page.expect_download(timeout=20_000) as caught:
         page.locator("#dial .clip").click()
     assert caught.value.suggested_filename == "tokens.gif"
@@ -130,6 +135,7 @@ def test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off(browser, address)
     page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.goto(address)
     page.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
+    open_panel(page, "share")
     files = []
     page.on("download", lambda download: files.append(download.suggested_filename))
     for why, saved in (("AbortError", 0), ("NotAllowedError", 1)):
@@ -146,6 +152,7 @@ def test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off(browser, address)
 @ONE_WIDTH
 def test_another_photo_ends_a_clip(page, photo):
     page.wait_for_function("dial.done", timeout=120_000)
+    open_panel(page, "share")
     page.locator("#dial .clip").click()
     page.wait_for_function("document.querySelector('#dial .status').textContent.startsWith('Recording')")
     choose_photo(page, photo)
@@ -156,24 +163,19 @@ def test_another_photo_ends_a_clip(page, photo):
 
 def test_earlier_prefixes_and_webp_are_drawn_beside_this_one(page):
     page.wait_for_function("dial.done", timeout=120_000)
+    open_plots(page)
     turn(page, 64)
-    page.wait_for_function("document.querySelector('#dial .past path').getAttribute('d')?.length > 40")
-    past = page.evaluate(
-        "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
-    )
-    assert len(set(past)) == 4
-    assert page.evaluate(CURVE) not in past
+    page.wait_for_function(f"!{PAST}.flat().includes(null)")
+    past, now = page.evaluate(PAST), line(page, "spectrum", "sample")
+    assert len({tuple(row) for row in past}) == 4
+    assert now not in past
     turn(page, 48)
-    assert page.evaluate(CURVE) == past[0], "the next shorter one on the ladder"
+    assert line(page, "spectrum", "sample") == past[0], "the next shorter one on the ladder"
     turn(page, 1)
-    nothing = page.evaluate(
-        "Array.from(document.querySelectorAll('#dial .past path'), (p) => p.getAttribute('d'))"
-    )
-    assert nothing[1:] == ["", "", ""]
-    webp = page.locator("#dial .c-WebP").get_attribute("d")
-    assert len(webp) > 40
+    assert [set(row) for row in page.evaluate(PAST)[1:]] == [{None}] * 3
+    assert sum(value is not None for value in line(page, "curves", "WebP")) >= 5
     page.locator("#dial .measure").select_option("SSIM")
-    assert page.locator("#dial .c-WebP").get_attribute("d") == ""
+    assert set(line(page, "curves", "WebP")) == {None}
 
 
 def test_the_words_turn_the_dial_that_stays_in_sight(page):
@@ -183,7 +185,7 @@ def test_the_words_turn_the_dial_that_stays_in_sight(page):
         page.wait_for_function(f"dial.k === {k} && dial.badge === {badge!r}")
         assert page.evaluate("scrollY") > 0 or page.viewport_size["width"] < 760, "where the words are"
         page.evaluate(AT_REST)
-        page.wait_for_function("document.querySelector('.stage').getBoundingClientRect().bottom > 99")
+        page.wait_for_function(SEEN)
     assert not page.locator("#dial .add-on").is_checked()
     page.goto(page.url.partition("#")[0] + "?photo=coffee#k=16&show=less")
     page.wait_for_function("window.dial && dial.k === 16 && dial.badge === 'what is not there yet'")
@@ -207,7 +209,7 @@ def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
     page.wait_for_function("dial.done && dial.k === 32", timeout=60_000)  # never at nothing
     assert stand_ins["prefix-flow-256"].encoded == before + 1
     turn(page, 4)
-    coarse, curve = page.evaluate(PIXELS), page.evaluate(CURVE)
+    coarse, curve = page.evaluate(PIXELS), line(page, "spectrum", "sample")
 
     box = page.locator("#dial .rail").bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + 18)
@@ -217,7 +219,7 @@ def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
     settle(page)
     assert page.evaluate("dial.k") == 256
     assert page.evaluate(PIXELS) != coarse
-    assert page.evaluate(CURVE) != curve
+    assert line(page, "spectrum", "sample") != curve
     assert page.locator("#dial .n-bytes").inner_text() == "2,048"
 
     page.locator("#dial .range").focus()
@@ -254,11 +256,12 @@ def test_attention_follows_the_dial_or_stays(page):
 
 def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     page.wait_for_function("dial.done", timeout=120_000)
-    points = "document.querySelector('#dial .c-{}').getAttribute('d').match(/[ML]/g).length"
+    open_plots(page)
+    points = {name: sum(v is not None for v in line(page, "curves", name)) for name in CODES}
     loaded = page.evaluate("dial.loaded")
-    assert page.evaluate(points.format("mean")) == loaded["mean"] == 257
-    assert page.evaluate(points.format("sample")) == loaded["sample"]
-    assert page.evaluate(points.format("linear")) == 65
+    assert points["mean"] == loaded["mean"] == 257
+    assert points["sample"] == loaded["sample"]
+    assert points["linear"] == 65
     page.get_by_label("mean", exact=True).check()
     turn(page, 40)
     page.wait_for_function("dial.badge === 'mean'")
@@ -277,12 +280,12 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     goal.fill("60")
     assert fewest.inner_text() == "mean never, sample never, linear never, WebP never"
 
-    before = page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')")
+    before = line(page, "curves", "mean")
     measure = page.get_by_label("Nearness to the photo")
     measure.select_option("SSIM")
     assert goal.input_value() == "0.5"
-    assert page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')") != before
-    assert not page.evaluate("document.querySelector('#dial .c-linear').getAttribute('d')")
+    assert line(page, "curves", "mean") != before
+    assert set(line(page, "curves", "linear")) == {None}
     goal.fill(f"{float(page.locator('#dial .n-ssim').inner_text()) - 0.01:.2f}")  # what is shown is rounded
     assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40
     measure.press("ArrowDown")
@@ -292,7 +295,7 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     goal.fill(f"{float(fine) + 0.01:.2f}")
     assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40, "less is better"
     measure.select_option("PSNR, dB")
-    assert page.evaluate("document.querySelector('#dial .c-mean').getAttribute('d')") == before
+    assert line(page, "curves", "mean") == before
     assert goal.input_value() == "20"
 
 
@@ -306,6 +309,7 @@ def test_a_classifier_names_an_upload_s_pictures(page, photo):
     page.get_by_label("mean", exact=True).check()
     turn(page, 16)
     page.wait_for_function("dial.badge === 'mean'")
+    open_plots(page)
     settle(page)
     seen = guess.inner_text()
     assert "%" in seen
@@ -316,11 +320,10 @@ def test_a_classifier_names_an_upload_s_pictures(page, photo):
     )
     page.get_by_label("Nearness to the photo").select_option("photo's name, says a classifier")
     assert "mean" in page.locator("#dial .n-fewest").inner_text()
-    below = page.locator("#dial .open")
-    there = below.evaluate("node => node.parentNode.offsetTop")
-    for words in ("n-guess", "n-fewest"):
-        page.locator(f"#dial .{words}").evaluate("node => { node.firstChild.data = ''; }")
-    assert below.evaluate("node => node.parentNode.offsetTop") == there, "words that come move nothing"
+    below = page.locator("#dial .curves")
+    there = below.evaluate("node => node.offsetTop")
+    page.locator("#dial .n-fewest").evaluate("node => { node.firstChild.data = ''; }")
+    assert below.evaluate("node => node.offsetTop") == there, "words that come move nothing"
 
 
 def test_the_film_strip_shows_what_each_mark_stands_for(page):
@@ -371,6 +374,7 @@ def table(page, what):
 @ONE_WIDTH
 def test_both_plots_are_saved_as_tables(page):
     page.wait_for_function("dial.done", timeout=120_000)
+    open_plots(page)
     page.get_by_text("A classifier sees:").first.wait_for()
     rows = table(page, "curves")
     assert list(rows) == list(range(257))
@@ -397,23 +401,32 @@ def test_both_plots_are_saved_as_tables(page):
 def test_mean_and_sample_differ(page):
     turn(page, 16)
     page.wait_for_function("dial.done && dial.badge === 'sample'", timeout=120_000)
-    sample, curves = page.evaluate(PIXELS), page.evaluate(CURVES)
-    assert page.locator("#dial .n-other").inner_text() == "the mean"
+    open_plots(page)
+    settle(page)
+    sample, curve, other = page.evaluate(PIXELS), *both(page)
     page.get_by_label("mean", exact=True).check()
     page.wait_for_function("dial.badge === 'mean'")
     settle(page)
     assert page.evaluate(PIXELS) != sample
-    assert page.locator("#dial .n-other").inner_text() == "the sample"
-    assert page.evaluate(CURVES) == curves[::-1], "each is shown beside the other"
-    assert all(curves)
-    box = page.locator("#dial .rail").bounding_box()
+    assert both(page) == (curve, other), "each is shown beside the other, in its own colour"
+    assert None not in curve + other
+    assert curve != other
+    page.locator(".spectrum").scroll_into_view_if_needed()
+    box = page.locator("#dial .rail").bounding_box()  # it stays in sight
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 18)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 18)
     settle(page)
-    assert page.evaluate(CURVES)[1] in ("", None), "a drag draws one curve"
+    sample, mean = both(page)
+    assert set(sample) == {None}, "a drag draws one curve"
+    assert None not in mean
     page.mouse.up()
-    page.wait_for_function(f"{CURVES}[1]")
+    page.wait_for_function("!dial.plots.spectrum.data.at(-1).includes(null)")
+
+
+def both(page):
+    """The spectra of sample and mean."""
+    return line(page, "spectrum", "sample"), line(page, "spectrum", "mean")
 
 
 def test_a_drag_asks_nothing_and_paints_at_once(page):
@@ -515,7 +528,13 @@ def test_what_a_token_added_is_seen_beside_where_it_looks(page):
 def test_the_photo_wipes_over_the_picture(page):
     over = page.locator("#dial .photo")
     assert over.evaluate("node => getComputedStyle(node).opacity") == "0"
-    page.locator("#dial .wipe").click()  # in its middle, once what arrives moves it no more
+    knob, box = page.locator("#dial .edge"), page.locator("#dial .stage").bounding_box()
+    knob.hover()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    assert page.locator("#dial .wipe").input_value() == "50"
+    page.locator("#dial .wipe").focus()
     assert over.evaluate("node => getComputedStyle(node).opacity") == "1"
     half = over.evaluate("node => getComputedStyle(node).clipPath")
     page.keyboard.press("ArrowRight")
@@ -532,15 +551,11 @@ def uploaded(page, photo, k, there="dial.done"):
     page.wait_for_function(there, timeout=120_000)
 
 
-BESIDE = {  # the buttons below the curves, and the captions of the pictures that they bring at 8 tokens
-    "Five other seeds": [*(f"Seed {n}" for n in (1, 2, 3, 4, 5)), "where they differ"],
-    "Mix two photos": ["8 of this photo, then the other's", "8 of the other, then this photo's"],
-    "Other codes": [
-        "WebP, ",
-        "JPEG: no file is so small",
-        "linear, 8 tokens, ",
-    ],
-    "All but a token": ["all tokens", "all but token 8", "where they differ"],
+BESIDE = {  # buttons, their panels, and the captions of the pictures that they bring at 8 tokens
+    "Five other seeds": ("chance", [*(f"Seed {n}" for n in (1, 2, 3, 4, 5)), "where they differ"]),
+    "Mix two photos": ("chance", ["8 of this photo, then the other's", "8 of the other, then this photo's"]),
+    "Other codes": ("compare", ["WebP, ", "JPEG: no file is so small", "linear, 8 tokens, "]),
+    "All but a token": ("explore", ["all tokens", "all but token 8", "where they differ"]),
 }
 
 
@@ -548,12 +563,13 @@ def test_pictures_beside_the_film(page, photo):
     page.wait_for_function("dial.done", timeout=120_000)  # an example, to mix with
     uploaded(page, photo, 8)
     shown = page.evaluate("dial.loaded.sample")
-    boxes = page.locator("#dial .pictures figure")
-    for name, captions in BESIDE.items():
+    for name, (panel, captions) in BESIDE.items():
+        open_panel(page, panel)
+        boxes = page.locator(f"#panel-{panel} .pictures figure")
         press(page, page.get_by_role("button", name=name))
         page.wait_for_function(
-            f"document.querySelector('#dial .open').textContent.startsWith('At 8 tokens')"
-            f" && document.querySelectorAll('#dial .pictures figure').length === {len(captions)}",
+            f"document.querySelector('#panel-{panel} .open').textContent.startsWith('At 8 tokens')"
+            f" && document.querySelectorAll('#panel-{panel} .pictures figure').length === {len(captions)}",
             timeout=60_000,
         )
         found = boxes.evaluate_all("all => all.map(box => box.textContent)")
@@ -563,12 +579,14 @@ def test_pictures_beside_the_film(page, photo):
     assert page.evaluate(f"Math.max(...({DIFFER})())") > 0
     turn(page, 20)
     page.locator("#dial .range").press("ArrowRight")
-    page.wait_for_function("document.querySelector('#dial .open').textContent.startsWith('At 21 tokens')")
+    page.wait_for_function(
+        "document.querySelector('#panel-explore .open').textContent.startsWith('At 21 tokens')"
+    )
     assert "all but token 21" in boxes.nth(1).inner_text(), "where the dial rests, it is painted again"
     assert page.evaluate("dial.loaded.sample") == shown + 1, "the film has its own take's frames alone"
     page.locator("#examples button").first.click()
-    page.wait_for_function("!document.querySelector('#dial .open').textContent", timeout=20_000)
-    assert boxes.count() == 0, "another photo"
+    page.wait_for_function("!document.querySelector('#panel-explore .open').textContent", timeout=20_000)
+    assert page.locator("#dial .pictures figure").count() == 0, "another photo"
 
 
 def test_a_link_s_photo_has_no_other_codes(page, photo, browser):
@@ -576,7 +594,9 @@ def test_a_link_s_photo_has_no_other_codes(page, photo, browser):
     friend = browser.new_page()
     friend.goto(page.evaluate("dial.address(true)"))
     friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
+    open_panel(friend, "compare")
     assert not friend.get_by_role("button", name="Other codes").is_visible()
+    open_panel(friend, "chance")
     friend.get_by_role("button", name="Mix two photos").click()
     friend.get_by_text("Choose another photo, let it load").wait_for(timeout=20_000)
     friend.close()
@@ -628,6 +648,7 @@ def test_a_patch_of_the_photo_shows_which_tokens_look_there(page):
 def test_a_link_holds_the_tokens(page, photo, browser, address):
     uploaded(page, photo, 24, LADDER)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_panel(page, "share")
     page.get_by_role("button", name="Copy link").press("Enter")
     page.wait_for_function("document.querySelector('#dial .status').textContent.includes('never the photo')")
     url = page.evaluate("navigator.clipboard.readText()")
@@ -688,6 +709,7 @@ def test_name_it(page, photo, browser, example):
         uploaded(page, photo, 12, LADDER)
     turn(page, 12)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_panel(page, "play")
     page.get_by_role("button", name="Challenge a friend").click()
     page.wait_for_function("document.querySelector('#dial .status').textContent.includes('is copied')")
     url = page.evaluate("navigator.clipboard.readText()")
@@ -696,7 +718,7 @@ def test_name_it(page, photo, browser, example):
     friend.goto(url)
     friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
     assert friend.evaluate("dial.k") == 1
-    for spoiler in ("#dial .thumbnail", "#dial .pair", "#dial .photo", "#dial .filmstrip", "#examples"):
+    for spoiler in ("#dial .thumbnail", "#dial .side", "#dial .photo", "#dial .filmstrip", "#examples"):
         assert not friend.locator(spoiler).is_visible(), f"{spoiler} gives it away"
     bottom = friend.locator("#dial .know").bounding_box()
     assert bottom["y"] + bottom["height"] <= friend.viewport_size["height"], "on the first screen"
@@ -716,8 +738,9 @@ def test_name_it(page, photo, browser, example):
 
 def test_six_rounds_are_ready_to_play(page):
     page.wait_for_function("dial.done", timeout=120_000)
-    links = page.locator("a[href^='?photo=round-']")
-    assert links.evaluate_all("all => all.map(a => a.textContent)") == list("123456")
+    open_panel(page, "play")
+    links = page.locator("#dial a[href^='?photo=round-']")
+    assert links.evaluate_all("all => all.map(a => a.textContent)") == [f"Round {n}" for n in range(1, 7)]
     targets = [
         page.evaluate("(to) => new URL(to, location.href).href", link.get_attribute("href"))
         for link in links.all()

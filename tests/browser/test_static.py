@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import re
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from PIL import Image
 from demo.cli import main
 from demo.examples import EXAMPLES, FOLDER
 from demo.film import LADDER
+from tests.browser.conftest import line, open_panel, open_plots
 from tests.browser.pictures import hosted
 
 pytestmark = pytest.mark.browser
@@ -61,17 +61,25 @@ def test_the_first_screen_and_all_below_fit(page):
         box = page.locator(selector).bounding_box()
         assert box["y"] + box["height"] <= page.viewport_size["height"], selector
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
-    assert not page.locator(".view").first.is_visible(), "what needs a server is not offered"
+    for name in ("compare", "chance"):
+        assert not page.locator(f"#tab-{name}").is_visible(), "what needs a server is not offered"
+    for view in page.locator(".view, #upload").all():
+        assert not view.is_visible()
     assert "Embed" not in page.inner_text("#words")
-    assert all(example.credit in page.inner_text("#words") for example in EXAMPLES)
+    words = " ".join(page.text_content("#words").split())
+    assert all(example.credit in words for example in EXAMPLES)
 
 
 def test_an_example_brings_maps_curves_and_spectra(page):
     page.locator("#examples button").nth(1).click()
     page.wait_for_function("document.querySelector('.credit').textContent.includes('Stefan')")
     page.wait_for_function("dial.done")
-    for name in ("cur", "also", "ref", "c-mean", "c-sample", "c-linear", "c-WebP"):
-        page.wait_for_function(f"document.querySelector('path.{name}').getAttribute('d').length > 40")
+    open_plots(page)
+    for name in ("mean", "sample", "photo"):
+        assert all(value is not None for value in line(page, "spectrum", name))
+    for name, many in {"mean": 16, "sample": 16, "linear": 65, "WebP": 10}.items():
+        assert sum(value is not None for value in line(page, "curves", name)) >= many
+    open_panel(page, "explore")
     page.locator(".att-on").check()
     page.evaluate("dial.set(16)")
     page.wait_for_function("document.querySelector('.n-mass').textContent.endsWith('%')")
@@ -106,21 +114,25 @@ def test_maps_of_other_layers_are_read_and_written(page):
 
 
 def test_a_classifier_says_what_it_sees_and_the_control_stands_beside(page):
+    open_panel(page, "measure")
     page.evaluate("dial.set(256)")
     page.wait_for_function("document.querySelector('.n-guess').textContent.includes('(the photo: espresso')")
     many = page.inner_text(".n-guess")
     assert many.startswith("espresso")
-    control = page.locator("path.control").first.get_attribute("d")
+    control = line(page, "spectrum", "control")
     page.evaluate("dial.set(1)")
     page.wait_for_function(f"document.querySelector('.n-guess').textContent !== {json.dumps(many)}")
-    assert page.locator("path.control").first.get_attribute("d") not in ("", control)
+    fewer = line(page, "spectrum", "control")
+    assert None not in fewer
+    assert fewer != control
     assert page.locator(".of-control").is_visible()
 
 
 def test_how_sure_the_classifier_is_at_each_length(page):
+    open_panel(page, "measure")
     page.get_by_label("Nearness to the photo").select_option("photo's name, says a classifier")
-    assert len(page.locator(".c-sample").get_attribute("d").split("L")) == len(LADDER)
-    assert page.locator(".c-linear").get_attribute("d") == ""
+    assert sum(value is not None for value in line(page, "curves", "sample")) == len(LADDER)
+    assert set(line(page, "curves", "linear")) == {None}
     page.locator(".goal").fill("0.5")
     film = next(example for example in EXAMPLES if example.name == "coffee")
     share = json.loads(gzip.decompress((FOLDER / f"{film.name}.json.gz").read_bytes()))["told"]["agreement"]
@@ -130,20 +142,44 @@ def test_how_sure_the_classifier_is_at_each_length(page):
 
 def test_a_plot_is_saved_as_a_picture(page, tmp_path):
     page.evaluate("dial.set(32)")
+    open_plots(page)
     for plot, name in enumerate(("spectrum", "curves")):
         with page.expect_download() as caught:
-            button = page.locator(".png").nth(plot)
+            button = page.locator(f".{name}-png")
             button.click() if plot else button.press("Enter")
+        assert caught.value.suggested_filename == f"{name}.png"
         caught.value.save_as(tmp_path / f"{name}.png")
         picture = Image.open(tmp_path / f"{name}.png")
         assert (picture.format, picture.size) == ("PNG", (1600, 760)), name
         rows = np.asarray(picture.convert("RGB"), np.int16)
-        ground = rows[2, 2]
-        lines = (np.abs(rows - ground).max(-1) > 40).mean()
-        assert 0.01 < lines < 0.3, f"lines and words on a plain ground: {name}"
-        accent = page.evaluate("getComputedStyle(document.querySelector('path.cur')).stroke")
-        wanted = [int(v) for v in re.findall(r"[0-9]+", accent)[:3]]
-        assert (np.abs(rows - wanted).max(-1) < 24).sum() > 1000, f"the line in its colour: {name}"
+        inked = np.abs(rows - rows[2, 2]).max(-1) > 40
+        assert 0.01 < inked[76:].mean() < 0.3, f"lines and words on a plain ground: {name}"
+        assert inked[12:40].sum() > 1000, "a title"
+        for code in ("mean", "sample"):
+            colour = page.evaluate(f"dial.plots.{name}.colour('{code}')")
+            wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            alike = np.abs(rows - wanted).max(-1) < 24
+            assert alike[76:].sum() > 500, f"the line of {code} in its colour: {name}"
+            assert alike[45:70].sum() > 60, "and in the legend"
+
+
+def test_a_plot_tells_its_values_to_mouse_and_keyboard(page):
+    open_plots(page)
+    box = page.locator(".curves .u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 20)
+    told = page.locator(".curves + .values")
+    page.wait_for_function("document.querySelector('.curves + .values').textContent.startsWith('256: ')")
+    hovered = told.inner_text()
+    assert "mean" in hovered
+    assert "sample" in hovered
+    page.locator(".curves").focus()
+    page.keyboard.press("Home")
+    first = told.inner_text()
+    assert first.startswith("0: mean ")
+    page.keyboard.press("ArrowRight")
+    assert told.inner_text().startswith("1: mean ")
+    page.keyboard.press("End")
+    assert told.inner_text() == hovered
 
 
 def test_a_round_hides_its_photo_and_a_foreign_link_is_a_sentence(page, host):
@@ -159,7 +195,7 @@ def test_a_round_hides_its_photo_and_a_foreign_link_is_a_sentence(page, host):
     page.goto(host + "#t=AAAA&k=4")
     page.wait_for_selector(".status.bad")
     assert "no server" in page.inner_text(".status")
-    assert page.evaluate("dial.loaded.mean") == len(LADDER), "the page goes on with an example"
+    page.wait_for_function(f"dial.loaded.mean === {len(LADDER)}")  # the page goes on with an example
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, capsys):

@@ -1,0 +1,87 @@
+// What the forms around the dial, a console and tests may call: `window.dial`.
+import { one, save } from "./dom.js";
+import { read } from "./state.js";
+import { bytes } from "./tokens.js";
+
+const LET_GO = 250; // ms until a slider counts as let go
+
+/**
+ * The page's parts that this reaches into.
+ * @typedef {object} Parts
+ * @property {{ leave(): void }} sweep
+ * @property {{ plot: import("./plot.js").Plot, save(): void }} spectrum
+ * @property {{ plot: import("./plot.js").Plot, save(): void }} curves
+ * @property {{ open(name: string): void }} tabs
+ * @property {() => Frame | null} shown
+ * @property {(token: string) => Promise<unknown>} forget
+ */
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @param {Parts} parts
+ */
+export function api(root, act, parts) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let opening;
+
+  return {
+    /** Called after a frame was painted: with the dial's length and the one that is shown. */
+    onpaint: /** @type {((k: number, shown: number) => void) | null} */ (null),
+    set(/** @type {number} */ k) {
+      parts.sweep.leave();
+      act.turn(k);
+      act.settled();
+    },
+    /** Go where a link into the page says: a photo, a length, a kind, one of the overlays, a panel. */
+    async visit(/** @type {URLSearchParams} */ hash) {
+      const { overlay = "", mode, panel, scene = "" } = read(new URL(`#${hash}`, location.href)).state;
+      const photo = hash.get("photo");
+      if (photo && act.film?.example !== photo) await act.open({ from: "example", photo });
+      if (hash.has("mode") && mode) act.mode(mode);
+      if (panel) parts.tabs.open(panel);
+      if (hash.has("k")) this.set(Number(hash.get("k")));
+      act.change({ overlay, scene });
+    },
+    address: act.address,
+    open(/** @type {Question} */ question) {
+      clearTimeout(opening);
+      if (question.from !== "again") act.open(question);
+      else if (act.film) opening = setTimeout(act.open, LET_GO, question);
+    },
+    take: act.retake,
+    mode: act.mode,
+    picture() {
+      const canvas = /** @type {HTMLCanvasElement} */ (one(root, ".pic"));
+      canvas.toBlob((blob) => blob && save(blob, `tokens-${act.state.k}.png`));
+    },
+    curves: parts.curves.save,
+    spectra: parts.spectrum.save,
+    async forget() {
+      if (!act.film) return;
+      await parts.forget(act.film.token);
+      location.assign(location.pathname);
+    },
+    tokens() {
+      const packed = act.film?.told.tokens;
+      if (packed) save(new Blob([bytes(packed)]), "photo.tokens");
+    },
+    plots: { spectrum: parts.spectrum.plot, curves: parts.curves.plot },
+    get k() {
+      return act.state.k;
+    },
+    get shown() {
+      return parts.shown()?.length ?? -1;
+    },
+    get badge() {
+      return one(root, ".badge").textContent;
+    },
+    get done() {
+      return !!act.film?.done;
+    },
+    get loaded() {
+      const { film } = act;
+      return { mean: film?.mean.at.size ?? 0, sample: film?.sample.at.size ?? 0 };
+    },
+  };
+}

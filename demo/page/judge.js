@@ -1,0 +1,18 @@
+// What a classifier makes of a kind's pictures: asked once, when the ladder is there. No DOM.
+
+/**
+ * @param {Film} film
+ * @param {Mode} mode
+ * @param {Intents["view"]} view
+ * @returns {Promise<boolean>} whether something is known now that was not
+ */
+export async function judge(film, mode, view) {
+  const reel = film[mode];
+  const late = film.told.linear || film.done; // after what is wanted sooner
+  if (reel.seen || !late || !film.offers("guess") || !film.hasLadder(mode)) return false;
+  reel.seen = {};
+  const { guess, agreement, photo } = await view("guess", { of: mode });
+  if (film[mode] !== reel || !guess) return false;
+  reel.seen = { guess, agreement, photo };
+  return true;
+}

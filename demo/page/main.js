@@ -1,0 +1,246 @@
+// The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
+import { api } from "./api.js";
+import { all, one } from "./dom.js";
+import { Film } from "./film.js";
+import { frameOf, unpack } from "./frames.js";
+import { judge } from "./judge.js";
+import { nearest } from "./lengths.js";
+import { Opener } from "./opener.js";
+import { attention } from "./panels/attention.js";
+import { choose } from "./panels/choose.js";
+import { clip } from "./panels/clip.js";
+import { curves } from "./panels/curves.js";
+import { difference } from "./panels/difference.js";
+import { numbers, status } from "./panels/numbers.js";
+import { overlays } from "./panels/overlays.js";
+import { pictures } from "./panels/pictures.js";
+import { play } from "./panels/play.js";
+import { rail } from "./panels/rail.js";
+import { scenes } from "./panels/scenes.js";
+import { share } from "./panels/share.js";
+import { spectrum } from "./panels/spectrum.js";
+import { stage } from "./panels/stage.js";
+import { sweep } from "./panels/sweep.js";
+import { tabs } from "./panels/tabs.js";
+import { Puller } from "./pull.js";
+import { Round } from "./round.js";
+import { askOrSay } from "./source.js";
+import { fresh, read, told, write } from "./state.js";
+
+export { served, stored } from "./source.js";
+
+const REST = 250; // ms without a move until the dial rests
+const KINDS = /** @type {Mode[]} */ (["mean", "sample"]);
+
+/**
+ * Begin: the first film comes from the address, else it is the first example.
+ * @param {HTMLElement} element it holds dial.html
+ * @param {Source} source
+ * @returns what the forms around the dial, and tests, may call; `window.dial`, too
+ */
+export function start(element, source) {
+  const root = one(element, ".dial");
+  const link = read(new URL(location.href));
+  const state = { ...fresh(), ...link.state };
+  /** @type {Film | null} */
+  let film = null;
+  let round = link.named ? new Round(link.sender) : null;
+  const opener = new Opener(source);
+  let dirty = false;
+  let coming = false; // a visitor's own photo is on its way
+  /** @type {Frame | null} */
+  let shown = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting;
+
+  root.classList.toggle("noserver", source.still);
+  const track = one(root, ".rail");
+  const turning = () => track.matches(":active");
+  const hidden = () => !!round && !round.known;
+  const lacking = () => !!film && film.lacks(state.k, state.mode) && !turning();
+  const asked = () => ({
+    token: film?.token ?? "",
+    steps: Math.max(2, state.steps || film?.info.default_steps || 8),
+    seed: state.seed,
+    k: state.k,
+    rest: !film || lacking(),
+  });
+
+  const draw = () => {
+    dirty = false;
+    const [frame, words] = film?.choose(state.k, state.mode) ?? [];
+    if (!film || !frame || !words) return;
+    if (state.follow) state.token = Math.min(film.top, Math.max(1, state.k));
+    shown = frame;
+    const scene = { film, state, frame, words, turning: turning() };
+    for (const panel of panels) panel.draw?.(scene);
+    dial.onpaint?.(state.k, frame.length);
+  };
+  const paint = () => {
+    if (dirty) return;
+    dirty = true;
+    requestAnimationFrame(draw);
+  };
+  const arrived = () => {
+    if (!film?.started) return;
+    for (const panel of panels) panel.arrive?.(film);
+    paint();
+    if (source.still) return;
+    for (const mode of KINDS) judge(film, mode, act.view).then((news) => news && arrived());
+  };
+
+  const puller = new Puller(
+    {
+      source,
+      film: () => (coming ? null : film), // a photo that is sent has the line for itself
+      asked,
+      lacking,
+      unpack,
+      say: (text, bad) => act.say(text, bad),
+      told(told) {
+        if (film) for (const panel of panels) panel.told?.(film, told);
+      },
+      arrived,
+    },
+    frameOf,
+  );
+
+  const begin = (/** @type {Start} */ head) => {
+    film?.close();
+    film = new Film(head);
+    shown = null;
+    if (round && !round.holds(head, link)) round = null;
+    if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
+    state.k = nearest(film.lengths, state.k);
+    state.token = Math.min(film.top, state.token);
+    for (const panel of panels) panel.begin?.(film, head);
+  };
+
+  const expect = (/** @type {boolean} */ on) => {
+    coming = on;
+    root.classList.toggle("arriving", on);
+    one(root, ".sending").hidden = !on;
+  };
+
+  /** @type {Intents["open"]} */
+  const bring = async (what, words = "Reading the photo…") => {
+    sweeping.stop();
+    if (typeof what !== "function" && what.model) state.model = String(what.model);
+    expect(typeof what === "function");
+    act.say(words, false, Number.POSITIVE_INFINITY);
+    const rest = state.mode === "sample";
+    const got = await opener.open(what, () => ({ ...asked(), rest, model: state.model, what: "start" }));
+    if (!got) return undefined;
+    expect(false);
+    if (!got.start) {
+      act.say(got.error ?? "", true);
+      film?.resend();
+      puller.pull();
+      return got.error;
+    }
+    begin(got.start);
+    act.say("");
+    if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
+    puller.pull();
+    return undefined;
+  };
+
+  const settled = () => {
+    clearTimeout(resting);
+    resting = setTimeout(() => {
+      if (turning()) return;
+      if (film && !hidden()) history.replaceState(null, "", act.address(false));
+      puller.pull();
+      if (film) for (const panel of panels) panel.settle?.(film);
+    }, REST);
+  };
+
+  /** @type {Intents} */
+  const act = {
+    state,
+    get film() {
+      return film;
+    },
+    still: source.still,
+    turning,
+    hidden,
+    paint,
+    arrived,
+    settled,
+    say: (text, bad, stay) => line.say(text, bad, stay),
+    turn(k, how) {
+      if (!Number.isFinite(k)) return;
+      const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
+      if (next === state.k && how !== "keep") return;
+      if (how === "drag") clearTimeout(resting);
+      state.k = next;
+      paint();
+    },
+    change(patch) {
+      Object.assign(state, patch);
+      paint();
+    },
+    open: bring,
+    retake(steps, seed) {
+      const same = film && seed === state.seed && steps === asked().steps;
+      Object.assign(state, { steps: steps || 0, seed: seed || 0 });
+      if (!film || same) return;
+      film.retake();
+      puller.pull();
+      arrived();
+    },
+    mode(mode) {
+      state.mode = mode;
+      arrived();
+      puller.pull();
+    },
+    view: (view, more) => askOrSay(source, { ...asked(), what: "view", view, n: 0, of: "", ...more }),
+    address: (whole, more) => write(state, told(film, link), location.href, whole, more),
+  };
+
+  /** @type {(hash: URLSearchParams) => Promise<void>} */
+  const visit = (hash) => dial.visit(hash);
+  const line = status(root);
+  const sweeping = sweep(root, act, !!location.hash);
+  const spectra = spectrum(root, act);
+  const nearness = curves(root, act);
+  const tabbed = tabs(root, act);
+  /** @type {Panel[]} */
+  const panels = [
+    stage(root, act),
+    rail(root, act),
+    sweeping,
+    numbers(root),
+    line,
+    spectra,
+    nearness,
+    overlays(root, act),
+    attention(root, act),
+    difference(root),
+    ...all(root, ".row").map((row) => pictures(row, act)),
+    clip(root, act),
+    play(root, act, () => round),
+    share(root, act, () => round?.most ?? state.k),
+    choose(root, act, source, visit),
+    tabbed,
+    scenes(root, act, visit),
+  ];
+
+  const dial = api(root, act, {
+    sweep: sweeping,
+    spectrum: spectra,
+    curves: nearness,
+    tabs: tabbed,
+    shown: () => shown,
+    forget: (token) => askOrSay(source, { what: "forget", token }),
+  });
+  Object.assign(window, { dial });
+
+  const wake = async () => {
+    const wrong = link.tokens && (await bring({ from: "link", tokens: link.tokens }));
+    if (!link.tokens || wrong) await bring({ from: "example", photo: link.photo });
+    if (wrong) act.say(wrong, true);
+  };
+  wake();
+  return dial;
+}

@@ -1,0 +1,40 @@
+// Another film: only the newest question's answer counts. No DOM.
+import { askOrSay } from "./source.js";
+
+/** Asks for films, one after the other. */
+export class Opener {
+  /** @param {Source} source */
+  constructor(source) {
+    this.source = source;
+    this.run = 0;
+  }
+
+  /**
+   * The answer, or a sentence; null where something newer was asked for meanwhile.
+   * @param {Question | (() => Promise<Question>)} what a question, or one that takes a while, as a photo that is sent
+   * @param {() => Question} common what each question says
+   * @returns {Promise<Answer | null>}
+   */
+  async open(what, common) {
+    this.run += 1;
+    const mine = this.run;
+    const got = await this.answer(what, common, mine);
+    return mine === this.run ? got : null;
+  }
+
+  /**
+   * @param {Question | (() => Promise<Question>)} what
+   * @param {() => Question} common
+   * @param {number} mine
+   * @returns {Promise<Answer>}
+   */
+  async answer(what, common, mine) {
+    try {
+      const question = typeof what === "function" ? await what() : what;
+      if (mine !== this.run) return {};
+      return askOrSay(this.source, { ...common(), ...question });
+    } catch (why) {
+      return { error: /** @type {Error} */ (why).message };
+    }
+  }
+}

@@ -1,0 +1,165 @@
+// Where a token looked, in any layer; and for a place of the picture, which tokens looked there.
+import { one, pen, put, sight } from "../dom.js";
+import { bytes } from "../tokens.js";
+
+const SIDE = 16; // of a map
+const PLACES = SIDE * SIDE;
+
+/**
+ * The layers whose maps can be asked for, or those that are stored.
+ * @param {Film} film
+ * @param {Told} told
+ * @param {boolean} still
+ */
+export function layersOf(film, told, still) {
+  if (still) return (told.layers ?? []).map((row) => row[0]);
+  const ways = /** @type {("read" | "write")[]} */ (["read", "write"]);
+  return ways.flatMap((way) => {
+    const count = film.layers(way);
+    return Array.from({ length: count }, (_, i) => `${way}, layer ${i + 1} of ${count}`);
+  });
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @returns {Panel}
+ */
+export function attention(root, act) {
+  const stage = one(root, ".stage");
+  const panel = one(root, ".look");
+  const map = pen(one(root, ".att"));
+  const dim = map.createImageData(SIDE, SIDE);
+  const pick = /** @type {HTMLInputElement} */ (one(root, ".pick"));
+  const follow = /** @type {HTMLInputElement} */ (one(root, ".follow"));
+  const layer = /** @type {HTMLSelectElement} */ (one(root, ".layer"));
+  const bars = one(root, ".bars");
+  const [held, needle] = [".held", ".needle"].map((name) => one(root, name));
+  const [label, share, mass, seen] = ["token", "share", "mass", "seen"].map((name) =>
+    one(root, `.n-${name}`),
+  );
+  const inSight = sight(panel);
+  /** @type {Uint8Array | null} */
+  let maps = null;
+  /** @type {number[]} */
+  let masses = [];
+  /** @type {Record<string, Maps>} */
+  let known = {};
+  let patch = -1; // what the pointer is at
+  let drawn = "";
+
+  /** Each token's mass, or how much it looks at one place. */
+  const drawBars = () => {
+    if (!maps) return;
+    const found = maps;
+    const values = patch < 0 ? masses : masses.map((_, i) => found[i * PLACES + patch] / 255);
+    const high = patch < 0 ? Math.max(...values, 1e-6) : 1;
+    const wide = 256 / values.length;
+    const bar = (/** @type {number} */ value, /** @type {number} */ i) =>
+      `M${(i + 0.5) * wide} 40V${(40 - (36 * value) / high).toFixed(1)}`;
+    bars.setAttribute("d", values.map(bar).join(""));
+    root.classList.remove("nomap");
+    drawn = "";
+    if (patch < 0) return put(seen, "");
+    const most = values.map((value, i) => [value, i + 1]).sort((a, b) => b[0] - a[0]);
+    const names = most.slice(0, 3).map((pair) => pair[1]);
+    const where = `Row ${Math.floor(patch / SIDE) + 1}, column ${(patch % SIDE) + 1}`;
+    put(seen, `${where} is what tokens ${names.join(", ")} look at most.`);
+  };
+
+  const turnTo = (/** @type {Maps} */ [packed, mass_]) => {
+    maps = bytes(packed);
+    masses = mass_;
+    put(share, share.dataset[layer.value.split(",")[0]] ?? "");
+    drawBars();
+    act.paint();
+  };
+
+  layer.addEventListener("change", async () => {
+    const mine = act.film;
+    const name = layer.value;
+    const [way, , n] = name.split(/,? /);
+    const got = known[name] ? {} : await act.view("layer", { n: Number(n) - 1, of: way });
+    if (act.film !== mine) return;
+    if (got.maps) known[name] = got.maps;
+    if (layer.value !== name) return;
+    if (got.error) act.say(got.error, true);
+    else turnTo(known[name]);
+  });
+
+  pick.addEventListener("input", () => act.change({ token: Number(pick.value), follow: false }));
+  follow.addEventListener("change", () => {
+    pick.value = String(act.state.token);
+    act.change({ follow: follow.checked });
+  });
+
+  const point = (/** @type {number} */ to) => {
+    if (act.state.overlay !== "on" || to === patch) return;
+    patch = to;
+    drawBars();
+    act.paint();
+  };
+  stage.addEventListener("pointermove", (event) => {
+    const box = stage.getBoundingClientRect();
+    const cell = (/** @type {number} */ part) => Math.min(SIDE - 1, Math.max(0, Math.floor(part * SIDE)));
+    const row = cell((event.clientY - box.top) / box.height);
+    point(SIDE * row + cell((event.clientX - box.left) / box.width));
+  });
+  for (const type of ["pointerleave", "blur"]) stage.addEventListener(type, () => point(-1));
+  stage.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE }[event.key];
+    if (!way || act.state.overlay !== "on") return;
+    event.preventDefault();
+    point((Math.max(patch, 0) + way + PLACES) % PLACES);
+  });
+
+  /** @param {number} token */
+  const drawMap = (token) => {
+    const one_ = /** @type {Uint8Array} */ (maps).subarray((token - 1) * PLACES, token * PLACES);
+    for (let i = 0; i < PLACES; i++) dim.data.set([8, 8, 16, 210 - 0.82 * one_[i]], 4 * i); // dims the rest
+    map.putImageData(dim, 0, 0);
+  };
+
+  return {
+    begin(film) {
+      maps = null;
+      masses = [];
+      known = {};
+      layer.replaceChildren();
+      put(share, share.dataset.read ?? "");
+      put(mass, "–");
+      put(seen, "");
+      bars.setAttribute("d", "M0 39H256");
+      map.clearRect(0, 0, SIDE, SIDE);
+      root.classList.toggle("nomap", !(film.original && film.info.has_attention));
+      pick.max = String(film.top);
+      pick.value = String(act.state.token);
+      drawn = "";
+    },
+    told(film, told) {
+      if (!told.attention) return;
+      for (const [name, packed, mass_] of told.layers ?? [])
+        if (packed && mass_) known[name] = [packed, mass_];
+      layer.replaceChildren(...layersOf(film, told, act.still).map((name) => new Option(name)));
+      const count = film.layers("read");
+      layer.value = `read, layer ${Math.floor(count / 2) + 1} of ${count}`;
+      known[layer.value] = told.attention;
+      turnTo(told.attention);
+    },
+    draw({ film, state, turning }) {
+      const { k, token, overlay } = state;
+      if (turning && !inSight.now && overlay !== "on") return;
+      held.style.transform = `scaleX(${k / film.top})`;
+      const now = [token, overlay === "on", film.token, masses.length].join();
+      if (now === drawn) return;
+      drawn = now;
+      follow.checked = state.follow;
+      put(label, String(token));
+      needle.style.transform = `translateX(${((token - 0.5) / film.top) * 100}%)`;
+      if (!maps) return;
+      const percent = 100 * masses[token - 1];
+      put(mass, `${percent.toFixed(percent < 9.5 ? 1 : 0)} %`);
+      if (overlay === "on") drawMap(token);
+    },
+  };
+}

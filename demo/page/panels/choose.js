@@ -1,0 +1,82 @@
+// How a photo comes: an example, or a file that is chosen, pasted or dropped; and which kind of picture is shown.
+import { all, one, put } from "../dom.js";
+import { shrunk } from "../shrink.js";
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @param {Source} source
+ * @param {(hash: URLSearchParams) => unknown} visit go where a link of the words says
+ * @returns {Panel}
+ */
+export function choose(root, act, source, visit) {
+  const input = /** @type {HTMLInputElement} */ (one(root, "#choose [type=file]"));
+  const progress = /** @type {HTMLProgressElement} */ (one(root, ".sending"));
+  const coming = /** @type {HTMLImageElement} */ (one(root, ".coming"));
+  const examples = /** @type {HTMLButtonElement[]} */ (all(root, "#examples button"));
+  const modes = /** @type {HTMLInputElement[]} */ (all(root, "#mode input"));
+
+  /** The photo is on the screen at once, then it goes to the server. */
+  const send = async (/** @type {File | undefined} */ file) => {
+    if (!file || !source.upload) return;
+    const { upload } = source;
+    const picture = URL.createObjectURL(file);
+    coming.src = picture;
+    progress.value = 0;
+    const told = (/** @type {number} */ part) => {
+      if (coming.src !== picture) return; // another one is on its way
+      progress.value = part;
+      act.say(
+        part < 1 ? `Sending your photo: ${Math.round(100 * part)} %` : "Reading your photo…",
+        false,
+        Infinity,
+      );
+    };
+    const question = async () => ({ from: "upload", path: await upload(await shrunk(file), told) });
+    await act.open(question, "Sending your photo…");
+    URL.revokeObjectURL(picture);
+  };
+
+  input.addEventListener("change", () => {
+    send(input.files?.[0]);
+    input.value = ""; // the same file may be chosen again
+  });
+  one(root, "#upload").addEventListener("click", () => input.click());
+  document.addEventListener("paste", (event) => send([...(event.clipboardData?.files ?? [])][0]));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    send([...(event.dataTransfer?.files ?? [])][0]);
+  });
+  for (const button of examples) {
+    button.addEventListener("click", () => act.open({ from: "example", photo: button.value }));
+  }
+
+  for (const radio of modes) {
+    radio.checked = radio.value === act.state.mode;
+    radio.addEventListener("change", () => act.mode(/** @type {Mode} */ (radio.value)));
+  }
+
+  const clicked = (/** @type {MouseEvent} */ event) => {
+    const target = /** @type {Element} */ (event.target);
+    const link = /** @type {HTMLAnchorElement | null} */ (target.closest?.('a[href^="#k="]'));
+    if (!link) return;
+    event.preventDefault();
+    event.stopPropagation();
+    visit(new URLSearchParams(link.hash.slice(1)));
+  };
+  document.addEventListener("click", clicked, true); // captured: Gradio's own handler scrolls to the top
+
+  return {
+    draw({ state }) {
+      for (const radio of modes) if (!radio.checked) radio.checked = radio.value === state.mode;
+    },
+    begin(film, start) {
+      put(one(root, ".credit"), start.credit);
+      root.classList.toggle("nosample", !film.generative);
+      for (const button of examples) {
+        button.setAttribute("aria-pressed", String(button.value === film.example));
+      }
+    },
+  };
+}

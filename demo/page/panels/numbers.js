@@ -1,0 +1,60 @@
+// The numbers under the dial, and the status line.
+import { one, put } from "../dom.js";
+
+const thousands = new Intl.NumberFormat("en"); // made once: it is slow to make
+
+/**
+ * @param {HTMLElement} root
+ * @returns {Panel}
+ */
+export function numbers(root) {
+  const [size, psnr, ssim, linear] = ["bytes", "psnr", "ssim", "linear"].map((n) => one(root, `.n-${n}`));
+  /** @type {Frame | null} */
+  let shown = null;
+
+  return {
+    begin(film) {
+      shown = null;
+      root.classList.toggle("noprefix", film.info.ordered === false);
+    },
+    arrive(film) {
+      root.classList.toggle("nolinear", !film.told.linear);
+    },
+    draw({ film, state, frame }) {
+      put(size, thousands.format(film.bytesOf(state.k)));
+      put(linear, film.told.linear?.[state.k]?.toFixed(1) ?? "–");
+      if (frame === shown) return;
+      shown = frame;
+      const scored = frame.ssim !== null;
+      put(psnr, scored ? (frame.psnr?.toFixed(1) ?? "∞") : "–");
+      put(ssim, frame.ssim?.toFixed(2) ?? "–");
+    },
+  };
+}
+
+/**
+ * The status line: about the newest thing that was asked for.
+ * @param {HTMLElement} root
+ * @returns {Panel & { say: Intents["say"] }}
+ */
+export function status(root) {
+  const line = one(root, ".status");
+  let until = 0; // until then the line keeps its words
+
+  /** @type {Intents["say"]} */
+  const say = (words, bad = false, stay = 0) => {
+    until = bad ? Number.POSITIVE_INFINITY : performance.now() + stay;
+    line.classList.toggle("bad", bad);
+    put(line, words);
+  };
+  return {
+    say,
+    arrive(film) {
+      if (performance.now() <= until) return;
+      const [here, all] = [film.mean.at.size, film.lengths.length];
+      if (film.done && here < all) say(`${here} of ${all} lengths are stored with this page.`);
+      else if (here < all) say(`${here} of ${all} lengths are here`);
+      else say(`All ${all} lengths are here: no more requests.`);
+    },
+  };
+}

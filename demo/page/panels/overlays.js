@@ -1,0 +1,34 @@
+// Which of three overlays lies on the picture: where it looks, what it added, what is not there yet.
+import { one } from "../dom.js";
+
+/** @type {Overlay[]} */
+const NAMES = ["on", "add", "less"];
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @returns {Panel}
+ */
+export function overlays(root, act) {
+  const boxes = NAMES.map(
+    (name) => /** @type {HTMLInputElement} */ (one(root, `.${name === "on" ? "att" : name}-on`)),
+  );
+  let shown = "";
+  const show = (/** @type {Overlay} */ overlay) => {
+    if (overlay === shown) return;
+    shown = overlay;
+    boxes.forEach((box, i) => {
+      box.checked = NAMES[i] === overlay; // one at a time
+    });
+    one(root, ".att").classList.toggle("on", overlay === "on");
+    root.classList.toggle("adding", overlay === "add" || overlay === "less");
+  };
+  boxes.forEach((box, i) => {
+    box.addEventListener("change", () => {
+      const overlay = box.checked ? NAMES[i] : "";
+      show(overlay);
+      act.change({ overlay });
+    });
+  });
+  return { draw: ({ state }) => show(state.overlay) };
+}

@@ -1,0 +1,43 @@
+// Links: this picture, or a challenge to name it with fewer tokens.
+import { one } from "../dom.js";
+import { tokens } from "../lengths.js";
+
+const thousands = new Intl.NumberFormat("en");
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @param {() => number} needed how many tokens the visitor saw, where a round is on
+ * @returns {Panel}
+ */
+export function share(root, act, needed) {
+  /**
+   * @param {string} text
+   * @param {Record<string, string | number>} [more]
+   */
+  const send = async (text, more) => {
+    const film = act.film;
+    if (!film || !(film.example || film.told.tokens))
+      return act.say("A moment: the tokens are not here yet.");
+    const url = act.address(true, more);
+    if (navigator.share && matchMedia("(pointer: coarse)").matches) {
+      return navigator.share({ text, url }).catch(() => {});
+    }
+    try {
+      await navigator.clipboard.writeText(url);
+    } catch {
+      return prompt("Copy this link", url);
+    }
+    const long = `${thousands.format(url.length)} characters hold the tokens, never the photo`;
+    act.say(`The link is copied: ${film.example ? "it opens this example" : long}.`, false, 5000);
+  };
+
+  one(root, ".copy").addEventListener("click", () => {
+    send(`A picture from its first ${tokens(act.state.k)}`);
+  });
+  one(root, ".challenge").addEventListener("click", () => {
+    const count = needed();
+    send(`Name it! I needed ${tokens(count)}. And you?`, { k: count, name: 1 });
+  });
+  return {};
+}

@@ -1,0 +1,135 @@
+// How much structure of each size the picture has, beside the photo: coarse to fine.
+import { one, put, saveTable } from "../dom.js";
+import { Plot } from "../plot.js";
+import { bytes } from "../tokens.js";
+
+const RINGS = 127;
+
+/** First and last ring of a point: above 32 cycles several share one. */
+const POINTS = (() => {
+  /** @type {[number, number][]} */
+  const points = [];
+  for (let a = 1; a <= RINGS; ) {
+    const step = Math.max(1, a >> 4);
+    points.push([a, Math.min(RINGS, a + step - 1)]);
+    a += step;
+  }
+  return points;
+})();
+const XS = POINTS.map(([a, b]) => Math.log2((a + b) / 2));
+const PAST = 4; // fewer tokens, drawn paler
+
+const NONE = XS.map(() => null);
+/** @type {import("../plot.js").Line[]} */
+const LINES = [
+  { name: "photo", dash: [4, 3] },
+  { name: "control" },
+  ...Array.from({ length: PAST }, (_, i) => ({ name: "", colour: "mean", alpha: 0.5 - 0.12 * i })),
+  { name: "mean", width: 2.2 },
+  { name: "sample", width: 2.2 },
+];
+
+/**
+ * log10 power at the plot's points.
+ * @param {Uint8Array} levels of each ring, 0..255
+ * @param {[number, number]} scale log10 power at the ends
+ */
+export function powers(levels, [low, high]) {
+  return POINTS.map(([a, b]) => {
+    let sum = 0;
+    for (let ring = a; ring <= b; ring++) sum += levels[ring - 1];
+    return low + (sum / (b - a + 1) / 255) * (high - low);
+  });
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @returns {Panel & { plot: Plot, save(): void }}
+ */
+export function spectrum(root, act) {
+  const box = one(root, ".spectrum");
+  const bands = one(root, ".n-bands");
+  const x = {
+    name: "cycles per picture: coarse to fine",
+    range: /** @type {[number, number]} */ ([0, 7]),
+    at: [0, 1, 2, 3, 4, 5, 6, 7],
+    tell: (/** @type {number} */ value) => String(Math.round(2 ** value)),
+  };
+  const y = {
+    name: "power, log10",
+    range: /** @type {[number, number]} */ ([-1, 6.5]),
+    tell: (/** @type {number} */ value) => value.toFixed(1),
+  };
+  const plot = new Plot(box, LINES, x, y);
+  /** @type {WeakMap<Frame, number[]>} */
+  const made = new WeakMap();
+  let drawn = "";
+
+  const of = (/** @type {Frame | undefined} */ frame, /** @type {Film} */ film) => {
+    if (!frame) return NONE;
+    const found = made.get(frame) ?? powers(frame.levels, film.scale);
+    made.set(frame, found);
+    return found;
+  };
+
+  /** @param {Film} film @param {Frame} frame */
+  const past = (film, frame) => {
+    const reel = film[frame.mode];
+    const less = film.ladder.filter((k) => k < frame.length && reel.at.has(k));
+    const lines = less.slice(-PAST).reverse();
+    for (let i = 0; i < PAST; i++) LINES[2 + i].colour = frame.mode;
+    return Array.from({ length: PAST }, (_, i) => of(reel.at.get(lines[i] ?? -1), film));
+  };
+
+  one(root, ".spectrum-png").addEventListener("click", () => {
+    plot.save("spectrum.png", `Detail at ${act.state.k} tokens, coarse to fine`);
+  });
+
+  /** Every ring as CSV. */
+  const keep = () => {
+    const film = act.film;
+    if (!film) return;
+    const [low, high] = film.scale;
+    const { k } = act.state;
+    const kinds = [film.levels, film.mean.at.get(k)?.levels, film.sample.at.get(k)?.levels];
+    const head = "cycles,photo_log10_power,mean_log10_power,sample_log10_power";
+    const rows = Array.from({ length: RINGS }, (_, i) => [
+      i + 1,
+      ...kinds.map((levels) => levels && (low + (levels[i] / 255) * (high - low)).toFixed(2)),
+    ]);
+    saveTable(`spectra-${k}.csv`, head, rows);
+  };
+  one(root, ".csv[value=spectra]").addEventListener("click", keep);
+
+  return {
+    plot,
+    save: keep,
+    begin(film) {
+      drawn = "";
+      y.range = film.scale;
+      plot.show([XS, ...LINES.map(() => NONE)]);
+      plot.repaint();
+      root.classList.remove("controlled");
+    },
+    draw({ film, frame, turning }) {
+      const other = frame.mode === "mean" ? "sample" : "mean";
+      const control = film.told.control?.[frame.length];
+      const beside = turning ? undefined : film[other].nearest(act.state.k);
+      const now = [frame.mode, frame.length, beside?.length, turning, control?.length, film.token].join();
+      if (now === drawn || (turning && !plot.seen)) return;
+      drawn = now;
+      put(bands, frame.bands ? frame.bands.map((off) => off.toFixed(2)).join(" · ") : "–");
+      const lines = { [frame.mode]: of(frame, film), [other]: of(beside, film) };
+      plot.show([
+        XS,
+        film.levels ? powers(film.levels, film.scale) : NONE,
+        control && !turning ? powers(bytes(control), film.scale) : NONE,
+        ...(turning ? Array(PAST).fill(NONE) : past(film, frame)), // a drag draws one curve
+        lines.mean,
+        lines.sample,
+      ]);
+      if (!turning) root.classList.toggle("controlled", !!control);
+    },
+  };
+}

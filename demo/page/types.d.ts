@@ -1,0 +1,155 @@
+// What goes over the wire and between the page's modules. demo/handlers.py answers; demo/film.py makes frames.
+
+type Mode = "mean" | "sample";
+type Overlay = "" | "on" | "add" | "less"; // where it looks, what it added, what is not there yet
+
+/** A model, as `ModelInfo.to_dict` says; an example's stored film may lack what is optional here. */
+interface Info {
+  name: string;
+  title: string;
+  lengths: number[];
+  bytes_per_token: number;
+  generative: boolean;
+  ordered?: boolean; // whether a short code is the beginning of a long one
+  default_steps: number;
+  has_attention: boolean;
+  ladder?: number[];
+  layers_read?: number;
+  layers_write?: number;
+  attention?: { direction: string; layers: number; side: number }[];
+  views?: string[];
+  picture_size?: number;
+  tokens?: string;
+}
+
+/** A film's head. */
+interface Start {
+  token: string;
+  info: Info;
+  scale: [number, number]; // log10 power at the ends of `levels`
+  original: string | null; // WebP in base64
+  reference: string | null; // the photo's levels
+  home: string;
+  credit: string;
+  example: string;
+}
+
+/** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
+type Row = [Mode, number, string, string, number | null, number | null, number[] | null];
+type Maps = [maps: string, mass: number[]];
+
+/** What is told of a film besides its frames. */
+interface Told {
+  tokens?: string;
+  attention?: Maps;
+  layers?: [name: string, maps?: string, mass?: number[]][];
+  linear?: number[];
+  webp?: [tokens: number, psnr: number][];
+  control?: Record<string, string>;
+  guess?: { mean?: Record<string, string>; sample?: Record<string, string>; photo?: string };
+  agreement?: { mean?: Record<string, number>; sample?: Record<string, number> };
+}
+
+interface Answer {
+  error?: string;
+  note?: string;
+  start?: Start;
+  frames?: Row[];
+  told?: Told;
+  caption?: string;
+  webp?: string | null;
+  maps?: Maps;
+  guess?: Record<string, string>;
+  agreement?: Record<string, number>;
+  photo?: string;
+}
+
+type Question = Record<string, unknown>;
+
+/** Where answers come from. */
+interface Source {
+  still: boolean; // no server: what is stored is all there is
+  ask(question: Question): Promise<Answer>;
+  upload?(file: File, progress: (part: number) => void): Promise<string>;
+}
+
+/** One picture; `bitmap` is an ImageBitmap, or a stand-in where there is no browser. */
+interface Frame {
+  mode: Mode;
+  length: number;
+  bitmap: ImageBitmap;
+  levels: Uint8Array;
+  psnr: number | null;
+  ssim: number | null;
+  bands: number[] | null;
+}
+
+/** What a classifier sees in a kind's pictures. */
+interface Seen {
+  guess?: Record<string, string>;
+  agreement?: Record<string, number>;
+  photo?: string;
+}
+
+/** What the visitor turned and chose. */
+interface State {
+  k: number;
+  mode: Mode;
+  steps: number; // 0: the model's own
+  seed: number;
+  model: string; // "": the first one
+  overlay: Overlay;
+  token: number; // the one that is looked at
+  follow: boolean; // whether that one follows the dial
+  panel: string; // which tab is open
+  scene: string; // which of the six is shown; "": none
+}
+
+/** What an address says besides the state. */
+interface Link {
+  photo: string;
+  tokens: string;
+  named: boolean; // a round of "Name it"
+  sender: number; // tokens that whoever sent it needed
+  state: Partial<State>;
+}
+
+type Film = import("./film.js").Film;
+
+/** What panels are told: who, what is shown, and whether a finger is on the dial. */
+interface Scene {
+  film: Film;
+  state: State;
+  frame: Frame;
+  words: string; // for the picture's badge
+  turning: boolean;
+}
+
+/** A panel: what main calls, all of it optional. Only `draw` runs in a drag. */
+interface Panel {
+  begin?(film: Film, start: Start): void; // another film
+  draw?(scene: Scene): void; // an animation frame in which something changed
+  arrive?(film: Film): void; // frames or facts came
+  told?(film: Film, told: Told): void;
+  settle?(film: Film): void; // the dial rests
+}
+
+/** What panels ask of the page. */
+interface Intents {
+  readonly state: State;
+  readonly film: Film | null;
+  turn(k: number, how?: "drag" | "keep"): void;
+  settled(): void;
+  change(patch: Partial<State>): void;
+  paint(): void;
+  arrived(): void;
+  say(text: string, bad?: boolean, stay?: number): void;
+  open(question: Question | (() => Promise<Question>), words?: string): Promise<string | undefined>;
+  mode(mode: Mode): void;
+  retake(steps: number, seed: number): void; // another seed or number of steps: the means stay
+  view(view: string, more: Question): Promise<Answer>;
+  address(whole: boolean, more?: Record<string, string | number>): string;
+  hidden(): boolean; // whether a round keeps the photo secret
+  turning(): boolean;
+  still: boolean;
+}

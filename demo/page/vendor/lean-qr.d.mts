@@ -1,0 +1,5 @@
+interface Code {
+  readonly size: number;
+  get(x: number, y: number): boolean;
+}
+export function generate(text: string): Code;

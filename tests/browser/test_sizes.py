@@ -1,0 +1,69 @@
+"""The page at every size, light and dark: nothing sticks out, nothing lies on something else."""
+
+import itertools
+
+import pytest
+
+from demo.cli import main
+from tests.browser.pictures import hosted
+
+pytestmark = pytest.mark.browser
+SIZES = [(360, 740), (390, 844), (768, 1024), (820, 1180), (912, 1368), (1024, 768), (1440, 900)]
+SIZES += [(1920, 1080), (844, 390)]
+PARTS = [".intro", ".pair", ".turn", ".status", "#choose", ".tabs", ".panel.shown", "#words"]
+BOXES = """(names) => names.map((name) => {
+  const box = document.querySelector(name).getBoundingClientRect();
+  const [top, bottom] = [box.top + scrollY, box.bottom + scrollY];
+  return { name, left: box.left, top, right: box.right, bottom }; })"""
+WORDS = ":is(button, label, dd, .about, .badge, figcaption)"
+CUT = f"""() => Array.from(document.querySelectorAll('#dial {WORDS}'))
+  .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1)
+  .filter((node) => !node.closest('.tabs'))
+  .map((node) => node.outerHTML.slice(0, 90))"""
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sizes")
+    assert main(["export-page", str(folder)]) == 0
+    with hosted(folder) as address:
+        yield address
+
+
+def overlap(one, two):
+    """How many pixels two boxes share in both directions."""
+    wide = min(one["right"], two["right"]) - max(one["left"], two["left"])
+    high = min(one["bottom"], two["bottom"]) - max(one["top"], two["top"])
+    return min(wide, high)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("wide", "high"), SIZES, ids=[f"{wide}x{high}" for wide, high in SIZES])
+def test_everything_has_its_place(browser, host, tmp_path, wide, high, scheme):
+    page = browser.new_page(
+        viewport={"width": wide, "height": high}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page.goto(host)
+    page.wait_for_function("window.dial && dial.done")
+    for tab in page.locator("[role=tab]:visible").all():
+        tab.click()
+        page.wait_for_timeout(60)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+        assert page.evaluate(CUT) == []
+        page.evaluate("scrollTo(0, 0)")
+        boxes = page.evaluate(BOXES, PARTS)
+        for one, two in itertools.combinations(boxes, 2):
+            assert overlap(one, two) <= 1, (one, two)
+    stage, rail = (page.locator(f"#dial {name}").bounding_box() for name in (".stage", ".rail"))
+    assert stage["width"] >= 150
+    assert rail["y"] + rail["height"] <= high, "picture and dial are on the first screen"
+    small = page.locator("#dial .thumbnail").bounding_box()
+    inside = small["x"] + small["width"] <= stage["x"] + stage["width"] + 1
+    assert inside == (wide < 600), "the photo is beside the picture, or in its corner"
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.locator("#dial .mini").wait_for()
+    pinned = page.locator("#dial .turn").bounding_box()
+    assert pinned["y"] >= 0, "the dial stays in sight"
+    assert pinned["height"] <= 0.32 * high
+    page.screenshot(path=tmp_path / "page.png")
+    page.close()
