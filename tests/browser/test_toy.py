@@ -37,7 +37,7 @@ def page(request, browser, toy_address):
 
 
 def test_the_dial_has_its_three_lengths(page):
-    dial = page.get_by_label("Number of tokens")
+    dial = page.get_by_role("slider", name="Number of tokens", exact=True)
     dial.focus()
     dial.press("Home")
     page.wait_for_function("dial.k === 4 && dial.shown === 4")
@@ -46,15 +46,16 @@ def test_the_dial_has_its_three_lengths(page):
         page.wait_for_function(f"dial.k === {length} && dial.shown === {length}")
     marks = page.evaluate("[...document.querySelectorAll('#dial .marks span')].map((m) => +m.textContent)")
     assert marks == list(toy.LENGTHS)
-    assert page.locator("#dial .n-bytes").inner_text() == "48"
+    expect(page.locator("#dial .n-bytes")).to_have_text("48")
     dial.press("ArrowLeft")
     page.wait_for_function("dial.k === 16")
-    assert page.locator("#dial .n-bytes").inner_text() == "12"
+    expect(page.locator("#dial .n-bytes")).to_have_text("12")
 
 
 def test_nothing_is_offered_that_it_has_not(page):
-    for view in ("seeds", "mix", "less"):
-        expect(page.locator(f"#dial button.view[value={view}]")).to_be_hidden()
-    expect(page.locator("#dial button.view[value=codes]")).to_be_visible()
-    expect(page.locator("#dial .of-map").first).to_be_hidden()
+    for name in ("where it looks", "what it added"):
+        expect(page.get_by_text(name)).to_be_hidden()
+    tabs = page.get_by_role("tab").all_inner_texts()
+    assert "Measure" in tabs
+    assert "Chance" not in tabs, "it draws no samples"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
