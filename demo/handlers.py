@@ -53,8 +53,9 @@ def start(studio: Studio, ask: Any) -> dict:
 
 def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
     """A photo was uploaded, pasted, dropped or taken: "path"."""
-    with studio.opening:
-        return Film(tc.open_photo(ask["path"]), info)
+    photo = tc.open_photo(ask["path"])
+    with tc.photo_memory.hold(4 * photo.width * photo.height):  # until the film has made it smaller
+        return Film(photo, info)
 
 
 def example(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:

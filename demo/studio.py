@@ -42,7 +42,6 @@ class Studio:
         self.default = models[0]
         self.baseline = next((info for info in models if info.role == "baseline"), None)
         self.films, self.turn = Store(), Turn()
-        self.opening = threading.Semaphore(8)  # large photos at once: each takes up to half a gigabyte
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._load, self._asked, self._device = load, device, tc.find_device(device)
         self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")

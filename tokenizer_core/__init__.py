@@ -14,6 +14,7 @@ from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
+from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import photo_files
 from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
@@ -62,6 +63,7 @@ __all__ = [
     "open_photo",
     "pack_tokens",
     "photo_files",
+    "photo_memory",
     "power_spectrum",
     "psnr",
     "save_tokens",
