@@ -66,6 +66,7 @@ BEND = np.array(
 A_WHITE, LIGHTS = 256, 4096  # steps of the tables up to a screen's white
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
+UNSOUND = (ImageCms.PyCMSError, OSError, ValueError, TypeError, ArithmeticError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ def transform_of(photo: Image.Image, header: PngHeader | CodedHeader | None) -> 
     """
     for said in _said(photo, header):
         try:
-            transform = _from_icc(said, photo, header) if isinstance(said, bytes) else _from_named(said)
-            return None if transform is None or _is_plain(transform) else transform
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError, np.linalg.LinAlgError):
+            with np.errstate(all="ignore"):
+                transform = _from_icc(said, photo, header) if isinstance(said, bytes) else _from_named(said)
+                return None if _is_plain(transform) else transform
+        except UNSOUND:
             continue  # broken, or for another mode: the next one counts
     return None
 
@@ -166,7 +168,7 @@ def _said(photo: Image.Image, header: PngHeader | CodedHeader | None) -> Iterato
         if numbers:
             yield from _named(*numbers)
         yield profile
-    if "gamma" in info and "srgb" not in info:
+    if isinstance(info.get("gamma"), float) and "srgb" not in info:
         yield from _from_gamma(info["gamma"], info.get("chromaticity"))
     numbers = header.named if isinstance(header, CodedHeader) else None
     if numbers is None and isinstance(info.get("nclx_profile"), dict):
@@ -185,14 +187,14 @@ def _named(primaries: int, transfer: int) -> Iterator[Named]:
         yield Named(PRIMARIES[primaries], CURVES[transfer], brightest, hdr)
 
 
-def _from_gamma(gamma: float, chromaticity: Chromaticities | None) -> Iterator[Named]:
+def _from_gamma(gamma: float, chromaticity: object) -> Iterator[Named]:
     """Colours of gAMA and cHRM; cHRM alone, or one that is no triangle, says nothing."""
     if not 0 < gamma < 1000:
         return
     if chromaticity is None:
         low, high = GAMMA_OF_SRGB
         yield Named(SRGB, srgb_to_light if low < gamma < high else _power(1 / gamma))
-    elif len(chromaticity) == 8 and chromaticity[1] > 0:
+    elif isinstance(chromaticity, tuple) and len(chromaticity) == 8 and chromaticity[1] > 0:
         yield Named(tuple(chromaticity), _power(1 / gamma))
 
 
