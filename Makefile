@@ -5,6 +5,7 @@
 #   make demo TORCH=cpu              Linux without an NVIDIA GPU: PyTorch's much smaller CPU build
 #   make demo PYTHON=python3.12      another Python than the first one found
 #   make publish SPACE=owner/name    the page on a Hugging Face Space (docs/publish.md); ARGS=--private hides it
+#   make fuzz SECONDS=600            what strangers may send: traceback, hang or growth?
 #   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
 VENV   ?= .venv
@@ -13,15 +14,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 TORCH  ?=
 ARGS   ?=
 PHOTOS ?= val-256.zip
+SECONDS ?= 3600
 CARD   := checkpoints/prefix-flow-256
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test check format clean judge publish
+.PHONY: help demo test check format clean judge publish fuzz
 help:
 	@echo "make demo    serve the page         make check   ruff and pyright"
 	@echo "make test    check, then the tests  make format  let ruff rewrite what it can"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
+	@echo "make fuzz    what strangers may send (SECONDS=3600 each)"
 	@echo "make publish SPACE=owner/name      put the page on a Hugging Face Space"
 
 demo: $(VENV)/ready-demo
@@ -39,6 +42,13 @@ check: $(VENV)/ready-dev
 judge: $(VENV)/ready-dev
 	$(BIN)/tokendial judge $(PHOTOS) --free demo/examples --out runs/judge $(ARGS)
 	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ ;; esac
+
+# Stops at the first input that ends in a traceback or takes over 5 seconds or half a gigabyte: runs/fuzz has it.
+fuzz: $(VENV)/ready-dev
+	$(PIP) --quiet atheris
+	mkdir -p runs/fuzz
+	for target in open_photo photo_set encoding links; do \
+		$(BIN)/python -m studies.fuzz $$target --seconds $(SECONDS) || exit 1; done
 
 # What a Space gets: no tests, no training code. Files that have gone from the folders go from the Space, too.
 publish: $(VENV)/ready-demo

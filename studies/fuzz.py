@@ -1,8 +1,8 @@
 """Does anything that a stranger can send end in other than a picture, a code or one sentence?
 
 `make fuzz` runs each target for SECONDS (atheris, guided by coverage) and stops at the first input that ends
-in a traceback, takes over 5 seconds, or makes the process grow by over 0.5 GB; that input is left in the
-folder it runs in. What is found interesting goes to a corpus, which begins with the small one beside this.
+in a traceback, takes over 5 seconds of the processor (or 60 of the clock), or makes the process grow by over
+0.5 GB; that input is left in runs/fuzz. What is found interesting goes to a corpus, which begins with the small one beside this.
 
     python -m studies.fuzz open_photo --seconds 600
     python -m studies.fuzz photo_set | encoding | links
@@ -16,6 +16,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -200,13 +201,23 @@ def main() -> None:
         once(data)  # what a target loads for the first time is not growth
     for kept in (HERE / "fuzz_corpus" / options.target).glob("*"):
         shutil.copy(kept, corpus)
-    used = next(
-        int(line.split()[1]) // 1024
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmRSS")
-    )
-    limits = [f"-max_total_time={options.seconds}", "-timeout=5", f"-rss_limit_mb={used + GROWTH}"]
-    atheris.Setup([sys.argv[0], *limits, f"-max_len={LONGEST}", str(corpus)], once)
+    status = Path("/proc/self/status").read_text().splitlines()
+    used = next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmRSS"))
+    found = options.corpus or Path("runs/fuzz")
+    limits = [
+        f"-artifact_prefix={found}/",
+        f"-max_total_time={options.seconds}",
+        "-timeout=60",
+        f"-rss_limit_mb={used + GROWTH}",
+    ]
+
+    def timed(data: bytes) -> None:
+        began = time.process_time()
+        once(data)
+        spent = time.process_time() - began
+        assert spent < 5, f"{spent:.1f} seconds"
+
+    atheris.Setup([sys.argv[0], *limits, f"-max_len={LONGEST}", str(corpus)], timed)
     atheris.Fuzz()
 
 

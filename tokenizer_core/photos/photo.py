@@ -122,7 +122,7 @@ def open_photo(
         at_least: a JPEG is decoded at a half, a quarter or an eighth of its size where both sides keep this
             many pixels. The usual 1,024 is enough for a zoom of 4 into a square of 256; twice the square is
             enough where no zoom can follow.
-        exact: keep 1,024 whatever `at_least` says, as versions before 0.2 did.
+        exact: keep 1,024 whatever `at_least` says, as older figures did.
 
     Returns:
         A decoded image in mode RGB, at most 60 megapixels, without any metadata.
