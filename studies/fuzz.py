@@ -2,7 +2,8 @@
 
 `make fuzz` runs each target for SECONDS (atheris, guided by coverage) and stops at the first input that ends
 in a traceback, takes over 5 seconds of the processor (or 60 of the clock), or makes the process grow by over
-0.5 GB; that input is left in runs/fuzz. What is found interesting goes to a corpus, which begins with the small one beside this.
+0.5 GB; that input is left in runs/fuzz. What is found interesting goes to a corpus, which begins with the
+small one beside this.
 
     python -m studies.fuzz open_photo --seconds 600
     python -m studies.fuzz photo_set | encoding | links
