@@ -48,8 +48,8 @@ def opened_alone(files: dict[str, bytes], folder: Path) -> dict[str, tuple[int, 
         (folder / str(number)).write_bytes(data)
     program = [sys.executable, "-c", PROGRAM, *(str(folder / str(number)) for number in range(len(files)))]
     # What was freed goes back at once.
-    room = {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "1000000"}
-    lines = subprocess.check_output(program, env=os.environ | room, text=True).splitlines()
+    settings = {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "1000000"}
+    lines = subprocess.check_output(program, env=os.environ | settings, text=True).splitlines()
     told = [line.split("\t") for line in lines]
     return {
         kind: (int(used), float(spent), size) for kind, (used, spent, size) in zip(files, told, strict=True)
@@ -178,7 +178,7 @@ def test_photos_share_one_limit_and_wait_in_line() -> None:
         threads.append(threading.Thread(target=visit, args=(name, amount)))
         threads[-1].start()
         wait_for(lambda: len(order) + len(budget._line) == len(threads))
-    assert order == ["a"], "c has room, but b came first"
+    assert order == ["a"], "there is enough for c, but b came first"
     leave["a"].set()
     wait_for(lambda: order == ["a", "b", "c"])
     assert budget.used == 100
@@ -192,7 +192,7 @@ def test_photos_share_one_limit_and_wait_in_line() -> None:
     assert budget.used == 0
 
 
-def test_opening_takes_and_gives_back_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_takes_and_gives_back_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     hold = memory.opening.hold
     monkeypatch.setattr(memory.opening, "hold", lambda amount: (asked.append(amount), hold(amount))[1])

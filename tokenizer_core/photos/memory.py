@@ -1,7 +1,7 @@
 """Memory: one limit, in bytes, for all photographs that are opened at once, and what each of them needs.
 
-A photo waits until there is room for it, in the order of arrival, so that a large one is not kept waiting by
-small ones for ever. Neighbours: `photo`, which takes its room here.
+A photo waits until there is memory for it, in the order of arrival, so that a large one is not kept waiting
+by small ones for ever. Neighbours: `photo`, which takes its share here.
 """
 
 import math
@@ -32,7 +32,7 @@ WIDTHS = {
 
 
 class MemoryBudget:
-    """So many bytes for all who ask; whoever finds no room waits.
+    """So many bytes for all who ask; whoever finds too few waits.
 
     Args:
         total: bytes. What needs more than that gets in alone.
@@ -44,7 +44,7 @@ class MemoryBudget:
 
     @contextmanager
     def hold(self, amount: int) -> Iterator[None]:
-        """Wait for room for `amount` bytes, and keep it inside a `with`."""
+        """Wait for `amount` bytes, and keep them inside a `with`."""
         amount, place = min(amount, self.total), object()
         with self._changed:
             self._line.append(place)
@@ -53,7 +53,7 @@ class MemoryBudget:
                 self.used += amount
             finally:
                 self._line.remove(place)
-                self._changed.notify_all()  # the next in the line may have room, too
+                self._changed.notify_all()  # the next in the line may find enough, too
         try:
             yield
         finally:
@@ -73,7 +73,7 @@ opening = MemoryBudget(AT_ONCE)
 
 
 def _after_fork() -> None:
-    """A child process has none of the threads that hold room."""
+    """A child process has none of the threads that hold bytes."""
     opening.__init__(opening.total)
 
 
