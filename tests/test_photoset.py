@@ -254,6 +254,11 @@ def test_a_name_that_is_there_twice(archive: Callable[..., Path], tmp_path: Path
     assert sorted(photo.size for _, photo in iter_photos(path)) == [(50, 70), (60, 40), (60, 40)]
 
 
+def test_a_name_of_no_letters(tmp_path: Path) -> None:
+    data = zipped(tmp_path / "x.zip", ("", PHOTO), ("b.jpg", PHOTO))
+    assert [name for name, _ in photo_files(data)] == ["b.jpg"]
+
+
 def test_folders_and_links_in_a_zip_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:

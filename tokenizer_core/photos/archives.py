@@ -172,9 +172,11 @@ def _of_zip(path: Path) -> Iterator[Member]:
 
 
 def _is_zipped_photo(entry: zipfile.ZipInfo) -> bool:
+    if not is_photo(entry.filename):  # a name may be empty, which `is_dir` does not expect
+        return False
     kind = stat.S_IFMT(entry.external_attr >> 16)
     is_folder = entry.is_dir() or bool(entry.external_attr & 0x10)
-    return is_photo(entry.filename) and not is_folder and kind in (0, stat.S_IFREG)
+    return not is_folder and kind in (0, stat.S_IFREG)
 
 
 def _read_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

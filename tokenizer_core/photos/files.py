@@ -27,7 +27,7 @@ from tokenizer_core.photos.headers import (
     kind_of,
     png_header,
 )
-from tokenizer_core.photos.memory import bytes_a_pixel
+from tokenizer_core.photos.memory import beside
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 60_000_000
@@ -62,18 +62,14 @@ class OpenedFile:
         data: the bytes of its file.
         header: what they say beyond Pillow's `info`.
         clear_colour: the transparent colour of a PNG with 16 bits a colour, which Pillow knows no way for.
+        beside: bytes that decoding needs beside the picture.
     """
 
     photo: Image.Image
     data: bytes
     header: PngHeader | CodedHeader | None = None
     clear_colour: tuple[int, int, int] | None = None
-
-    @property
-    def bytes_to_decode(self) -> float:
-        """What decoding and converting it needs at the worst moment."""
-        coded = self.header if isinstance(self.header, CodedHeader) else None
-        return bytes_a_pixel(self.photo, coded) * self.photo.width * self.photo.height
+    beside: float = 0.0
 
     def decode(self) -> Bool[np.ndarray, "H W"] | None:
         """Decode `photo`.
@@ -191,6 +187,10 @@ def open_bytes(data: bytes) -> OpenedFile:
         opened.header = coded_header(data)
     elif isinstance(photo, TiffImagePlugin.TiffImageFile):
         _settle_planes(photo)
+    try:
+        opened.beside = beside(photo, opened.header if isinstance(opened.header, CodedHeader) else None)
+    except (TypeError, ValueError, AttributeError, ArithmeticError):  # tags that are no numbers
+        raise TokenizerError(DAMAGED) from None
     return opened
 
 

@@ -2,7 +2,8 @@
 
 Nothing is decoded here, every length is checked against the bytes that are there, and what is damaged counts
 as not said. Sources: PNG third edition, chunks IHDR and cICP; ISO/IEC 14496-12 and 23008-12, boxes `meta`,
-`pitm`, `ipco`, `ipma`, `colr`; AV1 in ISOBMFF 1.2, box `av1C`. Neighbours: `profiles`, which reads this.
+`pitm`, `ipco`, `ipma`, `colr`; ISO/IEC 14496-15, box `hvcC`; AV1 in ISOBMFF 1.2, box `av1C`. Neighbours:
+`profiles` and `memory`, which read this.
 """
 
 import struct
@@ -93,6 +94,9 @@ def coded_header(data: bytes) -> CodedHeader:
         elif name == b"av1C" and len(body) >= 3:
             deep = bool(body[2] & 0x40)
             whole_chroma = not body[2] & 0x1C  # neither grey nor halved
+        elif name == b"hvcC" and len(body) > 17:
+            deep = bool(body[17] & 7)
+            whole_chroma = body[16] & 3 == 3
         elif name == b"pixi" and len(body) > 5:
             deep = deep or max(body[5:]) > 8
     return CodedHeader(named, deep, whole_chroma)

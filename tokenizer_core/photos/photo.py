@@ -30,7 +30,7 @@ from tokenizer_core.photos.files import (
     read_bytes,
     reason_of,
 )
-from tokenizer_core.photos.memory import MOST, opening
+from tokenizer_core.photos.memory import MOST, need_of, opening
 
 __all__ = [
     "MAX_BYTES",
@@ -122,7 +122,7 @@ def open_photo(
         at_least: a JPEG is decoded at a half, a quarter or an eighth of its size where both sides keep this
             many pixels. The usual 1,024 is enough for a zoom of 4 into a square of 256; twice the square is
             enough where no zoom can follow.
-        exact: keep 1,024 whatever `at_least` says, as versions before 0.2 did.
+        exact: keep 1,024 whatever `at_least` says, as older figures did.
 
     Returns:
         A decoded image in mode RGB, at most 60 megapixels, without any metadata.
@@ -143,12 +143,12 @@ def open_photo(
             photo.seek(0)
     except Exception:  # decoders of damaged files raise nearly anything
         raise TokenizerError(CUT_OFF) from None
-    need = opened.bytes_to_decode
+    need = need_of(photo, opened.beside)
     if own and need > MOST:
         megapixels = MOST / (need / (photo.width * photo.height)) / 1e6
         limit = f"one of its kind may have {megapixels:.0f} megapixels"
         raise TokenizerError(f"This picture needs too much memory to be opened; {limit}.")
-    with opening.hold(int(need)):
+    with opening.hold(need):
         try:
             clear = opened.decode()
             rgb = to_rgb(opened.photo, opened.header, clear=clear, turn=turn, release=own)

@@ -63,9 +63,11 @@ BEND = np.array(
         (4.926, 1.0), (50.0, 1.0),
     ]
 )  # fmt: skip
+LARGE_PROFILE = 2**20  # bytes; one of them is not kept
 A_WHITE, LIGHTS = 256, 4096  # steps of the tables up to a screen's white
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
+UNSOUND = (ImageCms.PyCMSError, OSError, ValueError, TypeError, ArithmeticError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,24 @@ def transform_of(photo: Image.Image, header: PngHeader | CodedHeader | None) -> 
         photo: of any Pillow mode, decoded or not.
         header: what the file says beyond Pillow's `info`.
     """
+    mode = "LAB" if photo.mode == "LAB" else "CMYK" if photo.mode == "CMYK" else "RGB"
+    grey = _is_grey(photo, header)
     for said in _said(photo, header):
         try:
-            transform = _from_icc(said, photo, header) if isinstance(said, bytes) else _from_named(said)
-            return None if transform is None or _is_plain(transform) else transform
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError, np.linalg.LinAlgError):
+            is_large = isinstance(said, bytes) and len(said) > LARGE_PROFILE
+            return (_new_transform if is_large else _kept_transform)(said, mode, grey)
+        except UNSOUND:
             continue  # broken, or for another mode: the next one counts
     return None
+
+
+def _new_transform(said: bytes | Named, mode: str, grey: bool) -> Transform | None:
+    with np.errstate(all="ignore"):
+        transform = _from_icc(said, mode, grey) if isinstance(said, bytes) else _from_named(said)
+        return None if _is_plain(transform) else transform
+
+
+_kept_transform = functools.lru_cache(16)(_new_transform)  # of many photographs most say the same
 
 
 def srgb_to_light(levels: Levels) -> Levels:
@@ -117,6 +130,7 @@ def _smpte240_to_light(levels: Levels) -> Levels:
     return np.where(levels < 0.0913, levels / 4, ((levels + 0.1115) / 1.1115) ** (1 / 0.45))
 
 
+@functools.lru_cache(32)
 def _power(gamma: float) -> Curve:
     return lambda levels: levels**gamma
 
@@ -166,7 +180,7 @@ def _said(photo: Image.Image, header: PngHeader | CodedHeader | None) -> Iterato
         if numbers:
             yield from _named(*numbers)
         yield profile
-    if "gamma" in info and "srgb" not in info:
+    if isinstance(info.get("gamma"), float) and "srgb" not in info:
         yield from _from_gamma(info["gamma"], info.get("chromaticity"))
     numbers = header.named if isinstance(header, CodedHeader) else None
     if numbers is None and isinstance(info.get("nclx_profile"), dict):
@@ -185,14 +199,14 @@ def _named(primaries: int, transfer: int) -> Iterator[Named]:
         yield Named(PRIMARIES[primaries], CURVES[transfer], brightest, hdr)
 
 
-def _from_gamma(gamma: float, chromaticity: Chromaticities | None) -> Iterator[Named]:
+def _from_gamma(gamma: float, chromaticity: object) -> Iterator[Named]:
     """Colours of gAMA and cHRM; cHRM alone, or one that is no triangle, says nothing."""
     if not 0 < gamma < 1000:
         return
     if chromaticity is None:
         low, high = GAMMA_OF_SRGB
         yield Named(SRGB, srgb_to_light if low < gamma < high else _power(1 / gamma))
-    elif len(chromaticity) == 8 and chromaticity[1] > 0:
+    elif isinstance(chromaticity, tuple) and len(chromaticity) == 8 and chromaticity[1] > 0:
         yield Named(tuple(chromaticity), _power(1 / gamma))
 
 
@@ -212,17 +226,16 @@ def _tag_of_icc(profile: bytes, name: bytes) -> bytes:
     return b""
 
 
-def _from_icc(profile: bytes, photo: Image.Image, header: PngHeader | CodedHeader | None) -> Transform:
+def _from_icc(profile: bytes, mode: str, grey: bool) -> Transform:
     target = ImageCms.createProfile("sRGB")
-    if photo.mode == "LAB":
+    if mode == "LAB":
         way = ImageCms.buildTransform(ImageCms.createProfile("LAB"), target, "LAB", "RGB")
         return Transform("LAB", way.apply)
     if profile[16:20] == b"GRAY":
-        if not _is_grey(photo, header):
+        if not grey:
             raise ValueError("a profile for one brightness, and colours")
         # LittleCMS is coarse in the darks of one brightness: three colours with its curve are exact.
         profile = _as_icc(SRGB, _tag_of_icc(profile, b"kTRC"))
-    mode = "CMYK" if photo.mode == "CMYK" else "RGB"
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     return Transform(mode, ImageCms.buildTransform(source, target, mode, "RGB").apply)
 
