@@ -246,7 +246,7 @@ def test_an_adversary_learns_of_the_last_batch_and_keeps_it() -> None:
     assert all(torch.equal(a, b) for a, b in zip(other.last, adversary.last, strict=True))
     before = adversary.discriminator.pass_bias.detach().clone()
     found = adversary.learn(1, 1.0)
-    assert set(found) == {"real", "made", "critic_loss", "critic_norm"}
+    assert set(found) == {"real", "made", "discriminator_loss", "discriminator_norm"}
     moved = (adversary.discriminator.pass_bias - before).abs().sum(1) > 0
     assert moved.tolist() == [False, True, False], "the pass that it saw"
 

@@ -108,7 +108,7 @@ class _Trainer(Run[AlitPixelsRun]):
         discriminator = self.place.put(PassDiscriminator(config.passes))
         self.adversary = Adversary(discriminator, self.place, options)
         self.other_modules, self.other_optimisers = [discriminator], [self.adversary.optimiser]
-        self.watched = ("loss", "norm", "critic_loss", "critic_norm")
+        self.watched = ("loss", "norm", "discriminator_loss", "discriminator_norm")
         self.decode = self.place.compiled(self.networks.decoder)
         self.features = self.place.compiled(lambda *pair: losses.feature_loss(self.classifier, *pair))
 
