@@ -40,7 +40,7 @@ class Kind(NamedTuple):
     classified: bool
 
 
-KINDS = {
+CRITERIA = {
     "l1": Kind("mean absolute error of colours in 0..1", 0.07, False, False),
     "psnr": Kind("peak signal-to-noise ratio in dB", 20.0, True, False),
     "spectrum": Kind("mean distance of the power spectra in decades", 1.0, False, False),
@@ -62,7 +62,7 @@ class Criterion:
     """What a picture must reach; from `criterion_of`.
 
     Attributes:
-        name: of `KINDS`.
+        name: of `CRITERIA`.
         threshold: the least or the largest score.
         classifier: EfficientNet-Lite2, where features or labels are asked for.
     """
@@ -74,7 +74,7 @@ class Criterion:
     @property
     def kind(self) -> Kind:
         """What is measured, and which way."""
-        return KINDS[self.name]
+        return CRITERIA[self.name]
 
     def __str__(self) -> str:
         return f"{self.kind.what} {'>=' if self.kind.more_is_better else '<='} {self.threshold:g}"
@@ -104,16 +104,16 @@ def criterion_of(
     """A criterion by its name.
 
     Args:
-        name: "l1", "psnr", "spectrum", "feature" or "label"; `KINDS` says what they measure.
+        name: "l1", "psnr", "spectrum", "feature" or "label"; `CRITERIA` says what they measure.
         threshold: None is the usual one.
         classifier: for "feature" and "label"; one is made if None.
 
     Raises:
         TokenizerError: no such criterion, a threshold that is no number, or no classifier to be had.
     """
-    if name not in KINDS:
-        raise TokenizerError(f"There is no criterion {name}; there are {', '.join(KINDS)}.")
-    kind = KINDS[name]
+    if name not in CRITERIA:
+        raise TokenizerError(f"There is no criterion {name}; there are {', '.join(CRITERIA)}.")
+    kind = CRITERIA[name]
     threshold = kind.threshold if threshold is None else threshold
     if not math.isfinite(threshold):
         raise TokenizerError("The threshold of a criterion is a number.")
