@@ -303,6 +303,21 @@ def test_kept_codes_are_those_of_the_first_stage(
         close(live._codes(index, live.latents[index].float(), 1), one.quantised.codes)
 
 
+def test_all_passes_get_their_turn(base: Path, first: Path, photos: Path, tmp_path: Path) -> None:
+    more = {"photos": (str(photos),), "validation": str(photos)}
+    trainer = alit_pixels._Trainer(pixel_options(base, first, tmp_path / "run", **more))
+    drawn = []
+    for step in range(300):
+        trainer.clock.step = step
+        drawn.append(trainer._draw_pass())
+    trainer.clock.step = 7
+    assert trainer._draw_pass() == drawn[7]
+    counts = np.bincount(drawn)
+    assert counts.min() > 70
+    every = np.bincount(drawn[::16], minlength=3)
+    assert every.min() > 0, "also in the steps of a penalty"
+
+
 # The checkpoint
 
 

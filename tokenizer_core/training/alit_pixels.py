@@ -35,6 +35,9 @@ from tokenizer_core.training.settings import setting
 AT_ONCE = 64  # latents whose codes are computed together before the run
 CONDITIONED = 6  # layers of the discriminator before the bias of the pass: three convolutions
 CONDITIONED_WIDTH = 256
+SEED_STRIDE = (
+    1_000_003  # between the seeds of two steps: a run goes on with the passes that it would have had
+)
 TUNABLE = ("encoder", "writer", "decoder")
 
 
@@ -153,7 +156,7 @@ class _Trainer(Run[AlitPixelsRun]):
         """What the networks minimise on one batch, all of one pass."""
         o = self.options
         index = self.pool.choose(o.batch, generator) % len(self.pool.crops)
-        number = int(torch.randint(o.config.passes, (), generator=generator, device=generator.device))
+        number = self._draw_pass()
         target, latent = self.pool.at(index), self.latents[index].float()
         with self.place.autocast():
             prediction = self.networks.writer(self._codes(index, latent, number), number)
@@ -173,6 +176,11 @@ class _Trainer(Run[AlitPixelsRun]):
         opinion = self.adversary.opinion(made, target, pull, self._last_layer(), self.clock.step, numbers)
         balance = {"balance": self.adversary.balance, "passes": numbers[0] + 1}
         return {name: part.detach() for name, part in parts.items()} | balance | {"loss": pull + opinion}
+
+    def _draw_pass(self) -> int:
+        """Which pass this step is of, from 0: the same in every process, so that all train the same weights."""
+        drawn = torch.Generator().manual_seed(self.options.seed + SEED_STRIDE * self.clock.step)
+        return int(torch.randint(self.options.config.passes, (), generator=drawn))
 
     def _codes(self, index: Tensor, latent: Tensor, number: int) -> Float[Tensor, "B K size"]:
         """Codes of these crops in pass `number`: as kept, or with gradients where the encoder learns."""
