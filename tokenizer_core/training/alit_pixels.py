@@ -178,7 +178,7 @@ class _Trainer(Run[AlitPixelsRun]):
         return {name: part.detach() for name, part in parts.items()} | balance | {"loss": pull + opinion}
 
     def _draw_pass(self) -> int:
-        """Which pass this step is of, from 0: the same in every process, so that all train the same weights."""
+        """Which pass this step is of, from 0: the same in every process, so that all train one part."""
         drawn = torch.Generator().manual_seed(self.options.seed + SEED_STRIDE * self.clock.step)
         return int(torch.randint(self.options.config.passes, (), generator=drawn))
 
