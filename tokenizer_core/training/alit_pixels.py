@@ -35,9 +35,7 @@ from tokenizer_core.training.settings import setting
 AT_ONCE = 64  # latents whose codes are computed together before the run
 CONDITIONED = 6  # layers of the discriminator before the bias of the pass: three convolutions
 CONDITIONED_WIDTH = 256
-SEED_STRIDE = (
-    1_000_003  # between the seeds of two steps: a run goes on with the passes that it would have had
-)
+SEED_STRIDE = 1_000_003  # between two steps' seeds; a run that goes on draws what it would have drawn
 TUNABLE = ("encoder", "writer", "decoder")
 
 
