@@ -151,6 +151,13 @@ def test_where_none_reaches_the_best_counts():
         assert (choice.place, choice.reached, len(choice.scores)) == (1, False, 3)
 
 
+def test_where_none_is_better_all_tokens_count():
+    """Else a photo whose label is never found would pass for a simple one."""
+    pictures = [coloured(50, 200), coloured(60, 200), coloured(70, 200)]
+    choice = first_that_reaches(criterion_of("label", classifier=TwoColours()), coloured(200, 50), pictures)
+    assert choice == (2, False, (0, 0, 0))
+
+
 # The report
 
 

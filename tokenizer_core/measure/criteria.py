@@ -128,7 +128,7 @@ class Choice(NamedTuple):
     """What was chosen of a row of pictures.
 
     Attributes:
-        place: the first that reached the threshold, else the best one.
+        place: the first that reached the threshold, else the best one, of equals the last.
         reached: whether one did.
         scores: of all that were looked at, in order: none behind the one that reached it.
     """
@@ -155,7 +155,7 @@ def first_that_reaches(criterion: Criterion, original: Picture, pictures: Iterab
     assert scores, "there must be a picture to choose from"
     best = 0
     for place, score in enumerate(scores):
-        if criterion.better(score, scores[best]):
+        if not criterion.better(scores[best], score):  # of equals the last: a short code was no help
             best = place
     return Choice(best, False, tuple(scores))
 
