@@ -141,6 +141,16 @@ def test_no_pass_is_computed_that_nobody_asks_for(networks):
     assert third < 1.5 * first
 
 
+def test_the_writer_can_be_given_what_is_not_rounded(networks):
+    given = (networks["encoder"], networks["writer"], latents(), LIMIT, 1)
+    with torch.no_grad():
+        (hard,), (soft,) = (list(run_passes(*given, soft=soft)) for soft in (False, True))
+        by_hand = networks["writer"](hard.quantised.numbers, 0)
+    assert torch.equal(hard.quantised.codes, soft.quantised.codes)
+    assert torch.equal(soft.prediction, by_hand)
+    assert not torch.equal(soft.prediction, hard.prediction)
+
+
 def test_gradients_reach_the_first_pass_from_the_last(networks):
     networks = make_networks(seed=3)
     last = [*run_passes(networks["encoder"], networks["writer"], latents(), LIMIT, 3)][-1]

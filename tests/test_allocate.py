@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 import tokenizer_core as tc
+from demo.cli import main
 from tokenizer_core.measure import criteria
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.criteria import Criterion, criterion_of, first_that_reaches
@@ -120,7 +121,7 @@ def test_what_is_no_criterion_is_a_sentence(name, threshold, words):
 
 
 def test_every_kind_has_a_scorer_and_says_what_it_is():
-    assert set(criteria.KINDS) == set(criteria._SCORERS)
+    assert set(criteria.CRITERIA) == set(criteria._SCORERS)
     assert str(Criterion("l1", 0.07)) == "mean absolute error of colours in 0..1 <= 0.07"
     assert str(Criterion("psnr", 20.0)) == "peak signal-to-noise ratio in dB >= 20"
     assert criterion_of("l1").threshold == 0.07
@@ -148,6 +149,13 @@ def test_where_none_reaches_the_best_counts():
     for criterion in (criterion_of("l1", 0.01), criterion_of("psnr", 60.0)):
         choice = first_that_reaches(criterion, flat(100), pictures)
         assert (choice.place, choice.reached, len(choice.scores)) == (1, False, 3)
+
+
+def test_where_none_is_better_all_tokens_count():
+    """Else a photo whose label is never found would pass for a simple one."""
+    pictures = [coloured(50, 200), coloured(60, 200), coloured(70, 200)]
+    choice = first_that_reaches(criterion_of("label", classifier=TwoColours()), coloured(200, 50), pictures)
+    assert choice == (2, False, (0, 0, 0))
 
 
 # The report
@@ -210,6 +218,17 @@ def test_what_no_length_reaches_is_said(photos, tmp_path):
     assert report.share_reached == 0
     assert report.histogram() == {4: 0, 16: 0}
     assert all(line.endswith("not reached") for line in report.table().splitlines()[8:])
+
+
+def test_by_command(photos, tmp_path, capsys):
+    with toy.installed(tmp_path / "checkpoints"):
+        out = str(tmp_path / "needs.json")
+        words = ["allocate", str(photos), "--threshold", "0.12", "--limit", "2", "--json", out]
+        assert main(words) == 0
+        assert "a-flat.png" in capsys.readouterr().out
+        assert json.loads((tmp_path / "needs.json").read_text())["histogram"] == {"4": 1, "16": 1, "64": 0}
+        assert main(["allocate", str(photos), "--criterion", "psnr", "--lengths", "4,5"]) == 2
+        assert capsys.readouterr().err == "The model mosaic-64 has no code of 5 tokens; try 4, 16, 64.\n"
 
 
 def test_an_adaptive_model_runs_no_pass_that_is_not_needed():

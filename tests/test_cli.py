@@ -23,6 +23,7 @@ OPTIONS = {
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device --dtype",
     "evaluate": "PHOTOS --lengths --steps --classifier --limit --seed --seeds --model --device --dtype"
     " --json",
+    "allocate": "PHOTOS --criterion --threshold --lengths --limit --model --device --dtype --json",
     "export-page": "FOLDER",
     "judge": "PHOTOS --free --out --baseline --limit --seeds --model --device --dtype",
     "bench": "--model --device --dtype --json",

@@ -46,6 +46,20 @@ def test_what_is_quantised_has_an_index(levels, seed):
     assert torch.equal(quantiser.codes(index), codes), "to the last bit"
 
 
+@given(LEVELS, st.integers(0, 1000))
+def test_a_code_is_the_point_next_to_its_numbers(levels, seed):
+    quantiser = FiniteScalar(levels)
+    found = quantiser(numbers(2, 5, len(levels), seed=seed))
+    half_a_step = 1 / torch.tensor(levels)
+    assert ((found.codes - found.numbers).abs() <= half_a_step + 1e-5).all()
+
+
+def test_numbers_of_bsq_are_on_the_sphere_of_its_codes():
+    found = BinarySpherical((2,) * BITS)(numbers(2, 3, BITS))
+    close(found.numbers.norm(dim=-1), found.codes.norm(dim=-1))
+    close((found.numbers > 0).float() * 2 - 1, found.codes)
+
+
 def test_levels_of_fsq_are_even_steps_around_nothing():
     eight = FiniteScalar([8]).codes(torch.arange(8))[:, 0]
     close(eight, torch.arange(-7, 8, 2) / 8)

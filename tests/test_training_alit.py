@@ -246,7 +246,7 @@ def test_an_adversary_learns_of_the_last_batch_and_keeps_it() -> None:
     assert all(torch.equal(a, b) for a, b in zip(other.last, adversary.last, strict=True))
     before = adversary.discriminator.pass_bias.detach().clone()
     found = adversary.learn(1, 1.0)
-    assert set(found) == {"real", "made", "critic_loss", "critic_norm"}
+    assert set(found) == {"real", "made", "discriminator_loss", "discriminator_norm"}
     moved = (adversary.discriminator.pass_bias - before).abs().sum(1) > 0
     assert moved.tolist() == [False, True, False], "the pass that it saw"
 
@@ -301,6 +301,21 @@ def test_kept_codes_are_those_of_the_first_stage(
         close(trainer._codes(index, trainer.latents[index].float(), 1), one.quantised.codes)
         live = alit_pixels._Trainer(pixel_options(base, first, tmp_path / "live", tune=("encoder",), **more))
         close(live._codes(index, live.latents[index].float(), 1), one.quantised.codes)
+
+
+def test_all_passes_get_their_turn(base: Path, first: Path, photos: Path, tmp_path: Path) -> None:
+    more = {"photos": (str(photos),), "validation": str(photos)}
+    trainer = alit_pixels._Trainer(pixel_options(base, first, tmp_path / "run", **more))
+    drawn = []
+    for step in range(300):
+        trainer.clock.step = step
+        drawn.append(trainer._draw_pass())
+    trainer.clock.step = 7
+    assert trainer._draw_pass() == drawn[7]
+    counts = np.bincount(drawn)
+    assert counts.min() > 70
+    every = np.bincount(drawn[::16], minlength=3)
+    assert every.min() > 0, "also in the steps of a penalty"
 
 
 # The checkpoint

@@ -16,6 +16,9 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig, tiny_config
 from tokenizer_core.storage.checkpoints import read_checkpoint
 from tokenizer_core.training import cli
+from tokenizer_core.training.alit import AlitRun
+from tokenizer_core.training.alit_bundle import AlitBundleRun
+from tokenizer_core.training.alit_pixels import AlitPixelsRun
 from tokenizer_core.training.autoencoder import AutoencoderRun
 from tokenizer_core.training.bundle import BundleRun
 from tokenizer_core.training.polish import PolishRun
@@ -28,7 +31,15 @@ DOCS = (ROOT / "docs/training.md").read_text("utf-8")
 toml = pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
 
 
-RUNS = {"autoencoder": AutoencoderRun, "prefix-flow": PrefixFlowRun, "polish": PolishRun, "bundle": BundleRun}
+RUNS = {
+    "autoencoder": AutoencoderRun,
+    "prefix-flow": PrefixFlowRun,
+    "polish": PolishRun,
+    "bundle": BundleRun,
+    "alit": AlitRun,
+    "alit-pixels": AlitPixelsRun,
+    "alit-bundle": AlitBundleRun,
+}
 
 
 def verbs() -> dict[str, argparse.ArgumentParser]:
@@ -199,11 +210,13 @@ def test_the_page_s_commands_and_file_are_right(tmp_path: Path) -> None:
     flow = fill(PrefixFlowRun, "prefix-flow", GIVEN)
     (tmp_path / "runs/flow").mkdir(parents=True)
     written(tmp_path / "runs/flow", json.dumps(to_values("prefix-flow", flow)))
+    (tmp_path / "runs/alit").mkdir()
+    written(tmp_path / "runs/alit", json.dumps(to_values("alit", fill(AlitRun, "alit", GIVEN))))
     launched = [
         parts.split() for parts in re.findall(r"^torchrun .*-m tokenizer_core.training -- (.*)$", DOCS, re.M)
     ]
     commands = documented("tokendial train ") + launched
-    assert len(launched) == 2
+    assert len(launched) == 3
     assert {words[0] for words in commands} == set(RUNS)
     for verb, *words in commands:
         options = RUNS[verb]

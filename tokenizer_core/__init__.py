@@ -5,7 +5,7 @@ from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
-from tokenizer_core.measure.criteria import Criterion, criterion_of
+from tokenizer_core.measure.criteria import CRITERIA, Criterion, criterion_of
 from tokenizer_core.measure.metrics import psnr, ssim
 from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
@@ -26,6 +26,7 @@ from tokenizer_core.storage.token_files import load_tokens, pack_tokens, save_to
 from tokenizer_core.storage.whole import write_whole
 
 __all__ = [
+    "CRITERIA",
     "VIEWS",
     "Allocation",
     "AttentionInfo",

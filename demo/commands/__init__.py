@@ -6,6 +6,7 @@ models.py       list the models
 encode.py       photos to files of tokens
 decode.py       files of tokens to pictures
 evaluate.py     measure a model on photos
+allocate.py     how many tokens each photo needs
 judge.py        the page that weights are judged by
 bench.py        times on this machine
 train.py        hands its words on to the training code
@@ -20,9 +21,9 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import tokenizer_core as tc
-from demo.commands import bench, decode, encode, evaluate, judge, models, serve, train
+from demo.commands import allocate, bench, decode, encode, evaluate, judge, models, serve, train
 
-VERBS = (serve, models, encode, decode, evaluate, judge, bench, train)
+VERBS = (serve, models, encode, decode, evaluate, allocate, judge, bench, train)
 
 
 def build_parser() -> argparse.ArgumentParser:

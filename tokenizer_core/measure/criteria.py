@@ -40,7 +40,7 @@ class Kind(NamedTuple):
     classified: bool
 
 
-KINDS = {
+CRITERIA = {
     "l1": Kind("mean absolute error of colours in 0..1", 0.07, False, False),
     "psnr": Kind("peak signal-to-noise ratio in dB", 20.0, True, False),
     "spectrum": Kind("mean distance of the power spectra in decades", 1.0, False, False),
@@ -62,7 +62,7 @@ class Criterion:
     """What a picture must reach; from `criterion_of`.
 
     Attributes:
-        name: of `KINDS`.
+        name: of `CRITERIA`.
         threshold: the least or the largest score.
         classifier: EfficientNet-Lite2, where features or labels are asked for.
     """
@@ -74,7 +74,7 @@ class Criterion:
     @property
     def kind(self) -> Kind:
         """What is measured, and which way."""
-        return KINDS[self.name]
+        return CRITERIA[self.name]
 
     def __str__(self) -> str:
         return f"{self.kind.what} {'>=' if self.kind.more_is_better else '<='} {self.threshold:g}"
@@ -104,16 +104,16 @@ def criterion_of(
     """A criterion by its name.
 
     Args:
-        name: "l1", "psnr", "spectrum", "feature" or "label"; `KINDS` says what they measure.
+        name: "l1", "psnr", "spectrum", "feature" or "label"; `CRITERIA` says what they measure.
         threshold: None is the usual one.
         classifier: for "feature" and "label"; one is made if None.
 
     Raises:
         TokenizerError: no such criterion, a threshold that is no number, or no classifier to be had.
     """
-    if name not in KINDS:
-        raise TokenizerError(f"There is no criterion {name}; there are {', '.join(KINDS)}.")
-    kind = KINDS[name]
+    if name not in CRITERIA:
+        raise TokenizerError(f"There is no criterion {name}; there are {', '.join(CRITERIA)}.")
+    kind = CRITERIA[name]
     threshold = kind.threshold if threshold is None else threshold
     if not math.isfinite(threshold):
         raise TokenizerError("The threshold of a criterion is a number.")
@@ -128,7 +128,7 @@ class Choice(NamedTuple):
     """What was chosen of a row of pictures.
 
     Attributes:
-        place: the first that reached the threshold, else the best one.
+        place: the first that reached the threshold, else the best one, of equals the last.
         reached: whether one did.
         scores: of all that were looked at, in order: none behind the one that reached it.
     """
@@ -155,7 +155,7 @@ def first_that_reaches(criterion: Criterion, original: Picture, pictures: Iterab
     assert scores, "there must be a picture to choose from"
     best = 0
     for place, score in enumerate(scores):
-        if criterion.better(score, scores[best]):
+        if not criterion.better(scores[best], score):  # of equals the last: a short code was no help
             best = place
     return Choice(best, False, tuple(scores))
 

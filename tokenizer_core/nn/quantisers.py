@@ -26,11 +26,13 @@ class Quantised(NamedTuple):
 
     Attributes:
         codes: points of the grid; their gradient is that of the numbers before they were rounded.
+        numbers: those, bounded and in the units of the codes: what is lost between is the quantiser's.
         commit: mean squared distance of the numbers from their codes.
         balance: 0 where each token's bits are even over the batch, 1 where all photos have the same.
     """
 
     codes: Float[Tensor, "B K size"]
+    numbers: Float[Tensor, "B K size"]
     commit: Float[Tensor, ""]
     balance: Float[Tensor, ""]
 
@@ -91,9 +93,10 @@ class FiniteScalar(Quantiser):
         offset = (self.counts % 2 == 0) * 0.5  # an even number of levels has none at 0
         bounded = torch.tanh(numbers.float() + torch.atanh(offset / half)) * half - offset
         digits = bounded.detach().round() + self.counts // 2
-        codes = _straight_through(self.values(digits.long()), bounded * 2 / self.counts)
+        in_units = (2 * (bounded + self.counts // 2) - self.counts + 1) / self.counts
+        codes = _straight_through(self.values(digits.long()), in_units)
         nothing = codes.new_zeros(())
-        return Quantised(codes, nothing, nothing)
+        return Quantised(codes, in_units, nothing, nothing)
 
 
 class BinarySpherical(Quantiser):
@@ -117,7 +120,7 @@ class BinarySpherical(Quantiser):
         codes = self.values((on_sphere >= 0).long())
         commit = (on_sphere - codes).square().mean()
         balance = torch.tanh(SHARPNESS * on_sphere).mean(0).square().mean()
-        return Quantised(_straight_through(codes, on_sphere), commit, balance)
+        return Quantised(_straight_through(codes, on_sphere), on_sphere, commit, balance)
 
 
 QUANTISERS = {"fsq": FiniteScalar, "bsq": BinarySpherical}

@@ -1,7 +1,8 @@
 """A discriminator beside the network that makes pictures: what each minimises, and their balance.
 
 The discriminator looks at a batch one step after it was made, so that one backward pass of each network is
-all that a step needs. Neighbours: `losses` (the terms), `alit_pixels` (who trains with it).
+all that a step needs. Neighbours: `losses` (the terms); `polish` and `alit_pixels` (who
+train with it).
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tokenizer_core.training.settings import setting
 class AdversarySettings:
     """Settings that a run with a discriminator has besides its own."""
 
-    rate: float = setting("learning rate of the networks and the discriminator", 2e-4)
+    rate: float = setting("learning rate of the network and the discriminator", 2e-4)
     betas: tuple[float, float] = setting("memories of both optimisers, a step", (0.5, 0.95))
     weight_decay: float = setting("of both optimisers", 0.01)
     adversarial_weight: float = setting("of the discriminator's opinion", 0.6)
@@ -29,7 +30,7 @@ class AdversarySettings:
     balance_share: float = setting("how far the balance moves to what such a look found", 0.2)
     penalty_every: int = setting("steps between two penalties on the discriminator's gradient", 16)
     penalty_weight: float = setting("of that penalty, a step", 2.0)
-    least_critic_rate: float = setting("the discriminator's rate falls to this share of `rate`", 0.25)
+    least_discriminator_rate: float = setting("the discriminator's rate falls to this share of `rate`", 0.25)
 
 
 class Adversary:
@@ -97,10 +98,10 @@ class Adversary:
         norm = gradient_norm(self.discriminator.parameters())
         (wrong,) = self.place.any(not_finite(loss, norm))
         if not wrong:
-            set_rate(self.optimiser, s.rate * max(rate, s.least_critic_rate))
+            set_rate(self.optimiser, s.rate * max(rate, s.least_discriminator_rate))
             self.optimiser.step()
         means = {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
-        return means | {"critic_loss": loss.detach(), "critic_norm": norm}
+        return means | {"discriminator_loss": loss.detach(), "discriminator_norm": norm}
 
     def state(self) -> dict[str, Tensor]:
         """Balance and last batch, which the discriminator sees in the next step: for `Run.own_state`."""

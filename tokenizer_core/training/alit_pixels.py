@@ -35,6 +35,7 @@ from tokenizer_core.training.settings import setting
 AT_ONCE = 64  # latents whose codes are computed together before the run
 CONDITIONED = 6  # layers of the discriminator before the bias of the pass: three convolutions
 CONDITIONED_WIDTH = 256
+SEED_STRIDE = 1_000_003  # between two steps' seeds; a run that goes on draws what it would have drawn
 TUNABLE = ("encoder", "writer", "decoder")
 
 
@@ -108,7 +109,7 @@ class _Trainer(Run[AlitPixelsRun]):
         discriminator = self.place.put(PassDiscriminator(config.passes))
         self.adversary = Adversary(discriminator, self.place, options)
         self.other_modules, self.other_optimisers = [discriminator], [self.adversary.optimiser]
-        self.watched = ("loss", "norm", "critic_loss", "critic_norm")
+        self.watched = ("loss", "norm", "discriminator_loss", "discriminator_norm")
         self.decode = self.place.compiled(self.networks.decoder)
         self.features = self.place.compiled(lambda *pair: losses.feature_loss(self.classifier, *pair))
 
@@ -153,7 +154,7 @@ class _Trainer(Run[AlitPixelsRun]):
         """What the networks minimise on one batch, all of one pass."""
         o = self.options
         index = self.pool.choose(o.batch, generator) % len(self.pool.crops)
-        number = int(torch.randint(o.config.passes, (), generator=generator, device=generator.device))
+        number = self._draw_pass()
         target, latent = self.pool.at(index), self.latents[index].float()
         with self.place.autocast():
             prediction = self.networks.writer(self._codes(index, latent, number), number)
@@ -173,6 +174,11 @@ class _Trainer(Run[AlitPixelsRun]):
         opinion = self.adversary.opinion(made, target, pull, self._last_layer(), self.clock.step, numbers)
         balance = {"balance": self.adversary.balance, "passes": numbers[0] + 1}
         return {name: part.detach() for name, part in parts.items()} | balance | {"loss": pull + opinion}
+
+    def _draw_pass(self) -> int:
+        """Which pass this step is of, from 0: the same in every process, so that all train one part."""
+        drawn = torch.Generator().manual_seed(self.options.seed + SEED_STRIDE * self.clock.step)
+        return int(torch.randint(self.options.config.passes, (), generator=drawn))
 
     def _codes(self, index: Tensor, latent: Tensor, number: int) -> Float[Tensor, "B K size"]:
         """Codes of these crops in pass `number`: as kept, or with gradients where the encoder learns."""

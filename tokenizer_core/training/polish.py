@@ -10,7 +10,6 @@ before, take the local spectra of their photograph, and are shown to the discrim
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,10 +19,10 @@ from torch import Tensor
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.nn.masks import draw_lengths
 from tokenizer_core.training import losses
+from tokenizer_core.training.adversary import Adversary, AdversarySettings
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import draw_noise
-from tokenizer_core.training.guard import gradient_norm, not_finite
-from tokenizer_core.training.loop import Run, RunOptions, Values, set_rate
+from tokenizer_core.training.loop import Run, RunOptions, Values
 from tokenizer_core.training.prefix_flow import FlowNetworks
 from tokenizer_core.training.settings import setting
 
@@ -72,7 +71,7 @@ PULL: dict[str, Callable[..., Tensor]] = {"true": _pull_true, "mean": _pull_mean
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolishRun(RunOptions, PullWeights):
+class PolishRun(RunOptions, AdversarySettings, PullWeights):
     """Settings of one run; half of `batch` are true latents, a quarter means and a quarter samples.
 
     `start` is an unfinished run's file, and otherwise `autoencoder`.
@@ -90,16 +89,7 @@ class PolishRun(RunOptions, PullWeights):
     share_empty: float = setting("of empty prefixes", 0.05)
     latent_noise: float = setting("most noise on true latents, in their standard deviations", 0.1)
     feature_weight: float = setting("of the features' distance of true latents' pictures", 0.3)
-    adversarial_weight: float = setting("of the discriminator's opinion", 0.6)
-    adversarial_warm_up: int = setting("steps until that weight is full", 300)
-    balance_every: int = setting("steps between two looks at how large the two gradients are", 10)
-    balance_share: float = setting("how far the balance moves to what such a look found", 0.2)
-    penalty_every: int = setting("steps between two penalties on the discriminator's gradient", 16)
-    penalty_weight: float = setting("of that penalty, a step", 2.0)
     rate: float = setting("learning rate of decoder and discriminator", 3e-4)
-    least_discriminator_rate: float = setting("the discriminator's rate falls to this share of `rate`", 0.25)
-    betas: tuple[float, float] = setting("memories of both optimisers, a step", (0.5, 0.95))
-    weight_decay: float = setting("of both optimisers", 0.01)
 
 
 def run(options: PolishRun) -> Path:
@@ -115,19 +105,12 @@ class _Polisher(Run[PolishRun]):
         self.means = self._draw_latents(steps=1)
         self.samples = self._draw_latents(steps=options.config.sampler.steps)
         self.clock = self.schedule()
-        self.discriminator = self.place.put(losses.patch_discriminator())
-        decay = options.weight_decay
-        adam = partial(
-            torch.optim.AdamW, lr=options.rate, betas=options.betas, weight_decay=decay, fused=True
-        )
-        self.optimiser = adam(network.decoder.requires_grad_(True).parameters())
-        self.second_optimiser = adam(self.discriminator.parameters())
-        self.other_modules, self.other_optimisers = [self.discriminator], [self.second_optimiser]
+        discriminator = self.place.put(losses.patch_discriminator())
+        self.adversary = Adversary(discriminator, self.place, options)
+        self.other_modules, self.other_optimisers = [discriminator], [self.adversary.optimiser]
         self.watched = ("loss", "norm", "discriminator_loss", "discriminator_norm")
-        self.balance = torch.tensor(0.1, device=self.place.device)
         self.decode = self.place.compiled(network.decoder)
         self.features = self.place.compiled(lambda *pair: losses.feature_loss(self.classifier, *pair))
-        self.last: tuple[Tensor, Tensor] | None = None  # real and made pictures of the last batch
 
     @torch.no_grad()
     def _draw_latents(self, steps: int) -> Triples:
@@ -154,13 +137,15 @@ class _Polisher(Run[PolishRun]):
         """The loop; ends with averaged weights in the decoder."""
         o = self.options
         generator = self.place.generator(o.seed + 2)
-        averages = AveragedWeights(self.network.decoder, o.average_decay)
-        steppers = [(self.optimiser, o.rate)]
+        decoder = self.network.decoder.requires_grad_(True)
+        averages = AveragedWeights(decoder, o.average_decay)
+        parameters, decay = decoder.parameters(), o.weight_decay
+        adam = torch.optim.AdamW(parameters, o.rate, o.betas, weight_decay=decay, fused=True)
 
         def both() -> Values:
-            return self._criticise() | self._losses(generator)
+            return self.adversary.learn(self.clock.step, self.clock.rate) | self._losses(generator)
 
-        self.fit(averages, self.clock, steppers, both, generator)
+        self.fit(averages, self.clock, [(adam, o.rate)], both, generator)
         return self.write_weights()
 
     def _draw(self, generator: torch.Generator) -> dict[str, Triples]:
@@ -186,61 +171,19 @@ class _Polisher(Run[PolishRun]):
             features = self.features(parts["true"], kinds["true"][1])
             pulls["true"] = pulls["true"] + o.feature_weight * features
         sharp = torch.cat([parts["true"], parts["held"]])
-        self.last = (kinds["true"][1], sharp.detach())
-        total = torch.stack([*pulls.values()]).sum() + self._adversarial(sharp, pulls["true"])
+        step, last_layer = self.clock.step, self.network.decoder.out.weight
+        opinion = self.adversary.opinion(sharp, kinds["true"][1], pulls["true"], last_layer, step)
+        total = torch.stack([*pulls.values()]).sum() + opinion
         logged = {kind: pull.detach() for kind, pull in pulls.items()}
-        return logged | {"balance": self.balance, "loss": total}
-
-    def _adversarial(self, sharp: Tensor, reconstruction: Tensor) -> Tensor:
-        """The discriminator's opinion of these pictures, weighted: the better they look to it, the lower."""
-        o, step, last = self.options, self.clock.step, self.network.decoder.out.weight
-        self.discriminator.requires_grad_(False)
-        with self.place.autocast():
-            adversarial = -self.discriminator(sharp).float().mean()
-        if step % o.balance_every == 1:
-            found = losses.adaptive_weight(reconstruction, adversarial, last)
-            self.balance = self.balance.lerp(found, o.balance_share)
-        weight = o.adversarial_weight * min(1.0, step / o.adversarial_warm_up)
-        return weight * self.balance * adversarial
-
-    def _criticise(self) -> Values:
-        """One step of the discriminator on the last batch; its mean logits."""
-        if self.last is None:
-            return {}
-        o, (real, made) = self.options, self.last
-        self.discriminator.requires_grad_(True).zero_grad()
-        with self.place.autocast():
-            real_logits, made_logits = self.discriminator(real), self.discriminator(made)
-            loss = losses.hinge_loss(real_logits, made_logits)
-            if self.clock.step % o.penalty_every == 0:
-                penalty = losses.gradient_penalty(self.discriminator, real)
-                loss = loss + o.penalty_every * o.penalty_weight * penalty
-        loss.backward()
-        self.place.average_gradients(self.discriminator.parameters())
-        norm = gradient_norm(self.discriminator.parameters())
-        (wrong,) = self.place.any(not_finite(loss, norm))
-        if not wrong:
-            set_rate(self.second_optimiser, o.rate * max(self.clock.rate, o.least_discriminator_rate))
-            self.second_optimiser.step()
-        means = {"real": real_logits.detach().mean(), "made": made_logits.detach().mean()}
-        return means | {"discriminator_loss": loss.detach(), "discriminator_norm": norm}
+        return logged | {"balance": self.adversary.balance, "loss": total}
 
     def own_state(self) -> dict[str, Tensor]:
-        """Balance and last batch, which the discriminator sees in the next step."""
-        if self.last is None:
-            return {"balance": self.balance}
-        real, made = self.last
-        return {"balance": self.balance, "real": real, "made": made}
+        """The adversary's."""
+        return self.adversary.state()
 
     def take_own_state(self, state: dict[str, Tensor]) -> None:
         """Go back, or go on, to what `own_state` gave."""
-        self.balance = state["balance"].to(self.place.device)
-        self.last = None
-        if "real" in state:
-            self.last = self._as_batch(state["real"]), self._as_batch(state["made"])
-
-    def _as_batch(self, pictures: Tensor) -> Tensor:
-        return pictures.to(self.place.device).contiguous(memory_format=torch.channels_last)
+        self.adversary.take(state)
 
     def write_weights(self) -> Path:
         """Weights, and validation PSNR."""

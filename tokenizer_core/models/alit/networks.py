@@ -169,6 +169,7 @@ def run_passes(
     limit: float,
     passes: int,
     generator: Generator | None = None,
+    soft: bool = False,
 ) -> Iterator[Pass]:
     """Pass after pass, each computed when it is asked for: whoever stops asking stops early.
 
@@ -179,13 +180,15 @@ def run_passes(
         limit: of the error, see `halted_positions`.
         passes: at most.
         generator: of drawn halting; None halts by the error alone.
+        soft: the writer gets the numbers as they were before they became codes: what would a larger
+            vocabulary gain, and what is the quantiser's fault? No tokens can be made of that.
     """
     image, state, halted = encoder.embed(latent), None, None
     for number in range(passes):
         start = encoder.start(image, state, halted, number)
         state = encoder(start)
         quantised = encoder.codes(state)
-        prediction = writer(quantised.codes, number)
+        prediction = writer(quantised.numbers if soft else quantised.codes, number)
         error = (prediction.detach() - latent).abs().mean(-1)
         halted = halted_positions(error, limit, generator)
         yield Pass(number, start, quantised, prediction, error, halted)
