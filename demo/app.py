@@ -23,6 +23,7 @@ from starlette.routing import Route
 import tokenizer_core as tc
 from demo import handlers, programs, scenes
 from demo.examples import EXAMPLES, FOLDER
+from demo.preview import Preview
 from demo.studio import Studio
 
 HERE = Path(__file__).parent
@@ -88,6 +89,7 @@ window.tokendial = import(new URL("main.js", files)).then(begin);
 
 
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp"}
+TYPES |= {".jpg": "image/jpeg"}
 FILES = {f"page/{path.relative_to(PAGE)}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
 FILES |= {f"photos/{path.name}": path for path in FOLDER.glob("*.webp")}
 
@@ -185,4 +187,6 @@ def serve(page: gr.Blocks, **options) -> Any:
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
-    return page.launch(theme=theme, css=css, app_kwargs={"routes": static_routes()}, **limits, **options)
+    preview = Middleware(Preview, picture=f"{STATIC}/page/preview.jpg")
+    server = {"routes": static_routes(), "middleware": [preview]}
+    return page.launch(theme=theme, css=css, app_kwargs=server, **limits, **options)

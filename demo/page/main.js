@@ -7,6 +7,7 @@ import { judge } from "./judge.js";
 import { nearest } from "./lengths.js";
 import { Opener } from "./opener.js";
 import { attention } from "./panels/attention.js";
+import { card } from "./panels/card.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
 import { curves } from "./panels/curves.js";
@@ -219,6 +220,7 @@ export function start(element, source) {
     difference(root),
     ...all(root, ".row").map((row) => pictures(row, act)),
     clip(root, act),
+    card(root, act),
     play(root, act, () => round),
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, visit),

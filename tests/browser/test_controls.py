@@ -26,7 +26,7 @@ BUTTONS = {  # by panel: what a press of a button changes
     "share": {".copy": "document.querySelector('#dial .status').textContent.includes('is copied')"},
 }
 FILES = {  # and what it saves
-    "share": {".clip": r"tokens\.(mp4|webm)"},
+    "share": {".clip": r"tokens\.(mp4|webm)", ".card-button": r"tokens-card\.png"},
     "measure": {
         ".spectrum-png": r"spectrum\.png",
         ".curves-png": r"curves\.png",

@@ -163,6 +163,24 @@ def test_a_plot_is_saved_as_a_picture(page, tmp_path):
             assert alike[45:70].sum() > 60, "and in the legend"
 
 
+def test_a_card_shows_five_lengths_and_the_photo(page, tmp_path):
+    open_panel(page, "share")
+    said = page.inner_text("#dial .n-link")
+    assert f"{len(page.evaluate('dial.address(true)'))} characters" in said, "said before it is copied"
+    with page.expect_download() as caught:
+        page.locator(".card-button").click()
+    caught.value.save_as(tmp_path / "card.png")
+    card = Image.open(tmp_path / "card.png").convert("RGB")
+    assert card.size == (1200, 630)
+    side = (1120 - 5 * 16) / 6
+    pictures = [
+        np.asarray(card.crop((round(x), 250, round(x + side), 400)).resize((16, 16)), np.float64)
+        for x in (40 + i * (side + 16) for i in range(6))
+    ]
+    apart = [np.abs(picture - pictures[-1]).mean() for picture in pictures]
+    assert apart[0] > apart[2] > apart[4] > 0, "more tokens, nearer to the photo"
+
+
 def test_a_plot_tells_its_values_to_mouse_and_keyboard(page):
     open_plots(page)
     box = page.locator(".curves .u-over").bounding_box()

@@ -1,5 +1,5 @@
 // Links: this picture, or a challenge to name it with fewer tokens.
-import { one } from "../dom.js";
+import { one, put } from "../dom.js";
 import { tokens } from "../lengths.js";
 
 const thousands = new Intl.NumberFormat("en");
@@ -39,5 +39,14 @@ export function share(root, act, needed) {
     const count = needed();
     send(`Name it! I needed ${tokens(count)}. And you?`, { k: count, name: 1 });
   });
-  return {};
+  const words = one(root, ".n-link");
+  const tell = () => {
+    const film = act.film;
+    if (!film) return;
+    const known = film.example || film.told.tokens;
+    const { length } = act.address(true);
+    const what = film.example ? "it names this example" : "it holds the tokens, never the photo";
+    put(words, known ? `It has ${thousands.format(length)} characters: ${what}.` : "");
+  };
+  return { begin: tell, told: tell, settle: tell };
 }
