@@ -35,8 +35,6 @@ LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
 EXAMPLE = (
     '<button type="button" class="thumbnail-item" value="{0.name}"><img src="{1}" alt="{0.title}"></button>'
 )
-ROUND = '<a class="plain" href="?photo={0.name}#k={1}&amp;name=1">{0.title}</a>'
-NEEDED = {"round-1": 8, "round-2": 1, "round-3": 12}  # tokens that we needed; of the others 24
 
 
 def read(*names: str) -> str:
@@ -57,9 +55,8 @@ def markup(photos: str, weights: str) -> str:
         weights: the id of the first model, see `scenes.markup`.
     """
     strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
-    rounds = "".join(ROUND.format(one, NEEDED.get(one.name, 24)) for one in EXAMPLES[6:])
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
-    html = html.replace("$strip", strip).replace("$rounds", rounds)
+    html = html.replace("$strip", strip)
     return html.replace("$scenes", scenes.markup(weights))
 
 
