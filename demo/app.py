@@ -23,6 +23,7 @@ from starlette.routing import Route
 import tokenizer_core as tc
 from demo import handlers, programs, scenes
 from demo.examples import EXAMPLES, FOLDER
+from demo.preview import Preview
 from demo.studio import Studio
 
 HERE = Path(__file__).parent
@@ -34,8 +35,6 @@ LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
 EXAMPLE = (
     '<button type="button" class="thumbnail-item" value="{0.name}"><img src="{1}" alt="{0.title}"></button>'
 )
-ROUND = '<a class="plain" href="?photo={0.name}#k={1}&amp;name=1">{0.title}</a>'
-NEEDED = {"round-1": 8, "round-2": 1, "round-3": 12}  # tokens that we needed; of the others 24
 
 
 def read(*names: str) -> str:
@@ -56,9 +55,8 @@ def markup(photos: str, weights: str) -> str:
         weights: the id of the first model, see `scenes.markup`.
     """
     strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
-    rounds = "".join(ROUND.format(one, NEEDED.get(one.name, 24)) for one in EXAMPLES[6:])
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
-    html = html.replace("$strip", strip).replace("$rounds", rounds)
+    html = html.replace("$strip", strip)
     return html.replace("$scenes", scenes.markup(weights))
 
 
@@ -88,6 +86,7 @@ window.tokendial = import(new URL("main.js", files)).then(begin);
 
 
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp"}
+TYPES |= {".jpg": "image/jpeg"}
 FILES = {f"page/{path.relative_to(PAGE)}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
 FILES |= {f"photos/{path.name}": path for path in FOLDER.glob("*.webp")}
 
@@ -193,4 +192,6 @@ def serve(page: gr.Blocks, **options) -> Any:
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
-    return page.launch(theme=theme, css=css, app_kwargs={"routes": static_routes()}, **limits, **options)
+    preview = Middleware(Preview, picture=f"{STATIC}/page/preview.jpg")
+    server = {"routes": static_routes(), "middleware": [preview]}
+    return page.launch(theme=theme, css=css, app_kwargs=server, **limits, **options)

@@ -94,3 +94,27 @@ export function saveTable(name, head, rows) {
 
 /** @param {string} webp in base64 */
 export const pictureAddress = (webp) => `data:image/webp;base64,${webp}`;
+
+/**
+ * Copy a text, or show it to be copied by hand; whether it is copied.
+ * @param {string} text
+ */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    prompt("Copy this", text);
+    return false;
+  }
+}
+
+/**
+ * Show that a visitor's own photo is on its way.
+ * @param {HTMLElement} root
+ * @param {boolean} on
+ */
+export function showArriving(root, on) {
+  root.classList.toggle("arriving", on);
+  one(root, ".sending").hidden = !on;
+}

@@ -1,12 +1,13 @@
 // What a classifier makes of a kind's pictures: asked once, when the ladder is there. No DOM.
 
+const KINDS = /** @type {Mode[]} */ (["mean", "sample"]);
+
 /**
  * @param {Film} film
  * @param {Mode} mode
  * @param {Intents["view"]} view
- * @returns {Promise<boolean>} whether something is known now that was not
  */
-export async function judge(film, mode, view) {
+async function judgeKind(film, mode, view) {
   const reel = film[mode];
   const late = film.told.linear || film.done; // after what is wanted sooner
   if (reel.seen || !late || !film.offers("guess") || !film.hasLadder(mode)) return false;
@@ -15,4 +16,14 @@ export async function judge(film, mode, view) {
   if (film[mode] !== reel || !guess) return false;
   reel.seen = { guess, agreement, photo };
   return true;
+}
+
+/**
+ * @param {Film} film
+ * @param {Intents["view"]} view
+ * @returns {Promise<boolean>} whether something is known now that was not
+ */
+export async function judge(film, view) {
+  const news = await Promise.all(KINDS.map((mode) => judgeKind(film, mode, view)));
+  return news.includes(true);
 }

@@ -1,12 +1,13 @@
 // The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
 import { api } from "./api.js";
-import { all, one } from "./dom.js";
+import { all, one, showArriving } from "./dom.js";
 import { Film } from "./film.js";
 import { frameOf, unpack } from "./frames.js";
 import { judge } from "./judge.js";
 import { nearest } from "./lengths.js";
 import { Opener } from "./opener.js";
 import { attention } from "./panels/attention.js";
+import { card } from "./panels/card.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
 import { curves } from "./panels/curves.js";
@@ -30,7 +31,6 @@ import { fresh, read, told, write } from "./state.js";
 export { served, stored } from "./source.js";
 
 const REST = 250; // ms without a move until the dial rests
-const KINDS = /** @type {Mode[]} */ (["mean", "sample"]);
 
 /**
  * Begin: the first film comes from the address, else it is the first example.
@@ -46,18 +46,16 @@ export function start(element, source) {
   let film = null;
   let round = link.named ? new Round(link.sender) : null;
   const opener = new Opener(source);
-  let dirty = false;
+  let waiting = 0; // the animation frame that is waited for
   let coming = false; // a visitor's own photo is on its way
   /** @type {Frame | null} */
   let shown = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let resting;
+  let resting = 0;
 
   root.classList.toggle("noserver", source.still);
-  const track = one(root, ".rail");
-  const turning = () => track.matches(":active");
+  const turning = () => root.querySelector(".rail:active") !== null;
   const hidden = () => !!round && !round.known;
-  const lacking = () => !!film && film.lacks(state.k, state.mode) && !turning();
+  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
   const asked = () => ({
     token: film?.token ?? "",
     steps: Math.max(2, state.steps || film?.info.default_steps || 8),
@@ -67,7 +65,7 @@ export function start(element, source) {
   });
 
   const draw = () => {
-    dirty = false;
+    waiting = 0;
     const [frame, words] = film?.choose(state.k, state.mode) ?? [];
     if (!film || !frame || !words) return;
     if (state.follow) state.token = Math.min(film.top, Math.max(1, state.k));
@@ -77,16 +75,14 @@ export function start(element, source) {
     dial.onpaint?.(state.k, frame.length);
   };
   const paint = () => {
-    if (dirty) return;
-    dirty = true;
-    requestAnimationFrame(draw);
+    waiting ||= requestAnimationFrame(draw);
   };
   const arrived = () => {
     if (!film?.started) return;
     for (const panel of panels) panel.arrive?.(film);
     paint();
     if (source.still) return;
-    for (const mode of KINDS) judge(film, mode, act.view).then((news) => news && arrived());
+    judge(film, act.view).then((news) => news && arrived());
   };
 
   const puller = new Puller(
@@ -109,6 +105,7 @@ export function start(element, source) {
     film?.close();
     film = new Film(head);
     shown = null;
+    if (round && !round.token) state.k = 1;
     if (round && !round.holds(head, link)) round = null;
     if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
     state.k = nearest(film.lengths, state.k);
@@ -118,8 +115,7 @@ export function start(element, source) {
 
   const expect = (/** @type {boolean} */ on) => {
     coming = on;
-    root.classList.toggle("arriving", on);
-    one(root, ".sending").hidden = !on;
+    showArriving(root, on);
   };
 
   /** @type {Intents["open"]} */
@@ -128,9 +124,12 @@ export function start(element, source) {
     if (typeof what !== "function" && what.model) state.model = String(what.model);
     expect(typeof what === "function");
     act.say(words, false, Number.POSITIVE_INFINITY);
-    const rest = state.mode === "sample";
-    const got = await opener.open(what, () => ({ ...asked(), rest, model: state.model, what: "start" }));
-    if (!got) return undefined;
+    const got = await opener.open(what, () => ({
+      ...asked(),
+      rest: state.mode === "sample",
+      model: state.model,
+    }));
+    if (!got) return;
     expect(false);
     if (!got.start) {
       act.say(got.error ?? "", true);
@@ -142,12 +141,11 @@ export function start(element, source) {
     act.say("");
     if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
     puller.pull();
-    return undefined;
   };
 
   const settled = () => {
     clearTimeout(resting);
-    resting = setTimeout(() => {
+    resting = window.setTimeout(() => {
       if (turning()) return;
       if (film && !hidden()) history.replaceState(null, "", act.address(false));
       puller.pull();
@@ -171,7 +169,7 @@ export function start(element, source) {
     turn(k, how) {
       if (!Number.isFinite(k)) return;
       const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
-      if (next === state.k && how !== "keep") return;
+      if (next === state.k) return;
       if (how === "drag") clearTimeout(resting);
       state.k = next;
       paint();
@@ -198,8 +196,13 @@ export function start(element, source) {
     address: (whole, more) => write(state, told(film, link), location.href, whole, more),
   };
 
-  /** @type {(hash: URLSearchParams) => Promise<void>} */
-  const visit = (hash) => dial.visit(hash);
+  const game = {
+    now: () => round,
+    begin(/** @type {Round} */ next, /** @type {string} */ photo) {
+      round = next;
+      bring({ from: "example", photo });
+    },
+  };
   const line = status(root);
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
@@ -219,11 +222,12 @@ export function start(element, source) {
     difference(root),
     ...all(root, ".row").map((row) => pictures(row, act)),
     clip(root, act),
-    play(root, act, () => round),
+    card(root, act),
+    play(root, act, game),
     share(root, act, () => round?.most ?? state.k),
-    choose(root, act, source, visit),
+    choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
-    scenes(root, act, visit),
+    scenes(root, act, (hash) => dial.visit(hash)),
   ];
 
   const dial = api(root, act, {

@@ -32,7 +32,7 @@ export class Opener {
     try {
       const question = typeof what === "function" ? await what() : what;
       if (mine !== this.run) return {};
-      return askOrSay(this.source, { ...common(), ...question });
+      return askOrSay(this.source, { ...common(), what: "start", ...question });
     } catch (why) {
       return { error: /** @type {Error} */ (why).message };
     }

@@ -5,9 +5,16 @@ const KEPT = 99; // rounds whose tallies stay on the device
 
 /** One round, from its link to its end. */
 export class Round {
-  /** @param {number} sender tokens that the sender needed */
-  constructor(sender) {
+  /**
+   * @param {number} sender tokens that the sender needed
+   * @param {import("./rounds.js").Riddle | null} riddle null: a friend's photo, whose name nobody here knows
+   */
+  constructor(sender, riddle = null) {
     this.sender = sender;
+    this.riddle = riddle;
+    this.number = -1; // of the riddles
+    this.daily = false;
+    this.wrong = 0; // answers
     this.most = 1;
     this.token = "";
     this.known = false;
@@ -20,7 +27,7 @@ export class Round {
    */
   holds(start, link) {
     this.token ||= start.token;
-    const instead = start.example && link.tokens; // the link was damaged, and an example came
+    const instead = !this.riddle && start.example && link.tokens; // the link was damaged, and an example came
     return this.token === start.token && !instead;
   }
 
@@ -30,14 +37,13 @@ export class Round {
   }
 
   /**
-   * While it is on.
+   * While it is on: no hint.
    * @param {Film} film
-   * @param {string} sees what a classifier sees
    */
-  words(film, sees) {
+  words(film) {
     const head = `Name it! A photo hides in ${tokens(film.top)}. Add tokens until you know what it is.`;
-    const now = `So far: ${tokens(this.most)}, ${film.bytesOf(this.most)} bytes.`;
-    return `${head}\n${now}${sees && ` A classifier sees: ${sees}.`}`;
+    const wrong = this.wrong ? ` Wrong answers: ${this.wrong}, a token each.` : "";
+    return `${head}\nSo far: ${tokens(this.most)}, ${film.bytesOf(this.most)} bytes.${wrong}`;
   }
 
   /**
@@ -47,11 +53,14 @@ export class Round {
    */
   result(film, rounds) {
     const { most, sender } = this;
-    const who = most < sender ? "You win." : most > sender ? "The sender wins." : "A draw.";
+    const theirs = this.riddle ? "We win." : "The sender wins.";
+    const who = most < sender ? "You win." : most > sender ? theirs : "A draw.";
     const average = (rounds.reduce((a, b) => a + b, 0) / rounds.length).toFixed(1);
     const many = ` Your ${rounds.length} rounds on this device: ${average} tokens on average.`;
-    const head = `You: ${tokens(most)}, ${film.bytesOf(most)} bytes; sender: ${sender}.`;
-    return `${head}\n${who}${rounds.length > 1 ? many : ""}`;
+    const other = this.riddle ? "we" : "sender";
+    const head = `You: ${tokens(most)}, ${film.bytesOf(most)} bytes; ${other}: ${sender}.`;
+    const what = this.riddle ? `It is ${this.riddle.names[0]}. ` : "";
+    return `${what}${head}\n${who}${rounds.length > 1 ? many : ""}`;
   }
 }
 

@@ -138,7 +138,7 @@ interface Panel {
 interface Intents {
   readonly state: State;
   readonly film: Film | null;
-  turn(k: number, how?: "drag" | "keep"): void;
+  turn(k: number, how?: "drag"): void;
   settled(): void;
   change(patch: Partial<State>): void;
   paint(): void;

@@ -97,6 +97,27 @@ def test_below_a_path_of_another_server(browser, proxy):
     page.close()
 
 
+def test_a_link_s_preview_is_ours(browser, proxy):
+    page = browser.new_page()
+    page.goto(f"{proxy}{BELOW}/")
+    found = page.locator("meta").evaluate_all(META)
+    assert found["og:title"] == found["twitter:title"] == ["How few tokens does a picture need?"]
+    told = [text for texts in found.values() for text in texts]
+    assert not [text for text in told if "radio" in text.replace("gradio_api", "")]
+    (image,) = found["og:image"]
+    assert image.startswith(f"{proxy}{BELOW}/")
+    answer = page.request.get(image)
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+    page.close()
+
+
+META = """(all) => { const found = {};
+  for (const tag of all) {
+    const name = tag.getAttribute('property') ?? tag.name;
+    if (/^(og|twitter):/.test(name)) (found[name] ??= []).push(tag.content); }
+  return found; }"""
+
+
 def test_in_a_frame_of_another_page(browser, proxy):
     page = browser.new_page()
     page.goto(proxy)

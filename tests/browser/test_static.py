@@ -163,6 +163,24 @@ def test_a_plot_is_saved_as_a_picture(page, tmp_path):
             assert alike[45:70].sum() > 60, "and in the legend"
 
 
+def test_a_card_shows_five_lengths_and_the_photo(page, tmp_path):
+    open_panel(page, "share")
+    said = page.inner_text("#dial .n-link")
+    assert f"{len(page.evaluate('dial.address(true)'))} characters" in said, "said before it is copied"
+    with page.expect_download() as caught:
+        page.locator(".card-button").click()
+    caught.value.save_as(tmp_path / "card.png")
+    card = Image.open(tmp_path / "card.png").convert("RGB")
+    assert card.size == (1200, 630)
+    side = (1120 - 5 * 16) / 6
+    pictures = [
+        np.asarray(card.crop((round(x), 250, round(x + side), 400)).resize((16, 16)), np.float64)
+        for x in (40 + i * (side + 16) for i in range(6))
+    ]
+    apart = [np.abs(picture - pictures[-1]).mean() for picture in pictures]
+    assert apart[0] > apart[2] > apart[4] > 0, "more tokens, nearer to the photo"
+
+
 def test_a_plot_tells_its_values_to_mouse_and_keyboard(page):
     open_plots(page)
     box = page.locator(".curves .u-over").bounding_box()
@@ -186,8 +204,8 @@ def test_a_round_hides_its_photo_and_a_foreign_link_is_a_sentence(page, host):
     page.goto(host + "?photo=round-2#k=1&name=1")
     page.wait_for_function("window.dial && dial.done")
     assert not page.locator("#examples").is_visible()
-    page.wait_for_function("document.querySelector('.said').textContent.includes('A classifier sees: ')")
-    assert "the photo" not in page.inner_text(".said"), "that would give it away"
+    page.wait_for_function("document.querySelector('.said').textContent.includes('So far: 1 token')")
+    assert "classifier" not in page.inner_text(".said"), "that would give it away"
     page.locator(".know").press("Enter")
     page.wait_for_function("dial.k === 256")
     assert "sender: 1" in page.inner_text(".said")
@@ -196,6 +214,38 @@ def test_a_round_hides_its_photo_and_a_foreign_link_is_a_sentence(page, host):
     page.wait_for_selector(".status.bad")
     assert "no server" in page.inner_text(".status")
     page.wait_for_function(f"dial.loaded.mean === {len(LADDER)}")  # the page goes on with an example
+
+
+def test_rounds_are_played_one_after_the_other(page):
+    open_panel(page, "play")
+    assert page.locator(".round").count() >= 13, "today's, and twelve"
+    page.get_by_role("button", name="Round 4", exact=True).click()
+    page.wait_for_function("dial.k === 1 && document.querySelector('.dial.guess.riddle')")
+    assert "round-4" not in page.url, "the address gives nothing away"
+    for spoiler in (".thumbnail", ".filmstrip", ".credit", "#examples", ".side", ".scenes"):
+        assert not page.locator(f"#dial {spoiler}").is_visible(), spoiler
+    assert page.locator(".options button").count() == 4
+    page.get_by_role("button", name="an owl").click()
+    page.wait_for_function("dial.k === 2")
+    assert page.get_by_role("button", name="an owl").is_disabled()
+    page.get_by_label("What is it?").fill("Cat")
+    page.keyboard.press("Enter")
+    page.wait_for_function("dial.k === 256")
+    assert "It is a cat's eye. You: 2 tokens, 16 bytes; we: 24.\nYou win." in page.inner_text(".said")
+    for seen in (".stage", ".rail", ".said"):
+        box = page.locator(f"#dial {seen}").bounding_box()
+        assert box["y"] >= 0, seen
+        assert box["y"] + box["height"] <= page.viewport_size["height"], f"{seen} is in view at the end"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".tell").click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('is copied')")
+    told = page.evaluate("navigator.clipboard.readText()")
+    assert "round 4" in told
+    assert "cat" not in told
+    page.locator(".next").click()
+    page.wait_for_function("dial.k === 1 && document.querySelector('.dial.guess.riddle')")
+    assert page.locator(".options button:disabled").count() == 0
+    assert page.get_by_role("button", name="a rocket").is_visible(), "round 5"
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, capsys):

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Film, Reel } from "../../demo/page/film.js";
+import { shownOn } from "../../demo/page/panels/card.js";
+import { oneKind } from "../../demo/page/panels/clip.js";
 import { frame, info, start } from "./stand_in.js";
 
 const bitmap = () => ({
@@ -90,4 +92,19 @@ test("another seed: the samples go, the means stay", () => {
   film.retake();
   assert.equal(old.bitmap.closed, true);
   assert.deepEqual([film.sample.at.size, film.mean.at.size, film.done], [0, 1, false]);
+});
+
+test("a clip and a card have one kind throughout", () => {
+  const film = new Film(start({ lengths: [0, 1, 4, 16] }));
+  for (const k of film.lengths) film.mean.add(frame("mean", k));
+  for (const k of [1, 4]) film.sample.add(frame("sample", k));
+  const kinds = (frames) => frames.map(({ mode, length }) => `${mode} ${length}`);
+  assert.deepEqual(kinds(oneKind(film, "sample")), ["mean 0", "mean 1", "mean 4", "mean 16"]);
+  assert.deepEqual(kinds(shownOn(film, "sample")), ["mean 1", "mean 4", "mean 16"]);
+  for (const k of [0, 16]) film.sample.add(frame("sample", k));
+  assert.equal(
+    oneKind(film, "sample").every(({ mode }) => mode === "sample"),
+    true,
+  );
+  assert.equal(shownOn(film, "sample")[0].mode, "sample");
 });

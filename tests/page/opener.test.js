@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Film } from "../../demo/page/film.js";
+import { judge } from "../../demo/page/judge.js";
 import { Opener } from "../../demo/page/opener.js";
+import { frame, start } from "./stand_in.js";
 
 /** A source that answers each question when it is told to. */
 const patient = () => {
@@ -8,7 +11,7 @@ const patient = () => {
   const ask = (question) => new Promise((answer) => waiting.push({ question, answer }));
   return { source: { ask }, waiting };
 };
-const common = () => ({ what: "start", model: "m" });
+const common = () => ({ model: "m" });
 
 test("only the newest question's answer counts", async () => {
   const { source, waiting } = patient();
@@ -36,4 +39,21 @@ test("a photo that cannot be sent is a sentence", async () => {
   const opener = new Opener(patient().source);
   const failed = opener.open(() => Promise.reject(new Error("Too large.")), common);
   assert.deepEqual(await failed, { error: "Too large." });
+});
+
+test("a classifier is asked once a kind, when its ladder is there", async () => {
+  const film = new Film(start({ lengths: [1, 2] }));
+  const asked = [];
+  const view = async (name, { of }) => {
+    asked.push([name, of]);
+    return { guess: { 1: "fog" }, agreement: {}, photo: "cat" };
+  };
+  film.done = true;
+  film.mean.add(frame("mean", 1));
+  assert.equal(await judge(film, view), false, "not the whole ladder");
+  film.mean.add(frame("mean", 2));
+  assert.equal(await judge(film, view), true);
+  assert.equal(await judge(film, view), false);
+  assert.deepEqual(asked, [["guess", "mean"]]);
+  assert.equal(film.sees(frame("mean", 2)), "fog at 1 token");
 });

@@ -3,7 +3,9 @@ import { one, save, sheet } from "../dom.js";
 import { Scale, tokens } from "../lengths.js";
 
 const DRAWN = 720; // all is drawn in these units
-const MS = 250; // a length
+const MS = 150; // a length; with the end, less than the five seconds that a phone allows
+const END = 1500; // the last length is held
+const PHOTO = 500;
 
 /**
  * A browser's own recording.
@@ -17,7 +19,7 @@ function recorder(canvas, type) {
   made.ondataavailable = (event) => parts.push(event.data);
   made.start();
   return {
-    add: () => new Promise((soon) => setTimeout(soon, MS)),
+    add: (/** @type {number} */ ms) => new Promise((soon) => setTimeout(soon, ms)),
     drop: () => made.stop(),
     end: () =>
       new Promise((/** @type {(parts: BlobPart[]) => void} */ over) => {
@@ -33,10 +35,10 @@ async function gif(brush) {
   const made = GIFEncoder();
   const { width, height } = brush.canvas;
   return {
-    async add() {
+    async add(/** @type {number} */ ms) {
       const { data } = brush.getImageData(0, 0, width, height);
       const palette = quantize(data, 256);
-      made.writeFrame(applyPalette(data, palette), width, height, { palette, delay: MS });
+      made.writeFrame(applyPalette(data, palette), width, height, { palette, delay: ms });
       await new Promise((soon) => setTimeout(soon));
     },
     drop() {},
@@ -48,11 +50,24 @@ async function gif(brush) {
 }
 
 /**
+ * The ladder of one kind throughout: the wanted one if all of it is here, else what there is of the mean.
+ * @param {Film} film
+ * @param {Mode} mode
+ * @returns {Frame[]}
+ */
+export function oneKind(film, mode) {
+  const wanted = film.kind(mode);
+  const kind = film.hasLadder(wanted) ? wanted : "mean";
+  return film.ladder.flatMap((k) => film[kind].at.get(k) ?? []);
+}
+
+/**
  * @param {HTMLElement} root
  * @param {Intents} act
  * @returns {Panel}
  */
 export function clip(root, act) {
+  const photo = /** @type {HTMLImageElement} */ (one(root, ".photo"));
   const record = async () => {
     const film = act.film;
     if (!film || act.hidden()) return act.say("A clip needs a film.");
@@ -70,13 +85,22 @@ export function clip(root, act) {
     };
     Object.assign(brush, style);
     // all within the five seconds that a phone lets pass between a touch and sharing; another photo ends it
-    for (const k of film.ladder.filter((length) => film.mean.at.has(length))) {
-      const frame = /** @type {Frame} */ (film.still(k, act.state.mode));
+    const frames = oneKind(film, act.state.mode);
+    for (const frame of frames) {
+      const { length } = frame;
       brush.drawImage(frame.bitmap, 0, 0, DRAWN, DRAWN);
-      brush.fillText(tokens(k), 28, 668);
-      brush.fillRect(28, 688, 664 * scale.place(k), 8);
-      act.say(`Recording: ${tokens(k)}`);
-      await made.add();
+      brush.fillText(`${tokens(length)}, ${film.bytesOf(length)} bytes`, 28, 668);
+      brush.fillRect(28, 688, 664 * scale.place(length), 8);
+      brush.fillText(location.host, 28, 52);
+      act.say(`Recording: ${tokens(length)}`);
+      await made.add(frame === frames.at(-1) ? END : MS);
+      if (act.film !== film) return made.drop();
+    }
+    if (film.original) {
+      brush.drawImage(photo, 0, 0, DRAWN, DRAWN);
+      brush.fillText("the photo", 28, 668);
+      brush.fillText("How few tokens does a picture need?", 28, 52);
+      await made.add(PHOTO);
       if (act.film !== film) return made.drop();
     }
     const type = own ?? "image/gif";

@@ -1,5 +1,5 @@
 // Links: this picture, or a challenge to name it with fewer tokens.
-import { one } from "../dom.js";
+import { all, copy, one, put } from "../dom.js";
 import { tokens } from "../lengths.js";
 
 const thousands = new Intl.NumberFormat("en");
@@ -23,21 +23,28 @@ export function share(root, act, needed) {
     if (navigator.share && matchMedia("(pointer: coarse)").matches) {
       return navigator.share({ text, url }).catch(() => {});
     }
-    try {
-      await navigator.clipboard.writeText(url);
-    } catch {
-      return prompt("Copy this link", url);
-    }
     const long = `${thousands.format(url.length)} characters hold the tokens, never the photo`;
-    act.say(`The link is copied: ${film.example ? "it opens this example" : long}.`, false, 5000);
+    const words = `The link is copied: ${film.example ? "it opens this example" : long}.`;
+    if (await copy(url)) act.say(words, false, 5000);
   };
 
   one(root, ".copy").addEventListener("click", () => {
     send(`A picture from its first ${tokens(act.state.k)}`);
   });
-  one(root, ".challenge").addEventListener("click", () => {
-    const count = needed();
-    send(`Name it! I needed ${tokens(count)}. And you?`, { k: count, name: 1 });
-  });
-  return {};
+  for (const button of all(root, ".challenge")) {
+    button.addEventListener("click", () => {
+      const count = needed();
+      send(`Name it! I needed ${tokens(count)}. And you?`, { k: count, name: 1 });
+    });
+  }
+  const words = one(root, ".n-link");
+  const tell = () => {
+    const film = act.film;
+    if (!film) return;
+    const known = film.example || film.told.tokens;
+    const { length } = act.address(true);
+    const what = film.example ? "it names this example" : "it holds the tokens, never the photo";
+    put(words, known ? `It has ${thousands.format(length)} characters: ${what}.` : "");
+  };
+  return { begin: tell, told: tell, settle: tell };
 }
