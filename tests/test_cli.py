@@ -19,13 +19,14 @@ from tokenizer_core.storage.token_files import ABOUT, load_tokens, save_tokens
 OPTIONS = {
     "demo": "--host --port --root-path --share --device --dtype",
     "models": "",
-    "encode": "PHOTO -o --output --skip-damaged --limit --model --device --dtype",
+    "encode": "PHOTOS --limit --skip-damaged --exact -o --output --model --device --dtype",
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device --dtype",
-    "evaluate": "PHOTOS --lengths --steps --classifier --limit --seed --seeds --model --device --dtype"
-    " --json",
-    "allocate": "PHOTOS --criterion --threshold --lengths --limit --model --device --dtype --json",
+    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds --model"
+    " --device --dtype --json",
+    "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
+    " --dtype --json",
     "export-page": "FOLDER",
-    "judge": "PHOTOS --free --out --baseline --limit --seeds --model --device --dtype",
+    "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds --model --device --dtype",
     "bench": "--model --device --dtype --json",
     "train": "rest",
 }

@@ -16,7 +16,7 @@ from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
 from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
-from tokenizer_core.photos.photoset import photo_files
+from tokenizer_core.photos.photoset import PhotoSet
 from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.evaluate import Report, evaluate
@@ -38,6 +38,7 @@ __all__ = [
     "LiteClassifier",
     "ModelInfo",
     "Need",
+    "PhotoSet",
     "Picture",
     "Report",
     "Score",
@@ -63,7 +64,6 @@ __all__ = [
     "need_of",
     "open_photo",
     "pack_tokens",
-    "photo_files",
     "photo_memory",
     "power_spectrum",
     "psnr",

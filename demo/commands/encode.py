@@ -7,29 +7,25 @@ from typing import Any
 
 import tokenizer_core as tc
 from demo.commands import files
-from demo.commands.options import add_limit, add_model, add_verb, load, progress, say_skipped
+from demo.commands.options import add_model, add_photos, add_verb, load, photos_of, progress, say_skipped
 
 
 def add(subparsers: Any) -> None:
     """Its options."""
     parser = add_verb(subparsers, "encode", run, "turn photos into files of tokens")
-    parser.add_argument(
-        "photo", metavar="PHOTO", help="a photo, a folder, a zip or a tar; - is standard input"
-    )
+    add_photos(parser, "a photo, a folder, a zip or a tar; - is standard input")
     parser.add_argument(
         "-o", "--output", required=True, metavar="TOKENS", help="a .safetensors file, a folder, or -"
     )
-    parser.add_argument("--skip-damaged", action="store_true", help="leave out photos that cannot be opened")
-    add_limit(parser)
     add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int | None:
     """One photo, or many; 3 where some of many were left out."""
-    if files.holds_many(args.photo):
+    if files.holds_many(args.photos):
         return _encode_many(args)
-    files.refuse_same(args.photo, args.output)
-    encoding = load(args).encode(files.read_photo(args.photo))
+    files.refuse_same(args.photos, args.output)
+    encoding = load(args).encode(_source(files.read_photo(args.photos), args.exact))
     count = files.save_tokens(encoding, args.output)
     held = f"{len(encoding)} tokens" if encoding.ordered else f"codes of {_list(encoding.lengths)} tokens"
     files.say(f"{args.output}: {held} of {encoding.model}, {count} bytes", args.output)
@@ -37,28 +33,32 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _encode_many(args: argparse.Namespace) -> int | None:
+    photos = photos_of(args)
     tokenizer, folder, report = load(args), Path(args.output), progress()
-    done, size, skipped = 0, 0, []
-    for name, encoding in _encodings(tokenizer, args, skipped):
+    done, size = 0, 0
+    for name, encoding in _encodings(tokenizer, photos):
         target = files.in_folder(folder, Path(name).with_suffix(".safetensors"))
         size += files.save_tokens(encoding, target)
         done += 1
         if report is not None:
             report(done)
     print(f"{args.output}: {done} files of tokens of {tokenizer.info.name}, {size} bytes of tokens")
-    return say_skipped(skipped)
+    return say_skipped(photos.damaged)
 
 
-def _encodings(
-    tokenizer: tc.Tokenizer, args: argparse.Namespace, skipped: list[tuple[str, str]]
-) -> Iterator[tuple[str, tc.Encoding]]:
-    for name, data in tc.photo_files(args.photo, args.limit):
+def _encodings(tokenizer: tc.Tokenizer, photos: tc.PhotoSet) -> Iterator[tuple[str, tc.Encoding]]:
+    for name, data in photos.files():
         try:
-            yield name, tokenizer.encode(data)
+            encoding = tokenizer.encode(_source(data, photos.exact))
         except tc.TokenizerError as error:
-            if not args.skip_damaged:
-                raise tc.TokenizerError(f"{name}: {error}") from None
-            skipped.append((name, str(error)))
+            photos.leave_out(name, error)
+            continue
+        yield name, encoding
+
+
+def _source(photo: str | bytes, exact: bool) -> Any:
+    """What `Tokenizer.encode` takes; it opens JPEGs at twice the crop by itself."""
+    return tc.open_photo(photo, exact=True) if exact else photo
 
 
 def _list(lengths: tuple[int, ...]) -> str:

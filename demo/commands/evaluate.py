@@ -7,14 +7,16 @@ import tokenizer_core as tc
 from demo.commands import files
 from demo.commands.options import (
     add_json,
-    add_limit,
     add_model,
+    add_photos,
     add_seed,
     add_seeds,
     add_verb,
     load,
     numbers,
+    photos_of,
     progress,
+    say_skipped,
 )
 
 DEFAULT_LENGTHS = (1, 4, 16, 64, 256)
@@ -23,25 +25,26 @@ DEFAULT_LENGTHS = (1, 4, 16, 64, 256)
 def add(subparsers: Any) -> None:
     """Its options."""
     parser = add_verb(subparsers, "evaluate", run, "measure a model on photos")
-    parser.add_argument("photos", metavar="PHOTOS", help="a folder, a zip or a tar")
+    add_photos(parser)
     parser.add_argument("--lengths", type=numbers, help="default: those of 1,4,16,64,256 that it has")
     parser.add_argument("--steps", type=numbers, help="default: 1, and 8 where it draws samples")
     parser.add_argument("--classifier", action="store_true", help="also measure features and labels (slow)")
-    add_limit(parser)
     add_seed(parser)
     add_seeds(parser)
     add_model(parser)
     add_json(parser)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int | None:
     """Print the table, and write it as JSON if asked to."""
     tokenizer = load(args)
     info = tokenizer.info
     lengths = args.lengths or [k for k in DEFAULT_LENGTHS if k in info.lengths] or list(info.ladder)
     steps = args.steps or ((1, info.default_steps) if info.generative else (1,))
-    options = {"seed": args.seed, "seeds": args.seeds, "limit": args.limit, "progress": progress()}
+    options = {"seed": args.seed, "seeds": args.seeds, "progress": progress()}
     classifier = tc.LiteClassifier(2) if args.classifier else None
-    report = tc.evaluate(tokenizer, args.photos, lengths, steps, classifier=classifier, **options)
+    photos = photos_of(args)
+    report = tc.evaluate(tokenizer, photos, lengths, steps, classifier=classifier, **options)
     print(report.table())
     files.write_json(args.json, report.to_json())
+    return say_skipped(photos.damaged)

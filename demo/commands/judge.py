@@ -6,34 +6,46 @@ from typing import Any
 
 import tokenizer_core as tc
 from demo.commands import files
-from demo.commands.options import add_limit, add_model, add_seeds, add_verb, load, progress
+from demo.commands.options import (
+    add_model,
+    add_photos,
+    add_seeds,
+    add_verb,
+    load,
+    photos_of,
+    progress,
+    say_skipped,
+)
 
 
 def add(subparsers: Any) -> None:
     """Its options."""
     parser = add_verb(subparsers, "judge", run, "write the page that weights are judged by")
-    parser.add_argument("photos", metavar="PHOTOS", help="the validation photos: a folder, a zip or a tar")
+    add_photos(parser, "the validation photos: a folder, a zip or a tar")
     parser.add_argument("--free", required=True, metavar="FOLDER", help="photos that everybody may see")
     parser.add_argument("--out", default="runs/judge", help="a folder (default: runs/judge)")
     parser.add_argument("--baseline", help="the model beside it (default: the first of that role)")
-    add_limit(parser)
     add_seeds(parser)
     add_model(parser)
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int | None:
     """Measure, print the tables, and write the page."""
     if not Path(args.free).exists():  # found out now, not after an hour of measuring
         raise tc.TokenizerError(f"There is no folder named {Path(args.free).name}.")
     tokenizer = load(args)
     baseline = tc.load(_baseline(args.baseline))
     classifier = tc.LiteClassifier(2)
-    found = tc.judge_curves(tokenizer, baseline, args.photos, args.seeds, args.limit, classifier, progress())
+    photos = photos_of(args)
+    found = tc.judge_curves(
+        tokenizer, baseline, photos, args.seeds, classifier=classifier, progress=progress()
+    )
     print(found.tables(), flush=True)
     rows = list(tc.visitors_sheet(tokenizer, args.photos, args.free))
     with files.sentences(args.out):
         tc.write_judges_page(found, rows, Path(args.out))
     print(f"{args.out}: JUDGE.md, judge.png, judge.webp, and the sheet of {len(rows)} rows")
+    return say_skipped(photos.damaged)
 
 
 def _baseline(name: str | None) -> str:

@@ -49,9 +49,23 @@ def add_seeds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="samples of a photo and length (default: 1)")
 
 
-def add_limit(parser: argparse.ArgumentParser) -> None:
-    """Only some of many photos."""
+def add_photos(parser: argparse.ArgumentParser, what: str = "a folder, a zip or a tar") -> None:
+    """Many photos: which, how many, and what of them may be left out."""
+    parser.add_argument("photos", metavar="PHOTOS", help=what)
     parser.add_argument("--limit", type=int, help="only the first so many photos, by name")
+    parser.add_argument("--skip-damaged", action="store_true", help="leave out photos that cannot be opened")
+    parser.add_argument("--exact", action="store_true", help="decode JPEGs larger than they are needed")
+
+
+def photos_of(args: argparse.Namespace) -> tc.PhotoSet:
+    """The photos that `add_photos` asked for.
+
+    Raises:
+        TokenizerError: the limit is no number of photos.
+    """
+    if args.limit is not None and args.limit < 1:
+        raise tc.TokenizerError("The number of photos is 1 or more.")
+    return tc.PhotoSet(args.photos, args.limit, args.skip_damaged, args.exact)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

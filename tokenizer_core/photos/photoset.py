@@ -8,6 +8,7 @@ import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -88,6 +89,55 @@ def iter_photos(
         yield name, photo
     if count == 0 and limit != 0:
         raise TokenizerError(_nothing(path, damaged))
+
+
+@dataclass
+class PhotoSet:
+    """Photographs that a command goes through, and what of them it left out.
+
+    Attributes:
+        path: a folder, a zip, a tar, or a photograph.
+        limit: only the first so many, by name.
+        skip_damaged: leave out what cannot be opened, instead of stopping there.
+        exact: decode JPEGs as large as versions before 0.2 did, see `open_photo`.
+        damaged: what was left out so far, (name, sentence) each.
+    """
+
+    path: str | Path
+    limit: int | None = None
+    skip_damaged: bool = False
+    exact: bool = False
+    damaged: Damaged = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Of the folder or archive, without the way there."""
+        return Path(self.path).name
+
+    def __iter__(self) -> Iterator[tuple[str, Image.Image]]:
+        """(name, opened photograph) of each, see `iter_photos`."""
+        return iter_photos(self.path, self.limit, self._list, exact=self.exact)
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """(name, bytes) of each, not opened."""
+        return photo_files(self.path, self.limit, self._list)
+
+    def leave_out(self, name: str, error: TokenizerError) -> None:
+        """Go on without a photograph that turned out to be damaged, or stop there.
+
+        Raises:
+            TokenizerError: damaged ones are not to be skipped; the sentence names it.
+        """
+        _leave_out(name, error, self._list)
+
+    @property
+    def _list(self) -> Damaged | None:
+        return self.damaged if self.skip_damaged else None
+
+
+def photo_set(photos: str | Path | PhotoSet, limit: int | None = None) -> PhotoSet:
+    """A path as a set of photographs; a set as it is."""
+    return photos if isinstance(photos, PhotoSet) else PhotoSet(photos, limit)
 
 
 def _leave_out(name: str, error: TokenizerError, damaged: Damaged | None) -> None:

@@ -18,7 +18,7 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.criteria import Criterion, first_that_reaches
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture, square_crop
-from tokenizer_core.photos.photoset import iter_photos
+from tokenizer_core.photos.photoset import PhotoSet, photo_set
 
 BAR = 40  # characters of the longest bar
 NAME = 40  # characters of a photo's name
@@ -133,7 +133,7 @@ class Allocation:
 
 def allocate(
     tokenizer: Tokenizer,
-    photos: str | Path,
+    photos: str | Path | PhotoSet,
     criterion: Criterion,
     *,
     lengths: Sequence[int] | None = None,
@@ -159,7 +159,7 @@ def allocate(
     lengths = tuple(info.ladder if lengths is None else lengths)
     tokenizer.check_lengths(lengths)
     needs = []
-    for name, photo in iter_photos(photos, limit):
+    for name, photo in photo_set(photos, limit):
         original = square_crop(photo, info.picture_size)
         needs.append(need_of(tokenizer, original, criterion, lengths, name))
         if progress is not None:
@@ -167,7 +167,7 @@ def allocate(
     return Allocation(
         model=info.name,
         checkpoint_id=info.checkpoint_id,
-        photos=Path(photos).name,
+        photos=photo_set(photos).name,
         criterion=criterion.name,
         threshold=criterion.threshold,
         told=str(criterion),

@@ -23,7 +23,7 @@ from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.tally import Measures, Tally, average
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture, square_crop
-from tokenizer_core.photos.photoset import iter_photos
+from tokenizer_core.photos.photoset import PhotoSet, photo_set
 
 CROP = "middle square, 256 x 256, Lanczos"
 PHOTOS_AT_A_TIME = 16
@@ -98,7 +98,7 @@ def _line(row: Row) -> str:
 
 def evaluate(
     tokenizer: Tokenizer,
-    photos: str | Path,
+    photos: str | Path | PhotoSet,
     lengths: Sequence[int],
     steps: Sequence[int],
     *,
@@ -113,7 +113,7 @@ def evaluate(
 
     Args:
         tokenizer: from `load`.
-        photos: a folder, zip or tar.
+        photos: a folder, zip or tar; or a `PhotoSet`, which may skip damaged ones.
         lengths: prefix lengths, each one that the model allows.
         steps: numbers of sampler steps; 1 is the mean.
         guidance_scale: of the samples; the model's default if None. The mean has none.
@@ -150,7 +150,7 @@ def evaluate(
     return Report(
         model=info.name,
         checkpoint_id=info.checkpoint_id,
-        photos=Path(photos).name,
+        photos=photo_set(photos).name,
         n=rows[0].measures.n,
         crop=CROP,
         seed=seed,
@@ -177,7 +177,7 @@ def noise_seed(number: int, repeat: int, repeats: int) -> int:
 
 
 def measure(
-    photos: str | Path,
+    photos: str | Path | PhotoSet,
     decode: Callable[[int, Picture], Iterable[tuple[Any, Picture]]],
     *,
     limit: int | None = None,
@@ -188,7 +188,7 @@ def measure(
     """Measure whatever makes pictures of photographs.
 
     Args:
-        photos: a folder, zip or tar; each is cut to its middle square.
+        photos: a folder, zip or tar, or a `PhotoSet`; each is cut to its middle square.
         decode: called with a photo's number and picture, yields (place, picture); a place that cannot be had
             for a photo is left out.
         limit: only the first so many photos, in name order.
@@ -204,7 +204,7 @@ def measure(
     """
     classifier = classifier.to(device) if classifier is not None else None
     tallies: dict[Hashable, Tally] = defaultdict(lambda: Tally(classifier))
-    numbered = enumerate(square_crop(photo) for _, photo in iter_photos(photos, limit))
+    numbered = enumerate(square_crop(photo) for _, photo in photo_set(photos, limit))
     while batch := list(islice(numbered, PHOTOS_AT_A_TIME)):
         decoded: dict[Hashable, list[tuple[int, Tensor]]] = defaultdict(list)
         for row, (number, original) in enumerate(batch):

@@ -17,6 +17,7 @@ from tokenizer_core.measure.tally import average
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
+from tokenizer_core.photos.photoset import PhotoSet, photo_set
 from tokenizer_core.reports.evaluate import check_seeds, measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 from tokenizer_core.reports.sheet import SheetRow, entries, lay_out
@@ -57,7 +58,7 @@ class Judgement:
 def judge_curves(
     tokenizer: Tokenizer,
     baseline: Tokenizer,
-    photos: str | Path,
+    photos: str | Path | PhotoSet,
     seeds: int = 1,
     limit: int | None = None,
     classifier: LiteClassifier | None = None,
@@ -108,7 +109,7 @@ def judge_curves(
     for name in (*reversed(kinds.values()), other.name, *CODECS):
         found = {k: [tally for place, tally in tallies.items() if place[:2] == (name, k)] for k in lengths}
         curves[name] = {k: average(some) for k, some in found.items() if some and some[0].n == n}
-    run = {"device": tokenizer.device, "dtype": tokenizer.dtype, "photos": Path(photos).name}
+    run = {"device": tokenizer.device, "dtype": tokenizer.dtype, "photos": photo_set(photos).name}
     return Judgement({**info.to_dict(), "lengths": lengths, **run, "n": n, "seeds": seeds}, curves)
 
 
