@@ -35,6 +35,7 @@ from tokenizer_core.nn.sampler import sample
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.loop import Run, RunOptions, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
+from tokenizer_core.training.muon import Muon
 from tokenizer_core.training.settings import setting
 
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
@@ -199,15 +200,13 @@ class _Trainer(Run[PrefixFlowRun]):
         return self.write_weights(pictures=200)
 
     def _steppers(self) -> Steppers:
-        """Muon (arXiv 2502.16982) on the matrices of the blocks, AdamW on the rest."""
+        """Muon on the matrices of the blocks, AdamW on the rest."""
         o = self.options
         matrices, rest = [], []
         for name, parameter in self.networks.named_parameters():
             in_block = "blocks" in name and name.endswith(".weight")
             (matrices if in_block and parameter.dim() == 2 else rest).append(parameter)
-        muon = torch.optim.Muon(
-            matrices, o.matrix_rate, o.weight_decay, o.matrix_momentum, adjust_lr_fn="match_rms_adamw"
-        )
+        muon = Muon(matrices, o.matrix_rate, o.weight_decay, o.matrix_momentum)
         adam = torch.optim.AdamW(rest, o.rate, o.betas, weight_decay=o.weight_decay, fused=True)
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
