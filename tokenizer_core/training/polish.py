@@ -24,7 +24,7 @@ from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.guard import gradient_norm, not_finite
 from tokenizer_core.training.loop import Run, RunOptions, Values, set_rate
-from tokenizer_core.training.prefix_flow import FlowNetworks
+from tokenizer_core.training.prefix_flow import load_networks
 from tokenizer_core.training.settings import setting
 
 DRAWN_AT_ONCE = 64
@@ -134,7 +134,7 @@ class _Polisher(Run[PolishRun]):
         """Means (one step) towards their photographs; samples near what the decoder makes of them now."""
         o = self.options
         generator = self.place.generator(o.seed + steps)
-        networks = self.ready(FlowNetworks(o.config), o.flow, "alignment.").eval()
+        networks = self.place.put(load_networks(o.flow, o.config)).eval()
         sampler, rows = replace(o.config.sampler, steps=steps), []
         count = o.drawn * (o.means_a_sample if steps == 1 else 1)
         for start in range(0, count, DRAWN_AT_ONCE):
