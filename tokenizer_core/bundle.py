@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file
+from torch import Tensor
 
 from tokenizer_core.checkpoints import write_checkpoint
 from tokenizer_core.config import TokenizerConfig
+from tokenizer_core.networks import as_deep_as
+
+LARGEST_FILE = 45_000_000  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +25,30 @@ class BundleRun:
 
 
 def run(options: BundleRun) -> Path:
-    """Write one int8 file a network, config.json and SHA256SUMS; what only training needs stays behind."""
+    """Write int8 files of each network, config.json and SHA256SUMS; what only training needs stays behind.
+
+    The depths in config.json are those of the weights.
+    """
     values = load_file(options.autoencoder)
     tensors = {f"autoencoder.{k}": v for k, v in values.items()} | load_file(options.flow)
-    names = ("autoencoder", "encoder", "decoder")
-    files = {f"{n}.safetensors": {k: v for k, v in tensors.items() if k.startswith(f"{n}.")} for n in names}
-    write_checkpoint(options.out, json.loads(options.config.to_json()), files)
+    files = {}
+    for network in ("autoencoder", "encoder", "decoder"):
+        files |= _files(network, {k: v for k, v in tensors.items() if k.startswith(f"{network}.")})
+    write_checkpoint(options.out, json.loads(as_deep_as(tensors, options.config).to_json()), files)
     return options.out
+
+
+def _files(network: str, tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """File name -> tensors: one file, or as many as it takes to keep each under `LARGEST_FILE`, numbered."""
+    parts: list[dict[str, Tensor]] = [{}]
+    room = LARGEST_FILE
+    for name, value in tensors.items():
+        size = 1.03 * value.numel() if value.dim() > 1 else 4 * value.numel()  # with scales and names
+        if size > room:
+            parts.append({})
+            room = LARGEST_FILE
+        parts[-1][name] = value
+        room -= size
+    if len(parts) == 1:
+        return {f"{network}.safetensors": parts[0]}
+    return {f"{network}-{number}.safetensors": part for number, part in enumerate(parts, 1)}

@@ -3,6 +3,8 @@
 Neighbours: `tokenizer` (uses them), `models` (lists them), training (fills the networks).
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -21,6 +23,21 @@ def build_networks(config: TokenizerConfig) -> nn.ModuleDict:
     decoder = FlowDecoder(config.decoder, channels, patches, sizes.num_tokens, sizes.token_width)
     encoder = TokenEncoder(sizes, channels, patches)
     return nn.ModuleDict({"autoencoder": autoencoder, "encoder": encoder, "decoder": decoder})
+
+
+def depth_of(names: Iterable[str], network: str) -> int:
+    """How many blocks "encoder" or "decoder" has, by the names of its weights."""
+    start = f"{network}.blocks."
+    return len({name.split(".")[2] for name in names if name.startswith(start)})
+
+
+def as_deep_as(names: Iterable[str], config: TokenizerConfig) -> TokenizerConfig:
+    """The config with the depths of networks whose weights have these names; its own where there are none."""
+    names = list(names)
+    encoder_depth = depth_of(names, "encoder") or config.encoder.depth
+    decoder_depth = depth_of(names, "decoder") or config.decoder.depth
+    encoder = replace(config.encoder, depth=encoder_depth)
+    return replace(config, encoder=encoder, decoder=replace(config.decoder, depth=decoder_depth))
 
 
 def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:

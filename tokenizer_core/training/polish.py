@@ -22,7 +22,7 @@ from tokenizer_core.masks import draw_lengths
 from tokenizer_core.training import losses
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Values, set_rate
-from tokenizer_core.training.prefix_flow import FlowNetworks
+from tokenizer_core.training.prefix_flow import load_networks
 
 DRAWN_AT_ONCE, MEANS_A_SAMPLE = 64, 4
 PENALTY_EVERY, PENALTY_WEIGHT, FEATURE_WEIGHT = 16, 2.0, 0.3
@@ -85,7 +85,7 @@ class _Polisher(Run[PolishRun]):
     def _draw_latents(self, steps: int) -> Triples:
         """Means (one step) towards their photographs; samples near what the decoder makes of them now."""
         config, generator = self.options.config, self.place.generator(self.options.seed + steps)
-        networks = self.ready(FlowNetworks(config), self.options.flow, "alignment.").eval()
+        networks = self.place.put(load_networks(self.options.flow, config)).eval()
         sampler, rows = replace(config.sampler, steps=steps), []
         count = self.options.drawn * (MEANS_A_SAMPLE if steps == 1 else 1)
         for start in range(0, count, DRAWN_AT_ONCE):

@@ -10,6 +10,8 @@ maps of what counts (`data.PhotoPool`: faces), every error there counts as much 
 
 `distilled` rows of each batch learn instead to do in one forward what guided sampling from the weights at the
 start does in two steps (progressive distillation, arXiv 2202.00512); the last of them count as latest, too.
+From the share `redraw` of the minutes on their teacher is what the weights have become by then.
+`decoder_depth` and `encoder_depth` deepen the networks of `start`, which changes nothing at first (`grow`).
 `nested` 0 makes the control `fixed-1d`: all tokens always, and means alone.
 """
 
@@ -29,10 +31,13 @@ from tokenizer_core.decoder import FlowDecoder
 from tokenizer_core.encoder import TokenEncoder
 from tokenizer_core.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
-from tokenizer_core.networks import build_networks
+from tokenizer_core.networks import as_deep_as, build_networks
 from tokenizer_core.sampler import sample
+from tokenizer_core.training.grow import deepen
 from tokenizer_core.training.loop import AveragedWeights, Run, RunOptions, Schedule, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
+from tokenizer_core.training.muon import Muon
+from tokenizer_core.weights import fill_module, read_weights
 
 SHARES = {"share_uniform": 0.5, "share_empty": 0.07}  # of the prefix lengths
 LATE = 0.25  # the last two of eight steps are not earlier
@@ -45,6 +50,7 @@ class PrefixFlowRun(RunOptions):
 
     Of each batch `decoded` means and as many others, late ones and `distilled` rows are seen as pictures;
     `drawn` is how many paths are drawn before it starts. `train_encoder` 0 leaves the tokens what they are.
+    A depth of 0 is that of `start`, or of `config` where nothing is given to start from.
     """
 
     autoencoder: Path
@@ -62,6 +68,9 @@ class PrefixFlowRun(RunOptions):
     nested: int = 1
     distilled: int = 0
     drawn: int = 32768
+    redraw: float = 1.0
+    decoder_depth: int = 0
+    encoder_depth: int = 0
 
 
 class FlowNetworks(nn.Module):
@@ -88,6 +97,23 @@ class FlowNetworks(nn.Module):
         return path
 
 
+def load_networks(path: Path | None, config: TokenizerConfig, **depths: int) -> FlowNetworks:
+    """Networks of a run's file or a checkpoint's folder, as deep as those, or deepened to the `depths`.
+
+    Args:
+        path: None gives fresh networks.
+        config: all sizes but the depths.
+        depths: of "encoder" and "decoder"; 0 is as they are.
+    """
+    fresh = FlowNetworks(config).state_dict()
+    values = fresh if path is None else read_weights(path, set(fresh))
+    for network, depth in depths.items():
+        values = deepen(values, network, depth) if depth else values
+    networks = FlowNetworks(as_deep_as(values, config))
+    fill_module(networks, values, "what is given" if path is None else path.name, ("alignment.",))
+    return networks
+
+
 def run(options: PrefixFlowRun) -> Path:
     """Train and return the path of the averaged weights."""
     return _Trainer(options).train()
@@ -102,8 +128,10 @@ class _Trainer(Run[PrefixFlowRun]):
         self.latents, self.targets = self._cache()
         sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
         self.lengths = partial(draw_lengths, options.batch, sizes.num_tokens, **SHARES)
-        self.networks = self.ready(FlowNetworks(options.config), options.start, "alignment.")
+        depths = {"encoder": options.encoder_depth, "decoder": options.decoder_depth}
+        self.networks = self.place.put(load_networks(options.start, options.config, **depths))
         self.networks.encoder.requires_grad_(bool(options.train_encoder))
+        self.tokens = None if options.train_encoder else self._encode()
         self.paths = self._draw_paths(self.place.generator(options.seed + 1)) if options.distilled else ()
         self.causal = causal_blocks(patches + sizes.num_tokens, patches, self.place.device) if gpu else None
         self.few = few = min(options.decoded, round(SHARE_NOISE * options.batch))
@@ -126,6 +154,12 @@ class _Trainer(Run[PrefixFlowRun]):
         return latents, (raw - centre.bfloat16()) / spread.bfloat16()
 
     @torch.no_grad()
+    def _encode(self) -> Float[Tensor, "M K D"]:
+        """Tokens of all latents: they stay what they are where the encoder does."""
+        with self.place.autocast():
+            return torch.cat([self.networks.encoder(part.float()) for part in self.latents.split(256)])
+
+    @torch.no_grad()
     def _draw_paths(self, generator: Generator) -> tuple[Tensor, ...]:
         """Crops, lengths and -t, (M, S); x_t and the x that leads to the teacher's next one, (M, S, N, C)."""
         sampler, rows = self.options.config.sampler, []
@@ -146,8 +180,14 @@ class _Trainer(Run[PrefixFlowRun]):
         o, generator = self.options, self.place.generator(self.options.seed)
         averages, n = AveragedWeights(self.networks, 0.9995), self.networks
         self.place.compile_blocks(n.encoder.blocks, n.decoder.blocks, n.decoder.token_blocks)
+        schedule, is_drawn_again = Schedule(self.place, o.minutes, o.max_steps), False
 
         def losses() -> Values:
+            nonlocal is_drawn_again
+            if self.paths and schedule.share >= o.redraw and not is_drawn_again:
+                is_drawn_again = True
+                with averages.in_module(), torch.compiler.set_stance("force_eager"):
+                    self.paths = self._draw_paths(self.place.generator(o.seed + 2))
             index, *drawn = self._draw(generator)
             with self.place.autocast():
                 x, parts = self._parts(index, *drawn)
@@ -156,7 +196,7 @@ class _Trainer(Run[PrefixFlowRun]):
             loss = loss + o.error_weight * parts["log_error"] + o.feature_weight * parts["features"]
             return parts | {"loss": loss + o.spectrum_weight * parts["spectra"]}
 
-        self.fit(averages, Schedule(self.place, o.minutes, o.max_steps), self._steppers(), losses)
+        self.fit(averages, schedule, self._steppers(), losses)
         return self.snapshot(pictures=200)
 
     def _steppers(self) -> Steppers:
@@ -164,12 +204,12 @@ class _Trainer(Run[PrefixFlowRun]):
         o, groups = self.options, ([], [])
         for name, p in self.networks.named_parameters():
             groups[p.dim() == 2 and "blocks" in name and name.endswith(".weight")].append(p)
-        muon = torch.optim.Muon(groups[1], o.matrix_rate, 0.02, 0.95, adjust_lr_fn="match_rms_adamw")
+        muon = Muon(groups[1], o.matrix_rate, weight_decay=0.02)
         adam = torch.optim.AdamW(groups[0], o.rate, (0.9, 0.98), weight_decay=0.02, fused=True)
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
     def _draw(self, generator: Generator) -> tuple[Any, ...]:
-        """Numbers of crops; latents, x_t, goals, targets, times, token noise, masks."""
+        """Numbers of crops; latents (or tokens, if kept), x_t, goals, targets, times, token noise, masks."""
         o, sizes = self.options, self.options.config.encoder
         index, lengths = self.pool.choose(o.batch, generator), self.lengths(generator)
         t = draw_times(o.batch, generator, self.place.device)
@@ -185,18 +225,18 @@ class _Trainer(Run[PrefixFlowRun]):
             at = torch.arange(o.distilled, device=t.device) * steps // o.distilled
             for value, path in zip((index, lengths, t, x_t, goal), self.paths, strict=True):
                 value[-o.distilled :] = path[pick, at]
-        latent = self.latents[index].float()
+        latent = self.latents[index].float() if self.tokens is None else self.tokens[index]
         n, skips = sizes.num_tokens, self.causal is not None
-        shape = (o.batch, n, sizes.token_width)
+        patches, shape = x_t.shape[1], (o.batch, n, sizes.token_width)
         token_noise = o.token_noise * torch.randn(shape, generator=generator, device=self.place.device)
-        mask = prefix_blocks(lengths, latent.shape[1], n) if skips else prefix_mask(lengths, n)
+        mask = prefix_blocks(lengths, patches, n) if skips else prefix_mask(lengths, n)
         return index, latent, x_t, goal, self.targets[index], t, token_noise, mask, self.causal
 
     def _parts(self, index: Tensor, *drawn: Any) -> tuple[Tensor, Values]:
         latent, x_t, goal, target, t, token_noise, mask, causal = drawn
         networks = self.networks
-        tokens = networks.encoder(latent, mask=causal) + token_noise
-        context = networks.decoder.context(tokens)
+        tokens = networks.encoder(latent, mask=causal) if self.tokens is None else latent
+        context = networks.decoder.context(tokens + token_noise)
         x, hidden = networks.decoder.predict(x_t, t, context, mask, networks.hidden_after)
         worth = latent_to_sequence(spread(self.pool.worth(index), sequence_to_latent(goal)))
         squared = (worth * (x - goal).pow(2)).mean((1, 2))
