@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from tokenizer_core.config import tiny_config
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.masks import prefix_mask
-from tokenizer_core.training.grow import deepen, old_places
+from tokenizer_core.training.grow import deepen, new_places
 from tokenizer_core.training.prefix_flow import FlowNetworks, load_networks
 from tokenizer_core.weights import save_weights
 
@@ -47,20 +47,18 @@ def outputs(networks: FlowNetworks) -> tuple[Tensor, Tensor]:
 
 
 def test_new_blocks_are_spread_behind_old_ones() -> None:
-    assert old_places(2, 5) == [0, 0, 0, 1, 1]
-    assert old_places(8, 8) == list(range(8))
-    places = old_places(8, 20)
-    assert sorted(set(places)) == list(range(8))
-    assert {places.count(old) for old in range(8)} == {2, 3}
-    assert places[:10] == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3], "the middle stays between the same old blocks"
-    assert places[10:] == [old + 4 for old in places[:10]]
+    assert new_places(2, 5) == [0, 3]
+    assert new_places(8, 8) == list(range(8))
+    places = new_places(8, 20)
+    assert places[:4] == [0, 3, 5, 8], "two and one in turn behind each"
+    assert places[4:] == [place + 10 for place in places[:4]], "the middle stays between the same old blocks"
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), [(0, 5), (3, 0), (5, 4), (0, 2)])
 def test_the_function_is_the_same_to_the_last_digit(
     old: FlowNetworks, file: Path, encoder: int, decoder: int
 ) -> None:
-    grown = load_networks(file, CONFIG, encoder=encoder, decoder=decoder)
+    grown = load_networks(file, CONFIG, encoder, decoder)
     assert len(grown.encoder.blocks) == (encoder or 2)
     assert len(grown.decoder.blocks) == (decoder or 2)
     for before, after in zip(outputs(old), outputs(grown), strict=True):
@@ -68,19 +66,21 @@ def test_the_function_is_the_same_to_the_last_digit(
         assert torch.equal(before, after)
 
 
-def test_new_blocks_are_copies_that_say_nothing(old: FlowNetworks) -> None:
-    grown = deepen(old.state_dict(), "decoder", 4)
-    shut = [name for name, value in grown.items() if name.endswith("out.weight") and not value.any()]
-    assert sorted(shut) == [
-        f"decoder.blocks.{i}.{name}.weight" for i in (1, 3) for name in ("mlp.out", "out")
-    ]
-    assert torch.equal(grown["decoder.blocks.3.qkv.weight"], old.decoder.blocks[1].qkv.weight)  # type: ignore
-    grown["decoder.blocks.1.qkv.weight"] += 1
-    assert not torch.equal(grown["decoder.blocks.0.qkv.weight"], grown["decoder.blocks.1.qkv.weight"])
+def test_new_blocks_are_fresh_and_say_nothing(old: FlowNetworks, file: Path) -> None:
+    grown = load_networks(file, CONFIG, 6, 6).state_dict()
+    for network in ("encoder", "decoder"):
+        for part in ("out.weight", "mlp.out.weight"):
+            shut = [i for i in range(6) if not grown[f"{network}.blocks.{i}.{part}"].any()]
+            assert shut == [1, 2, 4, 5]
+        inside = [grown[f"{network}.blocks.{i}.qkv.weight"] for i in range(6)]
+        assert torch.equal(inside[3], old.state_dict()[f"{network}.blocks.1.qkv.weight"])
+        for one in range(6):
+            for other in range(one):
+                assert torch.cosine_similarity(inside[one].flatten(), inside[other].flatten(), 0) < 0.2
 
 
 def test_every_new_block_learns_at_once(file: Path) -> None:
-    grown = load_networks(file, CONFIG, encoder=4, decoder=4)
+    grown = load_networks(file, CONFIG, 4, 4)
     latent = torch.randn(4, 16, 16, generator=Generator().manual_seed(3))
     context = grown.decoder.context(grown.encoder(latent))
     grown.decoder(latent.roll(1, 0), TIMES, context).square().mean().backward()
@@ -90,8 +90,16 @@ def test_every_new_block_learns_at_once(file: Path) -> None:
             assert block.mlp.out.weight.grad.any()  # type: ignore[union-attr]
 
 
-def test_a_network_does_not_shrink(old: FlowNetworks) -> None:
+def test_grown_weights_need_no_option(file: Path, tmp_path: Path) -> None:
+    grown = load_networks(file, CONFIG, decoder_depth=3)
+    save_weights(tmp_path / "grown.safetensors", grown.state_dict())
+    again = load_networks(tmp_path / "grown.safetensors", CONFIG)
+    assert (len(again.encoder.blocks), len(again.decoder.blocks)) == (2, 3)
+    assert again.hidden_after == 1
+
+
+def test_a_network_does_not_shrink(old: FlowNetworks, file: Path) -> None:
     with pytest.raises(TokenizerError, match="decoder has 2 blocks, and cannot be grown to 1"):
-        deepen(old.state_dict(), "decoder", 1)
+        load_networks(file, CONFIG, decoder_depth=1)
     with pytest.raises(TokenizerError, match="has 0 blocks"):
-        deepen({}, "decoder", 3)
+        deepen({}, old.state_dict(), "decoder")

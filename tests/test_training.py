@@ -25,6 +25,7 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.flow import euler_step
 from tokenizer_core.masks import prefix_mask
 from tokenizer_core.sampler import sample
+from tokenizer_core.tokenizer import FlowTokenizer
 from tokenizer_core.training import loop, losses, prefix_flow
 from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.loop import AveragedWeights, Schedule
@@ -192,6 +193,61 @@ def test_the_last_rows_of_a_batch_are_distilled_and_decoded(trainer: Callable) -
         assert torch.equal(goals[same][0].float(), goal[row])
     assert run.decoded.tolist() == [0, -6, -5, -1]
     assert len(run.pool.at(index[run.decoded])) == 4
+
+
+def test_tokens_of_a_frozen_encoder_are_made_once(trainer: Callable) -> None:
+    run = trainer(train_encoder=0, distilled=4, drawn=16)
+    index, tokens, x_t, *_ = run._draw(PLACE.generator(3))
+    made_now = run.networks.encoder(run.latents[index].float())
+    torch.testing.assert_close(tokens, made_now, rtol=0, atol=0.05)  # in bfloat16, where that is quicker
+    live = trainer(distilled=4, drawn=16)
+    _, _, same_x_t, *_ = live._draw(PLACE.generator(3))
+    assert torch.equal(x_t, same_x_t), "the same batch"
+    errors = [
+        one._parts(index, *one._draw(PLACE.generator(3))[1:])[1]["squared"].item() for one in (run, live)
+    ]
+    assert errors[0] == pytest.approx(errors[1], rel=0.01)
+
+
+def test_paths_are_drawn_again(
+    train: Callable, trainer: Callable, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, drawn = trainer(distilled=4, drawn=16, redraw=0.5, max_steps=6), []
+    draw = run._draw_paths
+    monkeypatch.setattr(run, "_draw_paths", lambda generator: drawn.append(1) or draw(generator))
+    before = run.paths
+    run.train()
+    assert len(drawn) == 1
+    assert not torch.equal(before[3], run.paths[3])
+
+
+def test_a_run_deepens_what_it_starts_from(
+    train: Callable, photos: Path, autoencoder: Path, flow: Path, tmp_path: Path
+) -> None:
+    files = [autoencoder / "autoencoder.safetensors", flow / "flow.safetensors"]
+    words = ["--validation", str(photos), "--autoencoder", str(files[0]), "--start", str(files[1])]
+    words += ["--max-steps", "2", "--limit", "2"]
+    train("prefix-flow", tmp_path / "deep", *words, "--decoder-depth", "5", "--encoder-depth", "3")
+    grown = tmp_path / "deep/flow.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tokenizer_core.bundle.LARGEST_FILE", 60_000)
+        words = [
+            "--autoencoder",
+            str(files[0]),
+            "--flow",
+            str(grown),
+            "--out",
+            str(tmp_path / "it"),
+            "--tiny",
+        ]
+        assert not main(["train", "bundle", *words])
+    made = read_checkpoint(tmp_path / "it")
+    assert (made.config["encoder"]["depth"], made.config["decoder"]["depth"]) == (3, 5)
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "it").glob("*.safetensors")}
+    assert {"decoder-1.safetensors", "decoder-2.safetensors"} <= set(sizes)
+    assert max(size for name, size in sizes.items() if name.startswith("decoder")) <= 60_000
+    tokenizer = FlowTokenizer.from_checkpoint(made, "cpu")
+    assert len(tokenizer.decoder.blocks) == 5
 
 
 def test_late_rows_learn_spectra(trainer: Callable) -> None:

@@ -10,8 +10,9 @@ from torch import Tensor
 from tokenizer_core.checkpoints import write_checkpoint
 from tokenizer_core.config import TokenizerConfig
 from tokenizer_core.networks import as_deep_as
+from tokenizer_core.quantize import quantize
 
-LARGEST_FILE = 45_000_000  # bytes
+LARGEST_FILE, ENTRY = 45_000_000, 256  # bytes; what names and places of a tensor and its scales take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ def _files(network: str, tensors: dict[str, Tensor]) -> dict[str, dict[str, Tens
     parts: list[dict[str, Tensor]] = [{}]
     room = LARGEST_FILE
     for name, value in tensors.items():
-        size = 1.03 * value.numel() if value.dim() > 1 else 4 * value.numel()  # with scales and names
+        size = ENTRY + sum(part.nbytes for part in quantize({name: value}).values())
         if size > room:
             parts.append({})
             room = LARGEST_FILE

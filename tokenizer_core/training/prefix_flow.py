@@ -97,20 +97,26 @@ class FlowNetworks(nn.Module):
         return path
 
 
-def load_networks(path: Path | None, config: TokenizerConfig, **depths: int) -> FlowNetworks:
-    """Networks of a run's file or a checkpoint's folder, as deep as those, or deepened to the `depths`.
+def load_networks(
+    path: Path | None, config: TokenizerConfig, encoder_depth: int = 0, decoder_depth: int = 0
+) -> FlowNetworks:
+    """Networks of a run's file or a checkpoint's folder, or fresh ones.
 
     Args:
         path: None gives fresh networks.
-        config: all sizes but the depths.
-        depths: of "encoder" and "decoder"; 0 is as they are.
+        config: all sizes but the depths, which are those of the weights.
+        encoder_depth: what the encoder is deepened to; 0 is as it is.
+        decoder_depth: of the decoder, likewise.
     """
-    fresh = FlowNetworks(config).state_dict()
-    values = fresh if path is None else read_weights(path, set(fresh))
-    for network, depth in depths.items():
-        values = deepen(values, network, depth) if depth else values
-    networks = FlowNetworks(as_deep_as(values, config))
-    fill_module(networks, values, "what is given" if path is None else path.name, ("alignment.",))
+    values = {} if path is None else read_weights(path, {"encoder.registers"})  # not the autoencoder's
+    given = as_deep_as(values, config)
+    encoder = replace(given.encoder, depth=encoder_depth or given.encoder.depth)
+    decoder = replace(given.decoder, depth=decoder_depth or given.decoder.depth)
+    networks = FlowNetworks(replace(given, encoder=encoder, decoder=decoder))
+    if path is not None:
+        for network in ("encoder", "decoder"):
+            values = deepen(values, networks.state_dict(), network)
+        fill_module(networks, values, path.name, ("alignment.",))
     return networks
 
 
@@ -128,8 +134,8 @@ class _Trainer(Run[PrefixFlowRun]):
         self.latents, self.targets = self._cache()
         sizes, patches, gpu = options.config.encoder, self.latents.shape[1], self.place.device.type == "cuda"
         self.lengths = partial(draw_lengths, options.batch, sizes.num_tokens, **SHARES)
-        depths = {"encoder": options.encoder_depth, "decoder": options.decoder_depth}
-        self.networks = self.place.put(load_networks(options.start, options.config, **depths))
+        depths = options.encoder_depth, options.decoder_depth
+        self.networks = self.place.put(load_networks(options.start, options.config, *depths))
         self.networks.encoder.requires_grad_(bool(options.train_encoder))
         self.tokens = None if options.train_encoder else self._encode()
         self.paths = self._draw_paths(self.place.generator(options.seed + 1)) if options.distilled else ()
