@@ -18,6 +18,7 @@ from tests.training_runs import train_here, write_photos
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.models.prefix_flow.config import tiny_config
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 from tokenizer_core.nn.autoencoder import Autoencoder
 from tokenizer_core.nn.flow import euler_step
 from tokenizer_core.nn.masks import prefix_mask
@@ -177,6 +178,66 @@ def test_the_last_rows_of_a_batch_are_distilled_and_decoded(trainer: Callable) -
         assert torch.equal(goals[same][0].float(), goal[row])
     assert run.decoded.tolist() == [0, -6, -5, -1]
     assert len(run.pool.at(index[run.decoded])) == 4
+
+
+def test_tokens_of_a_frozen_encoder_are_made_once(trainer: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, live = trainer(train_encoder=0), trainer()
+    drawn, same = run._draw(PLACE.generator(3)), live._draw(PLACE.generator(3))
+    assert torch.equal(drawn.x_t, same.x_t), "the same batch"
+    made_now = live.networks.encoder(same.latent)
+    torch.testing.assert_close(run.tokens[drawn.crops], made_now, rtol=0, atol=0.05)  # it may be bfloat16
+    (_, kept), (_, made) = run._parts(*drawn), live._parts(*same)
+    assert kept["squared"].item() == pytest.approx(made["squared"].item(), rel=0.01)
+    monkeypatch.setattr(run.networks.encoder, "forward", None)
+    run._parts(*drawn)  # does not ask the encoder
+
+
+def test_paths_are_drawn_again_from_the_averages(trainer: Callable, generator: torch.Generator) -> None:
+    run = trainer(distilled=4, drawn=16, redraw=0.5, dtype="float32")
+    averages, clock, first = AveragedWeights(run.networks, 0.9), run.schedule(), run.paths
+    for value in averages.values.values():
+        value += 0.05 * torch.randn(value.shape, generator=generator)
+    clock.share = 0.4
+    run._redraw_in_time(averages, clock)
+    assert run.paths is first
+    clock.share = 0.5
+    run._redraw_in_time(averages, clock)
+    second = run.paths
+    run._redraw_in_time(averages, clock)
+    assert run.paths is second, "once"
+    crops, lengths, times, x_t, goals = second
+    assert torch.equal(times, first[2])
+    assert [part.shape for part in second] == [part.shape for part in first]
+    assert not torch.equal(x_t[:, 0], first[3][:, 0]), "other noise"
+    with averages.in_module():
+        tokens = run.networks.encoder(run.latents[crops[:, 0]].float())
+        context, mask = run.networks.decoder.context(tokens), prefix_mask(lengths[:, 0], 8)
+        options = {"steps": 4, "guidance_scale": CONFIG.sampler.guidance_scale}
+        ends = sample(run.networks.decoder, context, x_t[:, 0].float(), mask, **options)
+    torch.testing.assert_close(goals[:, 1].float(), ends, rtol=0, atol=0.02)  # kept in half precision
+    assert (goals[:, 1] - x_t[:, 0]).abs().max() > 0.5
+
+
+def test_a_run_deepens_what_it_starts_from(
+    train: Callable, photos: Path, autoencoder: Path, flow: Path, tmp_path: Path
+) -> None:
+    files = [autoencoder / "autoencoder.safetensors", flow / "flow.safetensors"]
+    words = ["--autoencoder", str(files[0]), "--start", str(files[1]), "--max-steps", "2", "--limit", "2"]
+    train("prefix-flow", tmp_path / "deep", *words, "--decoder-depth", "5", "--encoder-depth", "3")
+    grown = tmp_path / "deep/flow.safetensors"
+    words = ["--autoencoder", str(files[0]), "--flow", str(grown), "--out", str(tmp_path / "it"), "--tiny"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tokenizer_core.training.bundle.LARGEST_FILE", 60_000)
+        assert not main(["train", "bundle", *words])
+    made = read_checkpoint(tmp_path / "it")
+    assert (made.config["encoder"]["depth"], made.config["decoder"]["depth"]) == (3, 5)
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "it").glob("decoder*.safetensors")}
+    assert {"decoder-1.safetensors", "decoder-2.safetensors"} <= set(sizes)
+    assert max(sizes.values()) <= 60_000
+    tokenizer = FlowTokenizer.from_checkpoint(made, "cpu")
+    assert len(tokenizer.decoder.blocks) == 5
+    words = ["--autoencoder", str(files[0]), "--flow", str(grown), "--max-steps", "1", "--drawn", "4"]
+    train("polish", tmp_path / "polish", *words)
 
 
 def test_late_rows_learn_spectra(trainer: Callable) -> None:

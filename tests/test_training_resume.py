@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from demo.cli import main
 from tests.training_runs import ends, environment, read_log, steps_of, train_here, words_of, write_photos
-from tokenizer_core.training import loop
+from tokenizer_core.training import averages, loop
 from tokenizer_core.training.averages import AveragedWeights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -44,10 +44,12 @@ def words(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, t
     train_here(photos, "autoencoder", folder / "a", *one)
     train_here(photos, "prefix-flow", folder / "f", *autoencoder, *one)
     distilled = ("--start", flow, "--distilled", "2", "--drawn", "8")
+    grown = (*distilled, "--decoder-depth", "3", "--train-encoder", "0")
     return {
         "autoencoder": ("autoencoder", "--rate", "0.1"),
         "prefix-flow": ("prefix-flow", *autoencoder, "--rate", "0.1"),
         "distilled": ("prefix-flow", *autoencoder, "--rate", "0.1", *distilled),
+        "grown": ("prefix-flow", *autoencoder, "--rate", "0.1", *grown),
         "polish": ("polish", *autoencoder, "--flow", flow, "--drawn", "9", "--rate", "0.003"),
     }
 
@@ -120,6 +122,28 @@ def test_two_steps_and_two_more_are_four(
     train()
     same_run(unkilled(kind), tmp_path)
     assert {"resumed": 2, "world": 1} in read_log(tmp_path)
+
+
+@pytest.mark.parametrize(("redraw", "step"), [("0.25", 1), ("0.5", 2)])
+def test_paths_are_drawn_again_as_they_were(
+    redraw: str, step: int, photos: Path, words: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the snapshot that a killed run goes on from, by weights that are gone by then; and behind it."""
+    monkeypatch.setattr(averages, "EVERY", 1)  # step
+    whole, halves, never = (tmp_path / name for name in ("whole", "halves", "never"))
+    what, *more = words["grown"]
+    train_here(photos, what, whole, *FOUR, *more, "--redraw", redraw)
+    train = partial(train_here, photos, what, halves, *FOUR, *more, "--redraw", redraw)
+    killed(train, AveragedWeights, "update", 3)
+    assert load_file(snapshots(halves)[-1])["0/redrawn"] == (step < 2)
+    train()
+    same_run(whole, halves)
+    train_here(photos, what, never, *FOUR, *more)
+    same = [a == b for a, b in zip(steps_of(whole), steps_of(never), strict=True)]
+    assert same == [number < step for number in range(4)], "other paths from there on"
+    last = load_file(snapshots(whole)[-1])
+    name = "decoder.blocks.2.mlp.out.weight"
+    assert not torch.equal(last[f"shared/module 1/{name}"], last[f"shared/average/{name}"])
 
 
 MOMENTS = {

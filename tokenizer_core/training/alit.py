@@ -31,6 +31,7 @@ from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.loop import Run, RunOptions, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, log_error
+from tokenizer_core.training.muon import Muon
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.settings import setting
 
@@ -89,12 +90,12 @@ class AlitNetworks(nn.Module):
         betas: tuple[float, float],
         weight_decay: float,
     ) -> Steppers:
-        """Muon (arXiv 2502.16982) on the matrices of the blocks, AdamW on the rest."""
+        """Muon on the matrices of the blocks, AdamW on the rest."""
         matrices, rest = [], []
         for name, parameter in self.named_parameters():
             in_block = "blocks" in name and name.endswith(".weight")
             (matrices if in_block and parameter.dim() == 2 else rest).append(parameter)
-        muon = torch.optim.Muon(matrices, matrix_rate, weight_decay, momentum, adjust_lr_fn="match_rms_adamw")
+        muon = Muon(matrices, matrix_rate, weight_decay, momentum)
         adam = torch.optim.AdamW(rest, rate, betas, weight_decay=weight_decay, fused=True)
         return [(muon, matrix_rate), (adam, rate)]
 

@@ -5,10 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors.torch import load_file
+from torch import Tensor
 
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
+from tokenizer_core.models.prefix_flow.networks import as_deep_as
 from tokenizer_core.storage.checkpoints import write_checkpoint
+from tokenizer_core.storage.quantize import quantize
 from tokenizer_core.training.settings import setting
+
+NETWORKS = ("autoencoder", "encoder", "decoder")
+LARGEST_FILE = 45_000_000  # bytes
+HEADER = 256  # bytes that a file's header takes at most for a tensor and its scales
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +29,32 @@ class BundleRun:
 
 
 def run(options: BundleRun) -> Path:
-    """Write one int8 file a network, config.json and SHA256SUMS; what only training needs stays behind."""
+    """Write int8 files of each network, config.json and SHA256SUMS; what only training needs stays behind.
+
+    The depths in config.json are those of the weights.
+    """
     values = load_file(options.autoencoder)
     tensors = {f"autoencoder.{k}": v for k, v in values.items()} | load_file(options.flow)
-    names = ("autoencoder", "encoder", "decoder")
-    files = {f"{n}.safetensors": {k: v for k, v in tensors.items() if k.startswith(f"{n}.")} for n in names}
-    write_checkpoint(options.out, json.loads(options.config.to_json()), files)
+    files: dict[str, dict[str, Tensor]] = {}
+    for network in NETWORKS:
+        own = {name: value for name, value in tensors.items() if name.startswith(f"{network}.")}
+        files |= in_files(network, own)
+    config = as_deep_as(tensors, options.config)
+    write_checkpoint(options.out, json.loads(config.to_json()), files)
     return options.out
+
+
+def in_files(network: str, tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """File name -> tensors: one file, or as many as keep each within `LARGEST_FILE`, numbered from 1."""
+    parts: list[dict[str, Tensor]] = [{}]
+    room = LARGEST_FILE
+    for name, value in tensors.items():
+        size = HEADER + sum(part.nbytes for part in quantize({name: value}).values())
+        if size > room and parts[-1]:
+            parts.append({})
+            room = LARGEST_FILE
+        parts[-1][name] = value
+        room -= size
+    if len(parts) == 1:
+        return {f"{network}.safetensors": parts[0]}
+    return {f"{network}-{number}.safetensors": part for number, part in enumerate(parts, 1)}

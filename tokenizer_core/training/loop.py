@@ -75,8 +75,8 @@ class Run(Generic[O]):
     """Place, log, photographs and classifier of one run, and the loop; each run says what its weights are.
 
     Attributes:
-        other_modules: what also learns, beside the module that `fit` trains.
-        other_optimisers: of those.
+        other_modules: what also changes, beside the module that `fit` trains.
+        other_optimisers: of those that learn.
         watched: names of the values that must be finite; a step where one is not is skipped.
 
     Raises:

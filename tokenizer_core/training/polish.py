@@ -23,7 +23,7 @@ from tokenizer_core.training.adversary import Adversary, AdversarySettings
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import Run, RunOptions, Values
-from tokenizer_core.training.prefix_flow import FlowNetworks
+from tokenizer_core.training.prefix_flow import load_networks
 from tokenizer_core.training.settings import setting
 
 DRAWN_AT_ONCE = 64
@@ -117,7 +117,7 @@ class _Polisher(Run[PolishRun]):
         """Means (one step) towards their photographs; samples near what the decoder makes of them now."""
         o = self.options
         generator = self.place.generator(o.seed + steps)
-        networks = self.ready(FlowNetworks(o.config), o.flow, "alignment.").eval()
+        networks = self.place.put(load_networks(o.flow, o.config)).eval()
         sampler, rows = replace(o.config.sampler, steps=steps), []
         count = o.drawn * (o.means_a_sample if steps == 1 else 1)
         for start in range(0, count, DRAWN_AT_ONCE):

@@ -1,18 +1,22 @@
 """`tokendial train prefix-flow`: token encoder and flow decoder together, on a frozen autoencoder's latents.
 
-Latents and alignment targets of all crops and their mirror images are computed once and stay on the GPU.
-Loss: squared error of the predicted clean latent, weighted over time (`flow.loss_weight`), plus the cosine
-distance of a middle block to classifier features (REPA, arXiv 2410.06940). The latent is whitened, so that
-error alone spends tokens on detail: a part of the batch is decoded to pixels, where means (t=1) learn the
-photo's PSNR, as many later predictions its features, and the latest (t < 0.25) its local spectra, too. Nested
-dropout draws the prefix length; a share of empty prefixes stays for the whole run. Where the photographs have
-maps of what counts (`data.PhotoPool`: faces), every error there counts as much more, save that of spectra.
+Latents and alignment targets of all crops and their mirror images are computed once and stay on the GPU; so
+are the tokens of an encoder that does not learn. Loss: squared error of the predicted clean latent, weighted
+over time (`flow.loss_weight`), plus the cosine distance of a middle block to classifier features (REPA, arXiv
+2410.06940). The latent is whitened, so that error alone spends tokens on detail: a part of the batch is
+decoded to pixels, where means (t=1) learn the photo's PSNR, as many later predictions its features, and the
+latest (t < 0.25) its local spectra, too. Nested dropout draws the prefix length; a share of empty prefixes
+stays for the whole run. Where the photographs have maps of what counts (`data.PhotoPool`: faces), every error
+there counts as much more, save that of spectra.
 
 `distilled` rows of each batch learn instead to do in one forward what guided sampling from the weights at the
 start does in two steps (progressive distillation, arXiv 2202.00512); the last of them count as latest, too.
+From the share `redraw` of the run on their teacher is what the averaged weights were then. `decoder_depth`
+and `encoder_depth` deepen the networks of `start`, which changes nothing that they compute (`grow`).
 `nested` 0 makes the control `fixed-1d`: all tokens always, and means alone.
 """
 
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,15 +31,19 @@ from torch.nn.attention.flex_attention import BlockMask
 from tokenizer_core.models.prefix_flow.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
-from tokenizer_core.models.prefix_flow.networks import build_networks
+from tokenizer_core.models.prefix_flow.networks import as_deep_as, build_networks, with_depths
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.nn.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.nn.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.nn.sampler import sample
 from tokenizer_core.training.averages import AveragedWeights
+from tokenizer_core.training.grow import deepen
 from tokenizer_core.training.loop import Run, RunOptions, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
+from tokenizer_core.training.muon import Muon
+from tokenizer_core.training.schedule import Schedule
 from tokenizer_core.training.settings import setting
+from tokenizer_core.training.weights import fill_module, read_weights
 
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
 AT_ONCE = 256  # crops that are encoded together before the run
@@ -47,6 +55,7 @@ class PrefixFlowRun(RunOptions):
     """Settings of one run.
 
     Of each batch `decoded` means and as many others, late ones and distilled rows are seen as pictures.
+    The depths in `config` are those of fresh networks; what `start` holds is as deep as it is, or grown.
     """
 
     autoencoder: Path = setting("weights of the autoencoder, which stay as they are")
@@ -75,6 +84,11 @@ class PrefixFlowRun(RunOptions):
         "rows that learn to do in one forward what the start's weights do in two steps", 0
     )
     drawn: int = setting("paths of those weights, drawn before the run starts", 32768)
+    redraw: float = setting(
+        "share of the run from which on the paths are those of its own weights; 1 is never", 1.0
+    )
+    decoder_depth: int = setting("blocks to which the decoder is grown; 0 leaves it as deep as it is", 0)
+    encoder_depth: int = setting("blocks to which the encoder is grown; 0 leaves it as deep as it is", 0)
 
 
 class FlowNetworks(nn.Module):
@@ -99,6 +113,34 @@ class FlowNetworks(nn.Module):
         context, keep_mask = self.decoder.context(tokens), prefix_mask(lengths, tokens.shape[1])
         sample(self.decoder, context, path[0], keep_mask, path=path, **asdict(sampler))
         return path
+
+
+def load_networks(
+    path: Path | None, config: TokenizerConfig, encoder_depth: int = 0, decoder_depth: int = 0
+) -> FlowNetworks:
+    """Networks of a run's file or a checkpoint's folder, or fresh ones.
+
+    Args:
+        path: None gives fresh networks.
+        config: all sizes; of networks that are read, the depths are those of the weights.
+        encoder_depth: blocks to which the encoder is grown; 0 leaves it as deep as it is.
+        decoder_depth: of the decoder, likewise.
+
+    Raises:
+        TokenizerError: the weights cannot be read, do not fit, or are deeper than asked for.
+    """
+    if path is None:
+        return FlowNetworks(with_depths(config, encoder_depth, decoder_depth))
+    values = read_weights(path, {"encoder.registers"})  # a name that the autoencoder does not have
+    given = as_deep_as(values, config)
+    wanted = with_depths(given, encoder_depth, decoder_depth)
+    networks = FlowNetworks(wanted)
+    if wanted != given:
+        fresh = networks.state_dict()
+        for network in ("encoder", "decoder"):
+            values = deepen(values, fresh, network)
+    fill_module(networks, values, path.name, ("alignment.",))
+    return networks
 
 
 class Drawn(NamedTuple):
@@ -129,9 +171,14 @@ class _Trainer(Run[PrefixFlowRun]):
         self.latents, self.targets = self._cache()
         shares = {"share_uniform": options.share_uniform, "share_empty": options.share_empty}
         self.lengths = partial(draw_lengths, options.batch, options.config.encoder.num_tokens, **shares)
-        self.networks = self.ready(FlowNetworks(options.config), options.start, "alignment.")
+        depths = (options.encoder_depth, options.decoder_depth)
+        self.networks = self.place.put(load_networks(options.start, options.config, *depths))
         self.networks.encoder.requires_grad_(bool(options.train_encoder))
-        self.paths = self._draw_paths(self.place.generator(options.seed + 1))
+        self.tokens = None if options.train_encoder else self._encode()
+        self.redrawn = False
+        self.teacher = self._second_teacher()
+        self.other_modules = [] if self.teacher is None else [self.teacher]
+        self.paths: tuple[Tensor, ...] = self._first_paths()
         self.causal = self._causal_blocks()
         self.few = min(options.decoded, round(options.share_noise * options.batch))
         self.decoded = self._decoded_rows()
@@ -170,10 +217,49 @@ class _Trainer(Run[PrefixFlowRun]):
         return latents, (raw - centre.bfloat16()) / deviation.bfloat16()
 
     @torch.no_grad()
-    def _draw_paths(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Crops, lengths and -t, (M, S); x_t and the x that leads to the teacher's next one, (M, S, N, C)."""
+    def _encode(self) -> Float[Tensor, "M K D"]:
+        """Tokens of all latents, for an encoder that stays what it is."""
+        with self.place.autocast():
+            return torch.cat([self.networks.encoder(part.float()) for part in self.latents.split(AT_ONCE)])
+
+    def _second_teacher(self) -> FlowNetworks | None:
+        """A place for the weights that draw paths again, which snapshots hold; None where none are."""
+        if not self.options.distilled or self.options.redraw >= 1:
+            return None
+        return deepcopy(self.networks).requires_grad_(False)
+
+    def _first_paths(self) -> tuple[Tensor, ...]:
+        """Those of the start's weights; none where a snapshot goes on with paths that were drawn again."""
         if not self.options.distilled:
             return ()
+        if self.resumed is not None and self.resumed.own["redrawn"]:
+            return ()
+        return self._draw_paths(self.networks, self.place.generator(self.options.seed + 1))
+
+    def _redraw_in_time(self, averages: AveragedWeights, schedule: Schedule) -> None:
+        """Draw the paths once more as soon as the share `redraw` of the run has passed."""
+        if self.teacher is None or self.redrawn or schedule.share < self.options.redraw:
+            return
+        self.teacher.load_state_dict(averages.values)
+        self._redraw(self.teacher)
+
+    def _redraw(self, teacher: FlowNetworks) -> None:
+        self.paths = ()  # the old ones make room
+        self.paths = self._draw_paths(teacher, self.place.generator(self.options.seed + 2))
+        self.redrawn = True
+
+    def own_state(self) -> dict[str, Tensor]:
+        """Whether the paths were drawn again."""
+        return {"redrawn": torch.tensor(int(self.redrawn))}
+
+    def take_own_state(self, state: dict[str, Tensor]) -> None:
+        """Paths that were drawn again are drawn from the same weights; of a refused step they stay."""
+        if state["redrawn"] and not self.redrawn and self.teacher is not None:
+            self._redraw(self.teacher)
+
+    @torch.no_grad()
+    def _draw_paths(self, networks: FlowNetworks, generator: Generator) -> tuple[Tensor, ...]:
+        """Crops, lengths and -t, (M, S); x_t and the x that leads to the teacher's next one, (M, S, N, C)."""
         sampler, rows = self.options.config.sampler, []
         times = torch.tensor(time_grid(sampler.distilled_steps, sampler.time_shift), device=generator.device)
         ratio = (times[1:] / times[:-1])[:, None, None]
@@ -182,7 +268,7 @@ class _Trainer(Run[PrefixFlowRun]):
             index = self.pool.choose(self.options.batch, generator)
             lengths = self.lengths(generator)
             with self.place.autocast():
-                path = self.networks.draw(self.latents[index].float(), lengths, generator, teacher)
+                path = networks.draw(self.latents[index].float(), lengths, generator, teacher)
             x_t, after = torch.stack(path[:-1:2], 1), torch.stack(path[2::2], 1)
             goal = (after - ratio * x_t) / (1 - ratio)
             given = torch.broadcast_tensors(index[:, None], lengths[:, None], -times[:-1])
@@ -194,20 +280,24 @@ class _Trainer(Run[PrefixFlowRun]):
         o, n = self.options, self.networks
         generator = self.place.generator(o.seed)
         averages = AveragedWeights(n, o.average_decay)
+        schedule = self.schedule()
         self.place.compile_blocks(n.encoder.blocks, n.decoder.blocks, n.decoder.token_blocks)
-        self.fit(averages, self.schedule(), self._steppers(), lambda: self._losses(generator), generator)
+
+        def losses() -> Values:
+            self._redraw_in_time(averages, schedule)
+            return self._losses(generator)
+
+        self.fit(averages, schedule, self._steppers(), losses, generator)
         return self.write_weights(pictures=200)
 
     def _steppers(self) -> Steppers:
-        """Muon (arXiv 2502.16982) on the matrices of the blocks, AdamW on the rest."""
+        """Muon on the matrices of the blocks, AdamW on the rest."""
         o = self.options
         matrices, rest = [], []
         for name, parameter in self.networks.named_parameters():
             in_block = "blocks" in name and name.endswith(".weight")
             (matrices if in_block and parameter.dim() == 2 else rest).append(parameter)
-        muon = torch.optim.Muon(
-            matrices, o.matrix_rate, o.weight_decay, o.matrix_momentum, adjust_lr_fn="match_rms_adamw"
-        )
+        muon = Muon(matrices, o.matrix_rate, o.weight_decay, o.matrix_momentum)
         adam = torch.optim.AdamW(rest, o.rate, o.betas, weight_decay=o.weight_decay, fused=True)
         return [(muon, o.matrix_rate), (adam, o.rate)]
 
@@ -278,8 +368,8 @@ class _Trainer(Run[PrefixFlowRun]):
     ) -> tuple[Tensor, Values]:
         """The predicted x of all rows, and the losses on it."""
         networks = self.networks
-        tokens = networks.encoder(latent, mask=causal) + token_noise
-        context = networks.decoder.context(tokens)
+        tokens = networks.encoder(latent, mask=causal) if self.tokens is None else self.tokens[index]
+        context = networks.decoder.context(tokens + token_noise)
         x, hidden = networks.decoder.predict(x_t, t, context, mask, networks.hidden_after)
         worth = latent_to_sequence(spread(self.pool.worth(index), sequence_to_latent(goal)))
         squared = (worth * (x - goal).pow(2)).mean((1, 2))

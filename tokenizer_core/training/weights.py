@@ -37,16 +37,35 @@ def load_weights(path: Path, module: nn.Module, allow_missing: tuple[str, ...] =
     Raises:
         TokenizerError: there is no such file, it is damaged, or its keys or shapes do not match.
     """
-    own = module.state_dict()
+    fill_module(module, read_weights(path, set(module.state_dict())), path.name, allow_missing)
+
+
+def read_weights(path: Path, names: set[str]) -> dict[str, Tensor]:
+    """Tensors by name, of a run's file, or of those networks in a checkpoint's folder that `names` are in.
+
+    Raises:
+        TokenizerError: there is no such file, or it is damaged.
+    """
     try:
-        values = _of_checkpoint(path, set(own)) if path.is_dir() else load_file(path)
+        return _of_checkpoint(path, names) if path.is_dir() else load_file(path)
     except (OSError, SafetensorError) as error:
         raise TokenizerError(f"{path.name} cannot be read as weights.") from error
+
+
+def fill_module(
+    module: nn.Module, values: dict[str, Tensor], source: str, allow_missing: tuple[str, ...] = ()
+) -> None:
+    """Fill `module` strictly with values that were read from `source`; see `load_weights`.
+
+    Raises:
+        TokenizerError: keys or shapes do not match.
+    """
+    own = module.state_dict()
     missing = [k for k in own if k not in values and not k.startswith(allow_missing or ("\0",))]
     unknown = [k for k in values if k not in own or values[k].shape != own[k].shape]
     if missing or unknown:
         wrong = f"missing {missing[:3]}, unknown or of another shape {unknown[:3]}"
-        raise TokenizerError(f"{path.name} does not fit this network: {wrong}.")
+        raise TokenizerError(f"{source} does not fit this network: {wrong}.")
     module.load_state_dict(own | values)
 
 

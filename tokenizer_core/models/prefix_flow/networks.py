@@ -1,8 +1,11 @@
 """What a flow checkpoint's config.json makes: its three networks, and its line of the catalog.
 
-Neighbours: `tokenizer` (uses them), `models` (lists them), training (fills the networks).
+Neighbours: `tokenizer` (uses them), `models` (lists them), training (fills the networks, and reads off
+weights how deep they are).
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -22,6 +25,27 @@ def build_networks(config: TokenizerConfig) -> nn.ModuleDict:
     decoder = FlowDecoder(config.decoder, channels, patches, sizes.num_tokens, sizes.token_width)
     encoder = TokenEncoder(sizes, channels, patches)
     return nn.ModuleDict({"autoencoder": autoencoder, "encoder": encoder, "decoder": decoder})
+
+
+def depth_of(names: Iterable[str], network: str) -> int:
+    """How many blocks "encoder" or "decoder" has, by the names of its weights; 0 where there are none."""
+    start = f"{network}.blocks."
+    return len({name.removeprefix(start).split(".")[0] for name in names if name.startswith(start)})
+
+
+def with_depths(config: TokenizerConfig, encoder: int, decoder: int) -> TokenizerConfig:
+    """The config with these depths; 0 leaves its own."""
+    return replace(
+        config,
+        encoder=replace(config.encoder, depth=encoder or config.encoder.depth),
+        decoder=replace(config.decoder, depth=decoder or config.decoder.depth),
+    )
+
+
+def as_deep_as(names: Iterable[str], config: TokenizerConfig) -> TokenizerConfig:
+    """The config with the depths of networks whose weights have these names; its own where there are none."""
+    names = list(names)
+    return with_depths(config, depth_of(names, "encoder"), depth_of(names, "decoder"))
 
 
 def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
