@@ -8,6 +8,8 @@ turn.py         whose turn it is
 store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 links.py        a link's tokens, as text
+preview.py      what is shown beside a link to the page
+scenes.py       the six scenes below the panels
 programs.py     endpoints for programs
 examples.py     the examples, and what the bundled model makes of them
 export.py       the page as files, without a server

@@ -163,7 +163,8 @@ def test_a_written_model_loads_and_decodes(folder):
     fill(networks, read_checkpoint(folder).tensors, "tiny")
     exact = FlowTokenizer(CONFIG, tokenizer.info, networks, "cpu", torch.float32)
     near = exact.encode(make_picture()).tokens - make_tokenizer().encode(make_picture()).tokens
-    assert 0 < abs(near).max() < 0.3
+    assert 0 < abs(near).max() < 0.7  # a level or two
+    assert (near == 0).mean() > 0.8
 
 
 def test_sums_are_those_of_sha256sum(folder):

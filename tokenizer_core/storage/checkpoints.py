@@ -132,7 +132,11 @@ def _sums(folder: Path) -> dict[str, str]:
     """File name -> checksum."""
     if not (folder / SUMS).is_file():
         raise TokenizerError(f"The weights of {folder.name} are not here: there is no {SUMS}.")
-    rows = [line.split(maxsplit=1) for line in (folder / SUMS).read_text().splitlines() if line.strip()]
+    try:
+        lines = (folder / SUMS).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise TokenizerError(f"{SUMS} of {folder.name} cannot be read.") from None
+    rows = [line.split(maxsplit=1) for line in lines if line.strip()]
     sums = {row[1].strip(): row[0] for row in rows if len(row) == 2}
     if any(Path(name).name != name for name in sums) or "config.json" not in sums:
         raise TokenizerError(f"{SUMS} of {folder.name} is damaged.")
