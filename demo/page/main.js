@@ -75,7 +75,7 @@ export function start(element, source) {
     dial.onpaint?.(state.k, frame.length);
   };
   const paint = () => {
-    waiting ||= requestAnimationFrame(draw);
+    if (!waiting) waiting = requestAnimationFrame(draw);
   };
   const arrived = () => {
     if (!film?.started) return;
@@ -105,7 +105,7 @@ export function start(element, source) {
     film?.close();
     film = new Film(head);
     shown = null;
-    if (round && !round.token) state.k = 1;
+    if (round && !round.token) Object.assign(state, { k: 1, overlay: "" }); // nothing that tells of the photo
     if (round && !round.holds(head, link)) round = null;
     if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
     state.k = nearest(film.lengths, state.k);
