@@ -48,12 +48,12 @@ export function start(element, source) {
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
   let coming = false; // a visitor's own photo is on its way
-  /** @type {Frame | null} */
-  let shown = null;
+  let shown = /** @type {Frame | null} */ (null);
   let resting = 0;
 
   root.classList.toggle("noserver", source.still);
-  const turning = () => root.querySelector(".rail:active") !== null;
+  const track = one(root, ".rail");
+  const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
   const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
   const asked = () => ({
