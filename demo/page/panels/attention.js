@@ -38,6 +38,12 @@ export function layersOf(film, told, still) {
 }
 
 /**
+ * A layer for people: "read" is the encoder's, "write" the decoder's.
+ * @param {string} name as it is asked for
+ */
+export const inWords = (name) => name.replace("read", "as it was made").replace("write", "as it is painted");
+
+/**
  * @param {HTMLElement} root
  * @param {Intents} act
  * @returns {Panel}
@@ -163,7 +169,9 @@ export function attention(root, act) {
       if (!told.attention) return;
       for (const [name, packed, mass_] of told.layers ?? [])
         if (packed && mass_) known[name] = [packed, mass_];
-      layer.replaceChildren(...layersOf(film, told, act.still).map((name) => new Option(name)));
+      layer.replaceChildren(
+        ...layersOf(film, told, act.still).map((name) => new Option(inWords(name), name)),
+      );
       const count = film.layers("read");
       layer.value = `read, layer ${Math.floor(count / 2) + 1} of ${count}`;
       known[layer.value] = told.attention;
