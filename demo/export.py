@@ -30,7 +30,7 @@ def export(folder: Path) -> None:
     weights = first["start"]["info"]["checkpoint_id"]
     static = Template(read("static.html"))
     page = static.substitute(
-        words=MarkdownIt().render(ABOUT.partition("**Embed**")[0]),  # the rest is about a server
+        words=MarkdownIt().render(ABOUT.partition("<!--")[0]),  # the rest is about a server
         html=markup("", weights),
         dial=styles(),
         page=read("page.css", "dark.css"),

@@ -48,12 +48,12 @@ export function start(element, source) {
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
   let coming = false; // a visitor's own photo is on its way
-  /** @type {Frame | null} */
-  let shown = null;
+  let shown = /** @type {Frame | null} */ (null);
   let resting = 0;
 
   root.classList.toggle("noserver", source.still);
-  const turning = () => root.querySelector(".rail:active") !== null;
+  const track = one(root, ".rail");
+  const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
   const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
   const asked = () => ({
@@ -75,7 +75,7 @@ export function start(element, source) {
     dial.onpaint?.(state.k, frame.length);
   };
   const paint = () => {
-    waiting ||= requestAnimationFrame(draw);
+    if (!waiting) waiting = requestAnimationFrame(draw);
   };
   const arrived = () => {
     if (!film?.started) return;
@@ -105,7 +105,7 @@ export function start(element, source) {
     film?.close();
     film = new Film(head);
     shown = null;
-    if (round && !round.token) state.k = 1;
+    if (round && !round.token) Object.assign(state, { k: 1, overlay: "" }); // nothing that tells of the photo
     if (round && !round.holds(head, link)) round = null;
     if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
     state.k = nearest(film.lengths, state.k);

@@ -16,7 +16,7 @@ export const MEASURES = [
   { name: "SSIM", unit: "SSIM", goal: 0.5, of: (film, mode, k) => film[mode].at.get(k)?.ssim },
   {
     name: "high band off, decades",
-    unit: "decades",
+    unit: "× 10",
     goal: 0.5,
     less: true,
     of: (film, mode, k) => film[mode].at.get(k)?.bands?.[2],

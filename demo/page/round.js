@@ -15,6 +15,7 @@ export class Round {
     this.number = -1; // of the riddles
     this.daily = false;
     this.wrong = 0; // answers
+    this.gaveUp = false;
     this.most = 1;
     this.token = "";
     this.known = false;
@@ -53,6 +54,7 @@ export class Round {
    */
   result(film, rounds) {
     const { most, sender } = this;
+    if (this.gaveUp) return `It is ${this.riddle?.names[0]}. Given up at ${tokens(most)}; we: ${sender}.`;
     const theirs = this.riddle ? "We win." : "The sender wins.";
     const who = most < sender ? "You win." : most > sender ? theirs : "A draw.";
     const average = (rounds.reduce((a, b) => a + b, 0) / rounds.length).toFixed(1);

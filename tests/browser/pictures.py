@@ -43,10 +43,16 @@ def hosted(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def shot(page: Page, selector: str | None = None) -> Image.Image:
-    """What is seen, of one element or of the screen."""
-    data = page.locator(selector).screenshot() if selector else page.screenshot()
-    return Image.open(io.BytesIO(data)).convert("RGB")
+def shot(page: Page, *selectors: str) -> Image.Image:
+    """What is seen, of the screen or of the part of it that holds some elements."""
+    boxes = [box for selector in selectors if (box := page.locator(selector).bounding_box())]
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    if not boxes:
+        return picture
+    left, top = (min(box[side] for box in boxes) for side in ("x", "y"))
+    right = max(box["x"] + box["width"] for box in boxes)
+    bottom = max(box["y"] + box["height"] for box in boxes)
+    return picture.crop((round(left), round(top), round(right), round(bottom)))
 
 
 def main() -> None:
@@ -68,7 +74,7 @@ def main() -> None:
                     for length in LADDER:
                         page.evaluate(f"dial.set({length})")
                         page.wait_for_timeout(200)
-                        frames.append(shot(page, "#dial .main"))
+                        frames.append(shot(page, "#dial .pair", "#dial .turn"))
                     pause = [1200, *[350] * (len(LADDER) - 2), 2000]
                     frames[0].save(
                         path, save_all=True, append_images=frames[1:], duration=pause, loop=0, quality=70

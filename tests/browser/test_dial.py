@@ -294,7 +294,7 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40
     measure.press("ArrowDown")
     assert goal.input_value() == "0.5"
-    assert page.locator("#dial .n-unit").inner_text() == "decades"
+    assert page.locator("#dial .n-unit").inner_text() == "\N{MULTIPLICATION SIGN} 10"
     fine = page.locator("#dial .n-bands").inner_text().split(" · ")[2]
     goal.fill(f"{float(fine) + 0.01:.2f}")
     assert int(fewest.inner_text().split(", ")[0].removeprefix("mean ")) <= 40, "less is better"

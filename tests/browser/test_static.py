@@ -95,7 +95,9 @@ def test_maps_of_other_layers_are_read_and_written(page):
     page.locator(".att-on").check()
     page.wait_for_function("document.querySelector('.n-mass').textContent.endsWith('%')")
     chosen, maps, words = page.locator(".layer"), set(), set()
-    names = chosen.locator("option").all_inner_texts()
+    names = chosen.locator("option").evaluate_all("all => all.map(option => option.value)")
+    told = chosen.locator("option").all_inner_texts()
+    assert told[0] == "as it was made, layer 5 of 8", "no word that only we know"
     assert [name.split(",")[0] for name in names] == ["read", "read", "read", "write", "write"]
     for name in names:
         chosen.select_option(name)

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Film } from "../../demo/page/film.js";
 import { ends, fewest, linesOf, MEASURES, rowsOf } from "../../demo/page/measures.js";
+import { layersOf, ranks } from "../../demo/page/panels/attention.js";
 import { step } from "../../demo/page/panels/difference.js";
 import { deviation } from "../../demo/page/panels/pictures.js";
 import { powers } from "../../demo/page/panels/spectrum.js";
@@ -93,4 +94,20 @@ test("a large photo is sent with a shorter side of 1024, a small one as it is", 
   assert.equal(sizeToSend(100_000, 4000, 3000), null);
   assert.equal(sizeToSend(900_000, 900, 3000), null);
   assert.deepEqual(sizeToSend(900_000, 4000, 3000), [1365, 1024]);
+});
+
+test("a map's brightness is by rank: never all black, and equal where it looked equally", () => {
+  assert.deepEqual(ranks(Uint8Array.of(3, 0, 1, 2)), [1, 0, 1 / 3, 2 / 3]);
+  assert.deepEqual(ranks(Uint8Array.of(255, 1, 1, 1)).slice(0, 2), [1, 2 / 3]);
+  assert.deepEqual(ranks(new Uint8Array(4)), [1, 1, 1, 1]);
+});
+
+test("layers: all that the model has, or on a page without a server those that are stored", () => {
+  const film = new Film(start({ layers_read: 2, layers_write: 1 }));
+  assert.deepEqual(layersOf(film, {}, false), [
+    "read, layer 1 of 2",
+    "read, layer 2 of 2",
+    "write, layer 1 of 1",
+  ]);
+  assert.deepEqual(layersOf(film, { layers: [["read, layer 2 of 2"]] }, true), ["read, layer 2 of 2"]);
 });

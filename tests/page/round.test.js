@@ -95,5 +95,7 @@ test("a riddle's round ends with its name, and an example's film is no spoiler f
   round.saw(9);
   assert.match(round.words(film), /So far: 9 tokens, 72 bytes\. Wrong answers: 1, a token each\./);
   assert.equal(round.result(film, [9]), "It is a car. You: 9 tokens, 72 bytes; we: 8.\nWe win.");
+  round.gaveUp = true;
+  assert.equal(round.result(film, []), "It is a car. Given up at 9 tokens; we: 8.");
   assert.equal(round.holds({ ...start(), example: "round-1" }, { tokens: "AAAA" }), true);
 });

@@ -5,6 +5,23 @@ import { bytes } from "../tokens.js";
 const SIDE = 16; // of a map
 const PLACES = SIDE * SIDE;
 
+const DARK = 225; // of 255: how much the least looked at is dimmed
+
+/**
+ * How bright each place is, 0..1: by its rank, so that a map is never all black. Equal values are equally bright.
+ * @param {Uint8Array} map
+ */
+export function ranks(map) {
+  const sorted = Uint8Array.from(map).sort();
+  const last = Math.max(1, sorted.length - 1);
+  /** @type {Map<number, number>} */
+  const at = new Map();
+  sorted.forEach((value, i) => {
+    at.set(value, i / last);
+  });
+  return Array.from(map, (value) => at.get(value) ?? 0);
+}
+
 /**
  * The layers whose maps can be asked for, or those that are stored.
  * @param {Film} film
@@ -21,6 +38,12 @@ export function layersOf(film, told, still) {
 }
 
 /**
+ * A layer for people: "read" is the encoder's, "write" the decoder's.
+ * @param {string} name as it is asked for
+ */
+export const inWords = (name) => name.replace("read", "as it was made").replace("write", "as it is painted");
+
+/**
  * @param {HTMLElement} root
  * @param {Intents} act
  * @returns {Panel}
@@ -28,7 +51,8 @@ export function layersOf(film, told, still) {
 export function attention(root, act) {
   const stage = one(root, ".stage");
   const panel = one(root, ".look");
-  const map = pen(one(root, ".att"));
+  const map = pen(one(root, ".att")); // over the picture, where there is no room for the photo beside it
+  const spot = pen(one(root, ".spot")); // over the photo
   const dim = map.createImageData(SIDE, SIDE);
   const pick = /** @type {HTMLInputElement} */ (one(root, ".pick"));
   const follow = /** @type {HTMLInputElement} */ (one(root, ".follow"));
@@ -99,13 +123,16 @@ export function attention(root, act) {
     drawBars();
     act.paint();
   };
-  stage.addEventListener("pointermove", (event) => {
-    const box = stage.getBoundingClientRect();
+  const move = (/** @type {PointerEvent} */ event) => {
+    const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
     const cell = (/** @type {number} */ part) => Math.min(SIDE - 1, Math.max(0, Math.floor(part * SIDE)));
     const row = cell((event.clientY - box.top) / box.height);
     point(SIDE * row + cell((event.clientX - box.left) / box.width));
-  });
-  for (const type of ["pointerleave", "blur"]) stage.addEventListener(type, () => point(-1));
+  };
+  for (const place of [stage, one(root, ".thumbnail")]) {
+    place.addEventListener("pointermove", move);
+    for (const type of ["pointerleave", "blur"]) place.addEventListener(type, () => point(-1));
+  }
   stage.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE }[event.key];
     if (!way || act.state.overlay !== "on") return;
@@ -115,9 +142,11 @@ export function attention(root, act) {
 
   /** @param {number} token */
   const drawMap = (token) => {
-    const one_ = /** @type {Uint8Array} */ (maps).subarray((token - 1) * PLACES, token * PLACES);
-    for (let i = 0; i < PLACES; i++) dim.data.set([8, 8, 16, 210 - 0.82 * one_[i]], 4 * i); // dims the rest
-    map.putImageData(dim, 0, 0);
+    const light = ranks(/** @type {Uint8Array} */ (maps).subarray((token - 1) * PLACES, token * PLACES));
+    light.forEach((part, i) => {
+      dim.data.set([8, 8, 16, DARK * (1 - part ** 2)], 4 * i); // dims the rest
+    });
+    for (const brush of [map, spot]) brush.putImageData(dim, 0, 0);
   };
 
   return {
@@ -130,7 +159,7 @@ export function attention(root, act) {
       put(mass, "–");
       put(seen, "");
       bars.setAttribute("d", "M0 39H256");
-      map.clearRect(0, 0, SIDE, SIDE);
+      for (const brush of [map, spot]) brush.clearRect(0, 0, SIDE, SIDE);
       root.classList.toggle("nomap", !(film.original && film.info.has_attention));
       pick.max = String(film.top);
       pick.value = String(act.state.token);
@@ -140,7 +169,9 @@ export function attention(root, act) {
       if (!told.attention) return;
       for (const [name, packed, mass_] of told.layers ?? [])
         if (packed && mass_) known[name] = [packed, mass_];
-      layer.replaceChildren(...layersOf(film, told, act.still).map((name) => new Option(name)));
+      layer.replaceChildren(
+        ...layersOf(film, told, act.still).map((name) => new Option(inWords(name), name)),
+      );
       const count = film.layers("read");
       layer.value = `read, layer ${Math.floor(count / 2) + 1} of ${count}`;
       known[layer.value] = told.attention;

@@ -20,7 +20,7 @@ export function overlays(root, act) {
     boxes.forEach((box, i) => {
       box.checked = NAMES[i] === overlay; // one at a time
     });
-    one(root, ".att").classList.toggle("on", overlay === "on");
+    for (const name of [".att", ".spot"]) one(root, name).classList.toggle("on", overlay === "on");
     root.classList.toggle("adding", overlay === "add" || overlay === "less");
   };
   boxes.forEach((box, i) => {

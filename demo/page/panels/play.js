@@ -43,7 +43,7 @@ export function play(root, act, game) {
     now.known = true;
     root.classList.remove("guess");
     root.classList.add("known");
-    put(said, now.result(film, tally(now.most, window.localStorage)));
+    put(said, now.result(film, now.gaveUp ? [] : tally(now.most, window.localStorage)));
     act.turn(film.top);
     act.settled();
     one(card, now.riddle ? ".next" : ".again").focus();
@@ -64,7 +64,11 @@ export function play(root, act, game) {
   };
 
   one(card, ".more").addEventListener("click", more);
-  one(card, ".know").addEventListener("click", end);
+  one(card, ".know").addEventListener("click", () => {
+    const now = game.now();
+    if (now) now.gaveUp = !!now.riddle; // a friend's photo has no name here: whoever knows it says so
+    end();
+  });
   one(card, ".next").addEventListener("click", () => begin((game.now()?.number ?? -1) + 1));
   one(card, ".tell").addEventListener("click", async () => {
     const now = game.now();
@@ -83,6 +87,7 @@ export function play(root, act, game) {
     root.classList.toggle("guess", act.hidden());
     root.classList.toggle("known", !!now?.known);
     root.classList.toggle("riddle", !!now?.riddle);
+    put(one(card, ".know"), now?.riddle ? "Give up" : "I know what it is");
     const buttons = now?.riddle ? choices(now.riddle) : [];
     options.replaceChildren(
       ...buttons.map((name) => {

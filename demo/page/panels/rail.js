@@ -53,6 +53,7 @@ export function rail(root, act) {
 
   const turnTo = (/** @type {number} */ k) => {
     act.turn(k);
+    speak(act.state.k); // at once: the next key starts from here
     act.settled();
   };
   range.addEventListener("input", () => {
@@ -67,10 +68,11 @@ export function rail(root, act) {
     const { k } = act.state;
     const arrow = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
     const page = { PageUp: 1, PageDown: -1 }[event.key]; // along the ladder
+    const end = { Home: scale.first, End: scale.top }[event.key];
     const way = arrow ?? page;
-    if (!way) return;
+    if (!way && end === undefined) return;
     event.preventDefault();
-    turnTo(beside(page ? film.ladder : film.lengths, k, way));
+    turnTo(way ? beside(page ? film.ladder : film.lengths, k, way) : Number(end));
   });
 
   const show = (/** @type {number} */ k) => {

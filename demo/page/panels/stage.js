@@ -30,7 +30,7 @@ function divider(knob, box, move) {
  */
 export function stage(root, act) {
   const box = one(root, ".stage");
-  const badge = one(root, ".badge");
+  const badge = one(root, ".badge span");
   const photo = /** @type {HTMLImageElement} */ (one(root, ".photo"));
   const picture = pen(one(root, ".pic"), { alpha: false });
   const range = /** @type {HTMLInputElement} */ (one(root, ".wipe"));
