@@ -33,8 +33,10 @@ help:
 demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
 
+# Browser tests measure times, so they run alone; the others in two processes, a file in one of them.
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS)
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 check: $(VENV)/ready-dev check-page
 	$(BIN)/ruff check .

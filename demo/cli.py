@@ -5,8 +5,10 @@ What a user got wrong ends in one sentence on stderr and exit code 2.
 
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 # Threads that wait spinning, torch's default, take two to ten times as long as threads that sleep where a
 # browser, other visitors or other programs want the same cores; alone they are a tenth to a quarter faster.
@@ -22,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows its number
             stream.reconfigure(errors="backslashreplace")
     try:
-        from demo.commands import run
-
+        with _quiet_end():
+            from demo.commands import run
         code = run(argv)
         sys.stdout.flush()
         return code
@@ -33,6 +35,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python would write what is left when it ends, and fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Ctrl-C ends the process at once inside a `with`: imports swallow a KeyboardInterrupt."""
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: os._exit(STOPPED))
+    except ValueError:  # not the main thread, which alone gets signals
+        yield
+        return
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 writes demo/page/figures.json: the weights' id, the command, and the tables of JUDGE.md.
 """
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -41,5 +42,11 @@ def figures() -> dict:
     return {"weights": weights, "photos": int(photos), "command": command, "tables": tables(text)}
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the file."""
+    argparse.ArgumentParser(description=str(__doc__).partition("\n")[0]).parse_args()
     FIGURES.write_text(json.dumps(figures(), indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

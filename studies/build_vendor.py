@@ -5,6 +5,7 @@
 Each file stays as it was published; README.md there has versions and licences, SHA256SUMS the sums.
 """
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -55,17 +56,20 @@ Copied by `make vendor`, unchanged but for the files' names. Nothing is fetched 
 
 def main() -> None:
     """Copy them, and say what they are."""
+    argparse.ArgumentParser(description=str(__doc__).partition("\n")[0]).parse_args()
     lock = json.loads((ROOT / "package-lock.json").read_text("utf-8"))["packages"]
-    shutil.rmtree(VENDOR, ignore_errors=True)
-    VENDOR.mkdir(parents=True)
-    rows, sums = [], []
+    rows, sums, copies = [], [], {}
     for package, names in FILES.items():
         about = lock[f"node_modules/{package}"]
         rows.append(f"| {package} | {about['version']} | {about['license']} | {WHY[package]} |\n")
         for source, name in names.items():
             data = (PACKAGES / package / source).read_bytes()
-            (VENDOR / name).write_bytes(data)
+            copies[name] = data
             sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+    shutil.rmtree(VENDOR, ignore_errors=True)  # only now: all that is to be there was read
+    VENDOR.mkdir(parents=True)
+    for name, data in copies.items():
+        (VENDOR / name).write_bytes(data)
     for name, types in TYPES.items():
         (VENDOR / name).write_text(types, "utf-8")
     (VENDOR / "README.md").write_text(HEAD + "".join(rows), "utf-8")

@@ -241,7 +241,7 @@ leave()
     newest = "snapshots/step-000000004.safetensors"
     one, other = (load_file(tmp_path / name / newest) for name in ("killed", "unkilled"))
     assert not [name for name in one if not torch.equal(one[name], other[name])]
-    assert not torch.equal(one["0/made"], one["1/made"])
+    assert not torch.equal(one["0/last 1"], one["1/last 1"])
 
 
 @pytest.mark.slow
