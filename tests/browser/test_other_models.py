@@ -41,7 +41,7 @@ def host(tmp_path_factory):
     film = Film(Image.fromarray(photo), info(), token="toy")
     for k in LENGTHS:
         side = 256 // int(k**0.5)
-        film.add(MEAN, k, photo[::side, ::side].repeat(side, 0).repeat(side, 1))
+        film.keep(MEAN, k, film.frame(photo[::side, ::side].repeat(side, 0).repeat(side, 1)))
     frames = [["mean", k, *frame] for k, frame in film.reel(MEAN).items()]
     (folder / "toy.json").write_text(json.dumps({"start": film.start(), "frames": frames, "told": {}}))
     with hosted(folder) as address:
