@@ -11,7 +11,7 @@ from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
-from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
+from tokenizer_core.models.info import MODES, VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
 from tokenizer_core.photos.memory import opening as photo_memory
@@ -27,6 +27,7 @@ from tokenizer_core.storage.whole import write_whole
 
 __all__ = [
     "CRITERIA",
+    "MODES",
     "VIEWS",
     "Allocation",
     "AttentionInfo",
