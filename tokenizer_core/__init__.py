@@ -1,6 +1,7 @@
 """tokenizer_core: photographs as tokens, and tokens as pictures. The public list."""
 
 from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.codes.nesting import nesting
 from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
@@ -17,7 +18,7 @@ from tokenizer_core.models.registry import catalog, damaged_models, default_mode
 from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import PhotoSet
-from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
+from tokenizer_core.reports.allocate import Allocation, Need, allocate, choose_code, need_of
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.evaluate import Report, evaluate
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet
@@ -52,6 +53,7 @@ __all__ = [
     "bench",
     "best_pictures",
     "catalog",
+    "choose_code",
     "criterion_of",
     "damaged_models",
     "default_model",
@@ -63,6 +65,7 @@ __all__ = [
     "load",
     "load_tokens",
     "need_of",
+    "nesting",
     "open_photo",
     "pack_tokens",
     "photo_memory",

@@ -89,7 +89,9 @@ def judge_curves(
         if info.reconstructs:
             yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(seeds):
-            steps = [step for step, mode in kinds.items() if not repeat or mode == "sample"]  # alone has a seed
+            steps = [
+                step for step, mode in kinds.items() if not repeat or mode == "sample"
+            ]  # alone has a seed
             seed = noise_seed(number, repeat, seeds)
             for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
                 yield (kinds[step], length, repeat), one
