@@ -61,7 +61,18 @@ def test_json_has_one_row_a_length_and_steps(report: Report) -> None:
     assert rows == [(1, 1, 1.0), (4, 1, 1.0), (1, 8, 2.5), (4, 8, 2.5)]
     for row in data["rows"]:
         assert row["mode"] == "mean", "a model of one mode makes no other picture in more steps"
-        plain = {"length", "steps", "mode", "guidance_scale", "bytes", "n", "psnr", "ssim", "grid_ratio", "intervals"}
+        plain = {
+            "length",
+            "steps",
+            "mode",
+            "guidance_scale",
+            "bytes",
+            "n",
+            "psnr",
+            "ssim",
+            "grid_ratio",
+            "intervals",
+        }
         assert set(row) == plain | {"spectrum_error"}
         assert set(row["spectrum_error"]) == {"low", "middle", "high"}
         assert row["bytes"] == 8 * row["length"]
