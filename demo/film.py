@@ -286,9 +286,9 @@ class Film:
         }
 
 
-def codes_of(encoding: tc.Encoding) -> dict[int, str]:
+def codes_of(encoding: tc.Encoding) -> dict[str, str]:
     """Each code of an unordered model by itself, packed, in base64: a link holds the one that is shown."""
-    return {length: b64(encoding.code(length).to_bytes()) for length in encoding.lengths}
+    return {str(length): b64(encoding.code(length).to_bytes()) for length in encoding.lengths}
 
 
 def weight(value: Any) -> int:

@@ -265,13 +265,13 @@ def look(
     return [b64((each * 255).astype(np.uint8).tobytes()), [round(float(share), 4) for share in mass]]
 
 
-def right(tokenizer: Any, encoding: tc.Encoding) -> dict[int, str]:
+def right(tokenizer: Any, encoding: tc.Encoding) -> dict[str, str]:
     """By length: which positions are halted, row by row, a byte each (1: it is right already), in base64."""
     masks = tokenizer.halted(encoding)
-    return {length: b64(mask.astype(np.uint8).tobytes()) for length, mask in masks.items()}
+    return {str(length): b64(mask.astype(np.uint8).tobytes()) for length, mask in masks.items()}
 
 
-def spread(tokenizer: Any, encoding: tc.Encoding) -> dict[int, float]:
+def spread(tokenizer: Any, encoding: tc.Encoding) -> dict[str, float]:
     """By length: the mean entropy of the tokens' maps of looks, in bits.
 
     It is 0 where each token looks at one place, and log2 of the number of places where all look everywhere.
@@ -282,7 +282,7 @@ def spread(tokenizer: Any, encoding: tc.Encoding) -> dict[int, float]:
         shares = maps.reshape(len(maps), -1).astype(np.float64)
         shares /= np.maximum(shares.sum(1, keepdims=True), 1e-12)
         bits = -(shares * np.log2(np.maximum(shares, 1e-12))).sum(1)
-        found[length] = round(float(bits.mean()), 3)
+        found[str(length)] = round(float(bits.mean()), 3)
     return found
 
 

@@ -93,8 +93,8 @@ def test_whoever_chooses_a_model_keeps_photo_and_crop(studio, photo):
 def test_a_link_holds_the_code_that_is_shown(studio, photo):
     start = begin(studio, photo)
     frames, told = everything(studio, start)
-    assert set(told["codes"]) == {2, 4, 6}
-    text = links.text(base64.b64decode(told["codes"][4]))
+    assert set(told["codes"]) == {"2", "4", "6"}, "text, as JSON has it"
+    text = links.text(base64.b64decode(told["codes"]["4"]))
     linked = handlers.start(studio, {"from": "link", "tokens": text})["start"]
     assert linked["info"]["lengths"] == (4,)
     found, _ = everything(studio, linked)
@@ -115,7 +115,7 @@ def test_halting_masks_come_by_length(studio, photo, tokenizer):
     got = view(studio, start, "halted")["halted"]
     expected = tokenizer.halted(tokenizer.encode(studio.films[start["token"]].original))
     for length, mask in expected.items():
-        assert np.array_equal(np.frombuffer(base64.b64decode(got[length]), np.uint8), mask.ravel())
+        assert np.array_equal(np.frombuffer(base64.b64decode(got[str(length)]), np.uint8), mask.ravel())
 
 
 def test_a_photo_that_the_model_forgot_is_encoded_again(studio, photo, tokenizer):
@@ -138,7 +138,7 @@ def test_maps_follow_the_code_s_length_and_their_entropy_says_how_sharp_they_are
     assert np.array_equal(levels, (raw.normalised * 255).astype(np.uint8))
     bits = view(studio, start, "sharpness")["sharpness"]
     shares = raw.raw.reshape(4, -1) / raw.raw.sum((1, 2))[:, None]
-    assert bits[4] == pytest.approx(-(shares * np.log2(shares)).sum(1).mean(), abs=1e-3)
+    assert bits["4"] == pytest.approx(-(shares * np.log2(shares)).sum(1).mean(), abs=1e-3)
     assert all(0 <= value <= np.log2(SIDE**2) for value in bits.values())
 
 
