@@ -210,10 +210,10 @@ export function attention(root, act) {
       if (now === drawn) return;
       drawn = now;
       follow.checked = state.follow;
-      put(label, String(token));
-      needle.style.transform = `translateX(${((token - 0.5) / film.top) * 100}%)`;
+      const one = maps ? Math.min(token, masses.length) : token; // a short code has no more
+      put(label, String(one));
+      needle.style.transform = `translateX(${((one - 0.5) / film.top) * 100}%)`;
       if (!maps) return;
-      const one = Math.min(token, masses.length); // the maps of a longer code may not be here yet
       const percent = 100 * masses[one - 1];
       put(mass, `${percent.toFixed(percent < 9.5 ? 1 : 0)} %`);
       if (overlay === "on") drawMap(one);

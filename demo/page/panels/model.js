@@ -41,6 +41,7 @@ export function model(root, act) {
     if (!act.film) return;
     await act.open(byModel(act.film, select.value), "The other model reads the photo…");
     select.value = act.film.info.name; // it may have been refused
+    act.settled(); // the address names it
   });
 
   const lay = (/** @type {Choice[]} */ models) => {
