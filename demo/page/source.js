@@ -48,15 +48,21 @@ export function served(server, root) {
  * @returns {Source}
  */
 export function stored(base, get = (...what) => fetch(...what)) {
-  const film = async (/** @type {string} */ name) => {
-    const file = await get(new URL(`${encodeURIComponent(name)}.json`, base));
-    return file.ok ? file.json() : NONE;
+  let first = ""; // the model whose films are not in a folder of its name
+  /** @param {string} name @param {string} model */
+  const film = async (name, model) => {
+    const folder = model && model !== first ? `${encodeURIComponent(model)}/` : "";
+    const file = await get(new URL(`${folder}${encodeURIComponent(name)}.json`, base));
+    if (!file.ok) return NONE;
+    const found = await file.json();
+    first = found.start?.models?.[0].name ?? first;
+    return found;
   };
   return {
     still: true,
-    async ask({ what, from, photo }) {
+    async ask({ what, from, photo, model }) {
       if (!what) return { frames: [], told: {} };
-      return from === "example" ? film(String(photo || "coffee")) : NONE;
+      return from === "example" ? film(String(photo || "coffee"), String(model || "")) : NONE;
     },
   };
 }

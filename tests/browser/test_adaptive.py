@@ -80,7 +80,7 @@ def test_the_radio_has_the_model_s_modes(page):
     assert shown.all_inner_texts() == ["sample", "mean"]
     choose(page, ALIT)
     page.wait_for_function(BOTH, timeout=20_000)
-    assert shown.all_inner_texts() == ["sharp", "mean"]
+    assert shown.all_inner_texts() == ["mean", "sharp"]
     page.wait_for_function("dial.badge === 'sharp'")
     page.get_by_label("mean", exact=True).check()
     page.wait_for_function("dial.badge === 'mean'")

@@ -9,6 +9,7 @@ import { shownOn } from "../../demo/page/panels/card.js";
 import { answer, pairOf } from "../../demo/page/panels/codes.js";
 import { inWords, lit } from "../../demo/page/panels/halted.js";
 import { byModel, groups } from "../../demo/page/panels/model.js";
+import { stored } from "../../demo/page/source.js";
 import { fresh, read, told, write } from "../../demo/page/state.js";
 import { frame, start } from "./stand_in.js";
 
@@ -159,4 +160,25 @@ test("a long code is not a short one and more, or it is, and the numbers say so"
 test("maps belong to one code where there is a code a length", () => {
   assert.equal(codeOf(alit(), 64), 64);
   assert.equal(codeOf(new Film(start()), 64), 0);
+});
+
+test("without a server another model's films are in a folder of its name", async () => {
+  const asked = [];
+  const models = ["flow", "alit"].map((name) => ({ name, title: "", role: "main", ordered: name === "flow" }));
+  const get = async (url) => {
+    asked.push(url.pathname);
+    return { ok: !url.pathname.includes("gone"), json: async () => ({ start: { ...start(), models } }) };
+  };
+  const source = stored(new URL("http://x/page/"), get);
+  const ask = (photo, model) => source.ask({ what: "start", from: "example", photo, model });
+  await ask("china", "");
+  await ask("china", "alit");
+  await ask("coffee", "flow");
+  assert.match((await ask("china", "gone")).error, /no server/);
+  assert.deepEqual(asked, [
+    "/page/china.json",
+    "/page/alit/china.json",
+    "/page/coffee.json",
+    "/page/gone/china.json",
+  ]);
 });

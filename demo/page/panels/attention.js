@@ -180,13 +180,14 @@ export function attention(root, act) {
       bars.setAttribute("d", "M0 39H256");
       shown = "";
       for (const brush of [map, spot]) brush.clearRect(0, 0, brush.canvas.width, brush.canvas.height);
-      root.classList.toggle("nomap", !(film.original && film.info.has_attention));
+      const kept = !act.still || film.info.ordered !== false; // a page without a server has no code's own maps
+      root.classList.toggle("nomap", !(film.original && film.info.has_attention && kept));
       pick.max = String(film.top);
       pick.value = String(act.state.token);
       drawn = "";
     },
     told(film, told) {
-      if (!told.attention) return;
+      if (!told.attention || root.classList.contains("nomap")) return;
       const code = codeOf(film, film.top);
       for (const [name, packed, mass_] of told.layers ?? [])
         if (packed && mass_) known[`${name} of ${code}`] = [packed, mass_];
