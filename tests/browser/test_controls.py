@@ -245,7 +245,7 @@ def slide(page, name, means):
 
 
 def choose_the_other_model(page, means):
-    model = page.get_by_label("Model:", exact=True)
+    model = page.get_by_label("Model", exact=True)
     if means == "mouse":
         model.select_option("Stand-in, linear")
     else:

@@ -164,7 +164,12 @@ test("maps belong to one code where there is a code a length", () => {
 
 test("without a server another model's films are in a folder of its name", async () => {
   const asked = [];
-  const models = ["flow", "alit"].map((name) => ({ name, title: "", role: "main", ordered: name === "flow" }));
+  const models = ["flow", "alit"].map((name) => ({
+    name,
+    title: "",
+    role: "main",
+    ordered: name === "flow",
+  }));
   const get = async (url) => {
     asked.push(url.pathname);
     return { ok: !url.pathname.includes("gone"), json: async () => ({ start: { ...start(), models } }) };

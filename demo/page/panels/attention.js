@@ -174,7 +174,7 @@ export function attention(root, act) {
       masses = [];
       known = {};
       layer.replaceChildren();
-      put(share, share.dataset.read ?? "");
+      put(share, share.dataset[film.info.ordered === false ? "readCode" : "read"] ?? "");
       put(mass, "–");
       put(seen, "");
       bars.setAttribute("d", "M0 39H256");

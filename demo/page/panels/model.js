@@ -33,7 +33,6 @@ export function byModel(film, name) {
  * @returns {Panel}
  */
 export function model(root, act) {
-  const box = one(root, ".models");
   const select = /** @type {HTMLSelectElement} */ (one(root, ".model"));
   let laid = "";
 
@@ -60,7 +59,7 @@ export function model(root, act) {
   return {
     begin(film, { models = [] }) {
       lay(models);
-      box.hidden = models.length < 2;
+      select.hidden = models.length < 2;
       select.value = film.info.name;
     },
   };
