@@ -75,3 +75,5 @@ __all__ = [
     "write_judges_page",
     "write_whole",
 ]
+
+families()  # each registers its kind of token, so that bytes of any model can be read before it is loaded

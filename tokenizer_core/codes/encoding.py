@@ -40,12 +40,12 @@ class Encoding:
     """Tokens of one photo.
 
     Attributes:
-        tokens: of the longest code: soft (K, D) float32, hard (K,) int64.
+        tokens: of the longest code: soft (K, D) float32, hard (K,) int64, or what a family has registered.
         positions: (K,) int64, ascending: the slot of the full code each token sits in (a prefix: 0..k-1).
         checkpoint_id: of the weights that made them, 12 hexadecimal digits.
         model: the model's name.
         kind: "soft", "hard", or what a family has registered.
-        vocabulary: of hard tokens, V; 0 for soft ones.
+        vocabulary: V where a token is an index; 0 where it is a row of numbers.
         ordered: a short code is a prefix of this one.
         shorter: an unordered model's codes of shorter lengths, ascending, each an Encoding of one code.
     """
@@ -244,7 +244,7 @@ class Encoding:
     def _read_3(cls, reader: "_Reader") -> "Encoding":
         name, identity, kind = reader.text(), reader.take(6).hex(), reader.text()
         ordered, size, codes = reader.numbers("<BIB")
-        packer, vocabulary = packer_of(kind), 0 if kind == SOFT else size
+        packer = packer_of(kind)
         if ordered > 1 or codes < 1:
             raise ValueError("no such flags")
         each = []
@@ -253,6 +253,7 @@ class Encoding:
             positions = reader.positions(count)
             (length,) = reader.numbers("<I")
             tokens = packer.unpack(reader.take(length), count, size)
+            vocabulary = size if tokens.ndim == 1 else 0
             each.append(cls(tokens, positions, identity, name, kind, vocabulary, bool(ordered)))
         if any(len(a) >= len(b) for a, b in pairwise(each)):
             raise ValueError("codes are not in ascending order")

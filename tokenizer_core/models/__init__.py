@@ -8,6 +8,7 @@ attention.py    where a token looks, and who asks it
 prefix_flow/    ordered soft tokens, and a rectified-flow decoder
 alit/           adaptive length: hard tokens by recurrent passes, a code a length
 linear/         principal components, the yardstick beside it
+regions/        pieces of the picture, each a place, an outline and a colour
 
 A further family is a further folder: family.py says what it must have.
 """
