@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny_alit
 import tiny_flow
+import tiny_grid
 import tiny_linear
 import toy
 
@@ -18,8 +19,13 @@ TINY = {
     "tiny flow": tiny_flow.make_tokenizer,
     "tiny linear": tiny_linear.make_tokenizer,
     "tiny alit": tiny_alit.make_tokenizer,
+    "tiny grid": tiny_grid.make_tokenizer,
 }
-RANDOM = {tiny_flow.CHECKPOINT_ID, tiny_alit.CHECKPOINT_ID}  # drawn weights, which know no photographs
+RANDOM = {
+    tiny_flow.CHECKPOINT_ID,
+    tiny_alit.CHECKPOINT_ID,
+    tiny_grid.CHECKPOINT_ID,
+}  # drawn weights, which know no photographs
 BUNDLED = [info.name for info in tc.catalog()]
 FEW = 4
 

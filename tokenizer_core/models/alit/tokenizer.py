@@ -23,11 +23,12 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.alit.config import AlitConfig
 from tokenizer_core.models.alit.networks import AlitEncoder, AlitWriter, Pass, build_networks, run_passes
 from tokenizer_core.models.attention import AttentionMaps
+from tokenizer_core.models.base import read_autoencoder
 from tokenizer_core.models.info import AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
-from tokenizer_core.storage.checkpoints import Checkpoint, checkpoints_folder, fill, read_part
+from tokenizer_core.storage.checkpoints import Checkpoint, fill
 
 REMEMBERED = 8  # photos; what is kept of one takes 4 MB in bfloat16
 
@@ -105,7 +106,7 @@ class AlitTokenizer(Tokenizer):
         networks = build_networks(config)
         fill(networks, checkpoint.tensors, checkpoint.name)
         info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
-        autoencoder = _read_base(config)
+        autoencoder = read_autoencoder(config.base, config.autoencoder, config.name)
         return cls(config, info, autoencoder, networks, device, find_dtype(dtype, device))
 
     def encode(
@@ -359,25 +360,3 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         source="Adaptive Length Image Tokenization via Recurrent Allocation, arXiv 2411.02393",
         credit="tokendial",
     )
-
-
-def _read_base(config: AlitConfig) -> Autoencoder:
-    """The autoencoder that the configuration names.
-
-    Raises:
-        TokenizerError: it is not here, damaged, or not the one that these networks were trained on.
-    """
-    base = config.base
-    folder = checkpoints_folder() / base.checkpoint
-    if not (folder / base.file).is_file():
-        raise TokenizerError(f"{config.name} needs the autoencoder of {base.checkpoint}, which is not here.")
-    tensors, found = read_part(folder, base.file)
-    if found != base.sha256:
-        raise TokenizerError(
-            f"{config.name} was trained on another autoencoder than {base.checkpoint} has here; "
-            "the sum in its config.json is not that file's."
-        )
-    autoencoder = Autoencoder(config.autoencoder)
-    own = {name.removeprefix("autoencoder."): value for name, value in tensors.items()}
-    fill(autoencoder, own, base.checkpoint)
-    return autoencoder
