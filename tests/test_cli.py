@@ -26,6 +26,7 @@ OPTIONS = {
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
     "export-page": "FOLDER",
+    "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --device --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds --model --device --dtype",
     "bench": "--model --device --dtype --json",
     "train": "rest",

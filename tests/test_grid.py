@@ -183,6 +183,15 @@ train_here(Path({str(photos)!r}), "grid", Path({str(tmp_path / "run")!r}), *{wor
     assert steps_of(tmp_path / "run") == steps_of(trained.parent)
 
 
+def test_a_decoder_that_did_not_learn_is_not_stored_twice(photos, base, tmp_path):
+    train_here(photos, "grid", tmp_path, "--autoencoder", str(base), "--max-steps", "1", "--rate", "0")
+    words = ["--config", str(tmp_path / "run.json"), "--grid", str(tmp_path / "grid.safetensors")]
+    assert not main(["train", "grid-bundle", *words, "--base", str(base), "--out", str(tmp_path / "plain")])
+    assert json.loads((tmp_path / "plain/config.json").read_text())["own_decoder"] is False
+    names = {key.removesuffix(".scale") for key in load_file(tmp_path / "plain/grid.safetensors")}
+    assert {name.split(".")[0] for name in names} == {"codebook", "mean"}
+
+
 def test_the_bundle_is_three_orders_with_one_file_of_weights(trained, base, photos, monkeypatch):
     folder = base.parent
     config = trained.parent / "run.json"

@@ -19,6 +19,7 @@ from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import PhotoSet
 from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
 from tokenizer_core.reports.bench import BenchReport, bench
+from tokenizer_core.reports.compare import BUDGETS, Comparison, compare, write_comparison
 from tokenizer_core.reports.evaluate import Report, evaluate
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet
 from tokenizer_core.reports.judge import write_page as write_judges_page
@@ -26,12 +27,14 @@ from tokenizer_core.storage.token_files import load_tokens, pack_tokens, save_to
 from tokenizer_core.storage.whole import write_whole
 
 __all__ = [
+    "BUDGETS",
     "CRITERIA",
     "VIEWS",
     "Allocation",
     "AttentionInfo",
     "AttentionMaps",
     "BenchReport",
+    "Comparison",
     "Criterion",
     "Encoding",
     "Family",
@@ -51,6 +54,7 @@ __all__ = [
     "bench",
     "best_pictures",
     "catalog",
+    "compare",
     "criterion_of",
     "damaged_models",
     "default_model",
@@ -72,6 +76,7 @@ __all__ = [
     "square_crop",
     "ssim",
     "visitors_sheet",
+    "write_comparison",
     "write_judges_page",
     "write_whole",
 ]

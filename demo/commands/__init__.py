@@ -7,6 +7,7 @@ encode.py       photos to files of tokens
 decode.py       files of tokens to pictures
 evaluate.py     measure a model on photos
 allocate.py     how many tokens each photo needs
+compare.py      all models and codecs at equal bytes
 judge.py        the page that weights are judged by
 bench.py        times on this machine
 train.py        hands its words on to the training code
@@ -21,9 +22,9 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import tokenizer_core as tc
-from demo.commands import allocate, bench, decode, encode, evaluate, judge, models, serve, train
+from demo.commands import allocate, bench, compare, decode, encode, evaluate, judge, models, serve, train
 
-VERBS = (serve, models, encode, decode, evaluate, allocate, judge, bench, train)
+VERBS = (serve, models, encode, decode, evaluate, allocate, judge, compare, bench, train)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.models.grid.config import GridConfig
@@ -28,11 +30,17 @@ class GridBundleRun:
 
 
 def run(options: GridBundleRun) -> Path:
-    """Write the int8 weights once, and for each order a config.json with SHA256SUMS."""
+    """Write the int8 weights once, and for each order a config.json with SHA256SUMS.
+
+    A decoder that is still the base's is not stored twice.
+    """
     base = BaseConfig(checkpoint=options.base.name)
-    _, found = read_part(options.base, base.file)
+    before, found = read_part(options.base, base.file)
     tensors = load_file(options.grid)
-    tuned = any(name.startswith("decoder.") for name in tensors)
+    decoder = {name for name in tensors if name.startswith("decoder.")}
+    tuned = any(not torch.equal(tensors[name], _as_kept(before, name, tensors)) for name in decoder)
+    if not tuned:
+        tensors = {name: value for name, value in tensors.items() if name not in decoder}
     config = replace(
         options.config, name=options.out.name, base=replace(base, sha256=found), own_decoder=tuned
     )
@@ -44,3 +52,8 @@ def run(options: GridBundleRun) -> Path:
         other = replace(config, name=name, title=title, order=order, weights=weights)
         write_checkpoint(options.out.parent / name, other.to_dict(), {})
     return options.out
+
+
+def _as_kept(before: dict[str, Tensor], name: str, tensors: dict[str, Tensor]) -> Tensor:
+    """The base's own weight, as a run's file would hold it."""
+    return before[f"autoencoder.{name}"].to(tensors[name].dtype)

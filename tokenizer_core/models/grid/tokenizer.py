@@ -180,7 +180,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         title=c.title,
         family="grid",
         role="baseline",
-        order=30 + list(ORDERS).index(c.order),
+        order=60 + list(ORDERS).index(c.order),
         tokens=HARD,
         vocabulary=c.vocabulary,
         lengths=tuple(range(c.num_tokens + 1)),

@@ -220,7 +220,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         title="Regions of one colour, laid over each other",
         family="regions",
         role="baseline",
-        order=40,
+        order=70,
         tokens=RegionPacker.kind,
         numbers_per_token=WIDTH,
         lengths=tuple(range(config["num_tokens"] + 1)),
