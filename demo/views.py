@@ -83,8 +83,9 @@ def mix(ask: Ask) -> dict:
         raise tc.TokenizerError("Choose another photo, let it load, and come back: then the two are mixed.")
     first, rest = ask.tokens, tc.Encoding.from_bytes(film.encoding)
     films = (film, ask.film) if ask.n else (ask.film, film)
-    stretches = stretch(1, ask.k), stretch(ask.k + 1, len(first))
-    given = [given_by(*each) for each in zip(films, stretches, strict=True)]
+    given = [given_by(one, one is ask.film) for one in films]
+    for one, some in zip(given, (stretch(1, ask.k), stretch(ask.k + 1, len(first))), strict=True):
+        one["tokens"] = some
     mixed = rest.mix(first, ask.k) if ask.n else first.mix(rest, ask.k)
     caption = "; ".join(f"{one['name']}: {one['tokens']}" for one in given)
     # four steps: it follows the dial
@@ -98,12 +99,13 @@ def stretch(first: int, last: int) -> str:
     return f"token {first}" if first == last else f"tokens {first} to {last}"
 
 
-def given_by(film: Film, tokens: str) -> dict:
-    """Who gave which tokens: a name, and the photo if it is here, small."""
+def given_by(film: Film, present: bool) -> dict:
+    """Who gives tokens: a name, and the photo if it is here, small."""
     about = next((e for e in examples.EXAMPLES if e.name == film.example), None)
-    own = "your photo" if film.photo else "the link's photo"
+    own = "photo" if film.photo else "link's photo"
+    name = about.title if about else f"this {own}" if present else f"the {own} before"
     small = film.original and film.original.to_pil().resize((THUMB, THUMB))
-    return {"name": about.title if about else own, "tokens": tokens, "webp": small and b64(webp(small))}
+    return {"name": name, "webp": small and b64(webp(small))}
 
 
 def less(ask: Ask) -> dict:

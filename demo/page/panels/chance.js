@@ -51,7 +51,7 @@ export function chance(root, act) {
   let sought = ""; // what pictures are being painted for
   let before = ""; // the film that was here before
   let present = "";
-  put(one(legend, "span"), `differ by 0 to ${FULL} of 255 or more, ${SEEDS} seeds`);
+  put(one(legend, "span"), `${FULL} of 255 apart`);
 
   const key = () => [act.film?.token, act.state.k, act.state.steps].join();
 
