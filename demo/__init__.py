@@ -10,6 +10,8 @@ views.py        what is beside the film, on request
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
 scenes.py       the six scenes below the panels
+figure.py       a scene's figure over the validation photographs
+glossary.py     the page's words, and what it says behind each
 programs.py     endpoints for programs
 examples.py     the examples, and what the bundled model makes of them
 export.py       the page as files, without a server

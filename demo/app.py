@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 import tokenizer_core as tc
-from demo import handlers, programs, scenes
+from demo import glossary, handlers, programs, scenes
 from demo.examples import EXAMPLES, FOLDER
 from demo.preview import Preview
 from demo.studio import Studio
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
-TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").split("\n---\n")
+TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").replace("$words", glossary.listed()).split("\n---\n")
 PANELS = sorted(path.name for path in (PAGE / "panels").glob("*.css"))
 LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
   return Number(link.get('seed')) || 0; }"""
@@ -47,17 +47,17 @@ def styles() -> str:
     return read("base.css", "vendor/uPlot.min.css", *(f"panels/{name}" for name in PANELS))
 
 
-def markup(photos: str, weights: str) -> str:
+def markup(photos: str, info: Mapping[str, Any]) -> str:
     """The dial's HTML.
 
     Args:
         photos: the address of the examples' folder, "" or with a slash at its end.
-        weights: the id of the first model, see `scenes.markup`.
+        info: the first model, see `scenes.markup`.
     """
     strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
     html = html.replace("$strip", strip)
-    return html.replace("$scenes", scenes.markup(weights))
+    return glossary.linked(html.replace("$scenes", scenes.markup(info)))
 
 
 def _version() -> str:
@@ -81,6 +81,7 @@ for (const name of {dumps(MODULES)}) {{
   document.head.append(Object.assign(link, {{ rel: "modulepreload", href: new URL(name, files) }}));
 }}
 const begin = ({{ start, served }}) => start(element, served(server, root));
+element.addEventListener("seed", () => trigger("select"), true);  // chosen in a panel: the form shows it, too
 window.tokendial = import(new URL("main.js", files)).then(begin);
 """
 
@@ -124,8 +125,8 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         return handlers.ANSWERS.get(question.get("what", ""), handlers.pull)(studio, question)
 
     with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
-        gr.HTML(
-            html_template=markup(f"{STATIC}/photos/", studio.default.checkpoint_id),
+        dial = gr.HTML(
+            html_template=markup(f"{STATIC}/photos/", studio.default.to_dict()),
             css_template="padding: 0;\n" + styles(),
             apply_default_css=False,
             js_on_load=SCRIPT,
@@ -133,6 +134,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
             elem_id="dial",
         )
         seed = settings(studio)
+        dial.select(None, None, seed, js="() => window.dial.seed")
         gr.Markdown(ABOUT, elem_id="words")
         page.load(None, None, seed, js=LINKED)
         programs.add(studio)
@@ -159,7 +161,8 @@ def settings(studio: Studio) -> gr.Number:
             gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
     again = told("dial.open({ from: 'again', model, crop })", "model, ...crop")
     gr.on([model.change, *(part.input for part in crop)], None, [model, *crop], js=again)
-    gr.on([steps.change, seed.change], None, [steps, seed], js=told("dial.take(steps, seed)", "steps, seed"))
+    steps.change(None, steps, js=told("dial.take(steps, null)", "steps"))
+    seed.change(None, seed, js=told("dial.take(null, seed)", "seed"))
     return seed
 
 

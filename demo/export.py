@@ -27,11 +27,10 @@ def export(folder: Path) -> None:
     from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
-    weights = first["start"]["info"]["checkpoint_id"]
     static = Template(read("static.html"))
     page = static.substitute(
         words=MarkdownIt().render(ABOUT.partition("<!--")[0]),  # the rest is about a server
-        html=markup("", weights),
+        html=markup("", first["start"]["info"]),
         dial=styles(),
         page=read("page.css", "dark.css"),
     )

@@ -17,6 +17,8 @@ from demo import examples
 from demo.film import MEAN, Film, Take, b64, ladder, webp
 from demo.studio import Studio
 
+THUMB = 96  # px of a photo that gave tokens to a mix
+
 
 class Ask(NamedTuple):
     """What a page asks of a film: a view at length k, and which picture of it."""
@@ -72,7 +74,7 @@ def codes(ask: Ask) -> dict:
 
 
 def mix(ask: Ask) -> dict:
-    """The first k tokens of this photo, then another one's, or the other way round."""
+    """The first k tokens of this photo, then another one's, or the other way round; and who gave which."""
     film = ask.studio.films.get(str(ask.of))
     if film is None:  # nothing was here before: another example
         about = next(e for e in examples.EXAMPLES if e.name != ask.film.example)
@@ -80,10 +82,30 @@ def mix(ask: Ask) -> dict:
     if film.encoding is None or film.info != ask.film.info:
         raise tc.TokenizerError("Choose another photo, let it load, and come back: then the two are mixed.")
     first, rest = ask.tokens, tc.Encoding.from_bytes(film.encoding)
-    caption = f"{ask.k} of " + ("the other, then this photo's" if ask.n else "this photo, then the other's")
+    films = (film, ask.film) if ask.n else (ask.film, film)
+    given = [given_by(one, one is ask.film) for one in films]
+    for one, some in zip(given, (stretch(1, ask.k), stretch(ask.k + 1, len(first))), strict=True):
+        one["tokens"] = some
     mixed = rest.mix(first, ask.k) if ask.n else first.mix(rest, ask.k)
+    caption = "; ".join(f"{one['name']}: {one['tokens']}" for one in given)
     # four steps: it follows the dial
-    return shown(caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed)))
+    return shown(caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed))) | {"given": given}
+
+
+def stretch(first: int, last: int) -> str:
+    """A stretch of the row of tokens, in words."""
+    if last < first:
+        return "no token"
+    return f"token {first}" if first == last else f"tokens {first} to {last}"
+
+
+def given_by(film: Film, present: bool) -> dict:
+    """Who gives tokens: a name, and the photo if it is here, small."""
+    about = next((e for e in examples.EXAMPLES if e.name == film.example), None)
+    own = "photo" if film.photo else "link's photo"
+    name = about.title if about else f"this {own}" if present else f"the {own} before"
+    small = film.original and film.original.to_pil().resize((THUMB, THUMB))
+    return {"name": name, "webp": small and b64(webp(small))}
 
 
 def less(ask: Ask) -> dict:

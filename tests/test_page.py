@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import app, examples, handlers, links
+from demo import app, examples, handlers, links, views
 from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
 from demo.store import GONE
 from demo.studio import Studio
@@ -440,7 +440,25 @@ def test_two_photos_are_mixed_and_each_may_begin(studio, tmp_path):
         tokens = two.mix(one, k) if n else one.mix(two, k)
         ((_, wanted),) = studio.made[MODEL].decode_many(tokens, [TOP], steps=4, seed=0)
         assert np.square(pixels - wanted.array).mean() < 60, "but for the WebP's own rounding"
-        assert caption.startswith(f"{k} of {'the other' if n else 'this photo'}")
+        names = ["this photo", "the photo before"][:: -1 if n else 1]
+        parts = {0: ("no token", f"tokens 1 to {TOP}"), TOP: (f"tokens 1 to {TOP}", "no token")}
+        stretches = parts.get(k, (f"tokens 1 to {k}", f"tokens {k + 1} to {TOP}"))
+        assert caption == "; ".join(f"{who}: {what}" for who, what in zip(names, stretches, strict=True))
+
+
+def test_both_photos_of_a_mix_are_named_and_shown(studio, tmp_path):
+    red = upload(studio, photo(tmp_path / "a.png", (250, 0, 0)))
+    blue = upload(studio, photo(tmp_path / "b.png", (0, 0, 250)))
+    ask = nothing(red) | {"view": "mix", "k": 9, "n": 1, "of": blue["start"]["token"]}
+    first, rest = handlers.view(studio, ask)["given"]
+    assert (first["name"], rest["name"]) == ("the photo before", "this photo")
+    colours = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(one["webp"]))).convert("RGB")).mean((0, 1)).argmax()
+        for one in (first, rest)
+    ]
+    assert colours == [2, 0], "blue, then red"
+    example = handlers.start(studio, {"from": "example", "photo": "china", "model": ""})["start"]["token"]
+    assert views.given_by(studio.films.get(example), present=False)["name"] == "Pagoda"
 
 
 def test_without_another_photo_an_example_is_mixed(studio, tmp_path, monkeypatch):

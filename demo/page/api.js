@@ -49,7 +49,10 @@ export function api(root, act, parts) {
       if (question.from !== "again") act.open(question);
       else if (act.film) opening = setTimeout(act.open, LET_GO, question);
     },
-    take: act.retake,
+    /** Other samples: how many steps, and which seed; what is not said stays. */
+    take(/** @type {number | null} */ steps, /** @type {number | null} */ seed) {
+      act.retake(steps ?? act.state.steps, seed ?? act.state.seed);
+    },
     mode: act.mode,
     picture() {
       const canvas = /** @type {HTMLCanvasElement} */ (one(root, ".pic"));
@@ -69,6 +72,9 @@ export function api(root, act, parts) {
     plots: { spectrum: parts.spectrum.plot, curves: parts.curves.plot },
     get k() {
       return act.state.k;
+    },
+    get seed() {
+      return act.state.seed;
     },
     get shown() {
       return parts.shown()?.length ?? -1;

@@ -1,3 +1,4 @@
+// Long because every panel is named here, and nowhere else.
 // The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
 import { api } from "./api.js";
 import { all, one, showArriving } from "./dom.js";
@@ -8,10 +9,12 @@ import { nearest } from "./lengths.js";
 import { Opener } from "./opener.js";
 import { attention } from "./panels/attention.js";
 import { card } from "./panels/card.js";
+import { chance } from "./panels/chance.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
+import { lecture } from "./panels/lecture.js";
 import { numbers, status } from "./panels/numbers.js";
 import { overlays } from "./panels/overlays.js";
 import { pictures } from "./panels/pictures.js";
@@ -23,6 +26,7 @@ import { spectrum } from "./panels/spectrum.js";
 import { stage } from "./panels/stage.js";
 import { sweep } from "./panels/sweep.js";
 import { tabs } from "./panels/tabs.js";
+import { terms } from "./panels/terms.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
@@ -170,8 +174,8 @@ export function start(element, source) {
       if (!Number.isFinite(k)) return;
       const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
       if (next === state.k) return;
-      if (how === "drag") clearTimeout(resting);
-      state.k = next;
+      if (how) clearTimeout(resting);
+      Object.assign(state, { k: next, scene: "", turned: state.turned || how !== "sweep" });
       paint();
     },
     change(patch) {
@@ -188,7 +192,7 @@ export function start(element, source) {
       arrived();
     },
     mode(mode) {
-      state.mode = mode;
+      Object.assign(state, { mode, scene: "", turned: true });
       arrived();
       puller.pull();
     },
@@ -223,11 +227,14 @@ export function start(element, source) {
     ...all(root, ".row").map((row) => pictures(row, act)),
     clip(root, act),
     card(root, act),
+    chance(root, act),
+    scenes(root, act, (hash) => dial.visit(hash)), // before play: a round needs the picture at its place
     play(root, act, game),
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
-    scenes(root, act, (hash) => dial.visit(hash)),
+    lecture(root, act, (hash) => dial.visit(hash)),
+    terms(root),
   ];
 
   const dial = api(root, act, {

@@ -1,7 +1,7 @@
 // What the visitor turned and chose, as one object, and the address that says the same.
 import { urlsafe } from "./tokens.js";
 
-const OVERLAYS = ["", "on", "add", "less"];
+const OVERLAYS = ["", "on", "add", "less", "open"];
 const PANELS = ["explore", "measure", "compare", "chance", "play", "share"];
 
 /** @returns {State} */
@@ -16,6 +16,7 @@ export const fresh = () => ({
   follow: true,
   panel: "explore",
   scene: "",
+  turned: false,
 });
 
 /**
@@ -57,7 +58,7 @@ export function read(url) {
 
 /**
  * An address. The whole one opens anywhere: an example by its name, all else by its tokens; the address bar's
- * never holds a visitor's own photo.
+ * never holds a visitor's own photo, and says only what is not as usual.
  * @param {State} state
  * @param {{ example: string, original: string | null, tokens: string, home: string }} film
  * @param {string} here the present address
@@ -67,9 +68,13 @@ export function read(url) {
 export function write(state, film, here, all, more = {}) {
   const whole = all || !film.original;
   const url = new URL((whole && film.home) || here);
-  const { k, seed, mode } = state;
-  const said = whole ? { k, seed, mode, ...more } : { k };
-  const hash = new URLSearchParams(Object.entries(said).map(([name, value]) => [name, String(value)]));
+  const { k, seed, mode, overlay: show, scene } = state;
+  const kind = whole ? { seed, mode } : { seed: seed || "", mode: mode === "mean" ? mode : "" };
+  const seen = more.name ? {} : { show, scene }; // a round's link gives nothing away
+  const said = Object.entries({ k, ...kind, ...seen, ...(whole ? more : {}) });
+  const hash = new URLSearchParams(
+    said.flatMap(([name, value]) => (value === "" ? [] : [[name, String(value)]])),
+  );
   if (whole && !film.example) hash.set("t", urlsafe(film.tokens));
   if (film.example) url.searchParams.set("photo", film.example);
   else url.searchParams.delete("photo");

@@ -1,7 +1,7 @@
 // What goes over the wire and between the page's modules. demo/handlers.py answers; demo/film.py makes frames.
 
 type Mode = "mean" | "sample";
-type Overlay = "" | "on" | "add" | "less"; // where it looks, what it added, what is not there yet
+type Overlay = "" | "on" | "add" | "less" | "open"; // looked at, added, not there yet, invented
 
 /** A model, as `ModelInfo.to_dict` says; an example's stored film may lack what is optional here. */
 interface Info {
@@ -62,6 +62,14 @@ interface Answer {
   guess?: Record<string, string>;
   agreement?: Record<string, number>;
   photo?: string;
+  given?: Given[];
+}
+
+/** Who gave which tokens of a mix; no picture of a photo that stayed with its sender. */
+interface Given {
+  name: string;
+  tokens: string;
+  webp: string | null;
 }
 
 type Question = Record<string, unknown>;
@@ -102,7 +110,8 @@ interface State {
   token: number; // the one that is looked at
   follow: boolean; // whether that one follows the dial
   panel: string; // which tab is open
-  scene: string; // which of the six is shown; "": none
+  scene: string; // which of the six is in force; "": none
+  turned: boolean; // whether the visitor ever turned the dial
 }
 
 /** What an address says besides the state. */
@@ -138,7 +147,7 @@ interface Panel {
 interface Intents {
   readonly state: State;
   readonly film: Film | null;
-  turn(k: number, how?: "drag"): void;
+  turn(k: number, how?: "drag" | "sweep"): void;
   settled(): void;
   change(patch: Partial<State>): void;
   paint(): void;

@@ -20,8 +20,8 @@ BUTTONS = {  # by panel: what a press of a button changes
         "button:has-text('Other codes')": "document.querySelectorAll('#panel-compare figure').length >= 3"
     },
     "chance": {
-        "button:has-text('Five other seeds')": "document.querySelectorAll('#panel-chance img').length >= 5",
-        "button:has-text('Mix two photos')": "document.querySelectorAll('#panel-chance img').length == 2",
+        "button:has-text('Other seeds')": "document.querySelectorAll('.seed-grid img').length >= 5",
+        "button:has-text('Mix two photos')": "document.querySelectorAll('.mixes figure').length == 2",
     },
     "play": {
         "#panel-play .challenge": "document.querySelector('#dial .status').textContent.includes('is copied')"
@@ -56,7 +56,7 @@ TABS = ["explore", "measure", "compare", "chance", "play", "share"]
 # see below; examples, upload, kind and rounds have tests of their own
 OTHERS = {".goal", ".more", ".know", ".compare", "#upload", "[type=file]", "#examples button", "#mode input"}
 OTHERS |= {".again", "[role=tab]", ".round", ".typed input", ".typed button", ".next", ".tell"}
-OTHERS |= {".scene a", ".lecturing", ".lecture button"}
+OTHERS |= {".scene a", ".lecturing", ".lecture button", ".term", ".first-seed", ".open-on"}
 
 
 LINEAR = "dial.plots.curves.data[3].some((value) => value !== null)"

@@ -126,6 +126,8 @@ def test_a_browser_that_cannot_record_makes_a_gif(browser, address, tmp_path):
         times = [frame.info["duration"] for frame in ImageSequence.Iterator(clip)]
         assert (clip.format, clip.size) == ("GIF", (480, 480))
     assert times == [150] * 16 + [1500, 500], "the last length is held, then the photo is shown"
+    titles = [(frame[16:60, 16:460] > 200).mean() for frame in frames]
+    assert min(titles) > 0.03, "title and address on each, the photo's too"
     *frames, original = frames
     assert np.abs(original - frames[-1]).mean() > 2
     bars = [(frame[460:463, 19:461] > 200).mean() for frame in frames]  # the dial, drawn in
@@ -556,8 +558,6 @@ def uploaded(page, photo, k, there="dial.done"):
 
 
 BESIDE = {  # buttons, their panels, and the captions of the pictures that they bring at 8 tokens
-    "Five other seeds": ("chance", [*(f"Seed {n}" for n in (1, 2, 3, 4, 5)), "where they differ"]),
-    "Mix two photos": ("chance", ["8 of this photo, then the other's", "8 of the other, then this photo's"]),
     "Other codes": ("compare", ["WebP, ", "JPEG: no file is so small", "linear, 8 tokens, "]),
     "All but a token": ("explore", ["all tokens", "all but token 8", "where they differ"]),
 }

@@ -37,6 +37,24 @@ test("the address bar holds only the dial of a visitor's own photo", () => {
   assert.equal(url.pathname, "/dial/");
 });
 
+test("a link says the overlay and the scene, and a round's link neither", () => {
+  const state = { ...fresh(), k: 16, overlay: "less", scene: "invented" };
+  const example = { ...film, example: "coffee" };
+  const link = at(write(state, example, HERE, true));
+  assert.deepEqual([link.state.k, link.state.overlay, link.state.scene], [16, "less", "invented"]);
+  assert.equal(
+    new URL(write(state, example, HERE, true, { name: 1 })).hash,
+    "#k=16&seed=0&mode=sample&name=1",
+  );
+});
+
+test("the address bar says what is not as usual, so that a reload shows it again", () => {
+  const state = { ...fresh(), k: 24, seed: 3, mode: "mean", overlay: "open" };
+  const url = write(state, film, HERE, false);
+  assert.equal(new URL(url).hash, "#k=24&seed=3&mode=mean&show=open");
+  assert.deepEqual(at(url).state, { k: 24, seed: 3, mode: "mean", overlay: "open" });
+});
+
 test("a film that a link brought stays in the address bar whole", () => {
   const url = write(fresh(), { ...film, original: null }, HERE, false);
   assert.equal(at(url).tokens, "a-b_c");

@@ -1,8 +1,8 @@
-// Which of three overlays lies on the picture: where it looks, what it added, what is not there yet.
+// Which overlay lies on the picture: where it looks, what it added, what is not there yet, what is invented.
 import { one } from "../dom.js";
 
 /** @type {Overlay[]} */
-const NAMES = ["on", "add", "less"];
+const NAMES = ["on", "add", "less", "open"];
 
 /**
  * @param {HTMLElement} root
@@ -27,7 +27,7 @@ export function overlays(root, act) {
     box.addEventListener("change", () => {
       const overlay = box.checked ? NAMES[i] : "";
       show(overlay);
-      act.change({ overlay });
+      act.change({ overlay, scene: "", turned: true });
     });
   });
   return { draw: ({ state }) => show(state.overlay) };

@@ -24,7 +24,7 @@ export function sweep(root, act, still) {
     const film = act.film;
     if (!from || !film) return;
     const part = Math.min(1, Math.max(0, now - from) / MS);
-    act.turn(new Scale(film.lengths).at(part), "drag");
+    act.turn(new Scale(film.lengths).at(part), "sweep");
     if (part < 1) requestAnimationFrame(step);
     else stop();
   };
@@ -55,7 +55,7 @@ export function sweep(root, act, still) {
   return {
     arrive(film) {
       if (swept || !film.example || !film.hasLadder("mean")) return;
-      act.turn(film.lengths[0], "drag");
+      act.turn(film.lengths[0], "sweep");
       play();
     },
     stop,
