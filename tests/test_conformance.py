@@ -10,6 +10,7 @@ import pytest
 import tiny_alit
 import tiny_flow
 import tiny_linear
+import tiny_published
 import toy
 
 import tokenizer_core as tc
@@ -18,8 +19,13 @@ TINY = {
     "tiny flow": tiny_flow.make_tokenizer,
     "tiny linear": tiny_linear.make_tokenizer,
     "tiny alit": tiny_alit.make_tokenizer,
+    **tiny_published.MAKE,
 }
-RANDOM = {tiny_flow.CHECKPOINT_ID, tiny_alit.CHECKPOINT_ID}  # drawn weights, which know no photographs
+RANDOM = {
+    tiny_flow.CHECKPOINT_ID,
+    tiny_alit.CHECKPOINT_ID,
+    tiny_published.CHECKPOINT_ID,
+}  # drawn weights, which know no photographs
 BUNDLED = [info.name for info in tc.catalog()]
 FEW = 4
 

@@ -8,6 +8,7 @@ attention.py    where a token looks, and who asks it
 prefix_flow/    ordered soft tokens, and a rectified-flow decoder
 alit/           adaptive length: hard tokens by recurrent passes, a code a length
 linear/         principal components, the yardstick beside it
+published/      tokenizers of others, with their authors' weights, a file a family
 
 A further family is a further folder: family.py says what it must have.
 """

@@ -1,7 +1,7 @@
 """The models by name: which are here, and loading one.
 
-Families are the folders beside this file that have a `FAMILY`; models are the folders of `checkpoints/` whose
-`kind` is a family's name. Nothing depends on the order in which either is listed.
+Families are the folders beside this file that have a `FAMILY`, or several `FAMILIES`; models are the folders
+of `checkpoints/` whose `kind` is a family's name. Nothing depends on the order in which either is listed.
 """
 
 import importlib
@@ -28,11 +28,12 @@ def families() -> dict[str, Family]:
     found = {}
     for module in pkgutil.iter_modules(models.__path__):
         if module.ispkg:
-            family = importlib.import_module(f"{models.__name__}.{module.name}").FAMILY
-            assert family.name not in found, f"two families are named {family.name}"
-            found[family.name] = family
-            if family.packer is not None:
-                register(family.packer)
+            folder = importlib.import_module(f"{models.__name__}.{module.name}")
+            for family in getattr(folder, "FAMILIES", None) or (folder.FAMILY,):
+                assert family.name not in found, f"two families are named {family.name}"
+                found[family.name] = family
+                if family.packer is not None:
+                    register(family.packer)
     return found
 
 

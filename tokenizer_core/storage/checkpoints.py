@@ -98,8 +98,14 @@ def write_checkpoint(folder: Path, config: dict[str, Any], files: dict[str, dict
     return _identity(folder)
 
 
-def fill(module: nn.Module, tensors: dict[str, Tensor], model: str) -> None:
+def fill(module: nn.Module, tensors: dict[str, Tensor], model: str, assign: bool = False) -> None:
     """Load tensors strictly into a module.
+
+    Args:
+        module: to fill.
+        tensors: by the module's names.
+        model: its name, for people.
+        assign: the module takes the tensors themselves, and needs no memory of its own before.
 
     Raises:
         TokenizerError: a key is missing, unknown, or of another shape.
@@ -113,7 +119,7 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], model: str) -> None:
     for key, value in own.items():
         if tensors[key].shape != value.shape:
             raise TokenizerError(f"{key} in the weights of {model} has the wrong shape.")
-    module.load_state_dict(tensors)
+    module.load_state_dict(tensors, assign=assign)
 
 
 def _more(keys: list[str]) -> str:

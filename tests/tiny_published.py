@@ -1,0 +1,59 @@
+"""Every published family at a few thousand drawn weights: 64 px pictures, 16 places, two blocks a network."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.published import titok
+
+CHECKPOINT_ID = "9b119b119b11"
+IMAGE_SIZE = 64
+SAID = {"title": "Tiny random", "licence": "none"}
+
+
+def draw(networks: nn.Module, seed: int = 0) -> None:
+    """Every weight at random, so that each line of the maths shows: matrices keep the size of their input."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, value in networks.state_dict().items():
+            drawn = torch.randn(value.shape, generator=generator)
+            of_a_norm = name.endswith("weight") and value.dim() == 1
+            if of_a_norm:
+                value.copy_(1 + 0.2 * drawn.clamp(-2, 2))
+            elif name.endswith("weight"):
+                value.copy_(drawn / value[0].numel() ** 0.5)
+            else:
+                value.copy_(0.3 * drawn)
+
+
+def titok_config(kind: str = titok.ORDERED, **sizes) -> titok.TitokConfig:
+    small = {
+        "width": 32,
+        "depth": 2,
+        "heads": 2,
+        "num_tokens": 16,
+        "vocabulary": 1024,
+        "code_width": 4,
+        "pixel_codes": 32,
+        "pixel_code_width": 8,
+        "pixel_channels": 32,
+        "pixel_multipliers": (1, 1, 1, 1, 1),
+        "image_size": IMAGE_SIZE,
+    }
+    return titok.TitokConfig(kind=kind, name=f"tiny-{kind}", **SAID, **(small | sizes))
+
+
+def make_titok(kind: str = titok.ORDERED) -> titok.TitokTokenizer:
+    config = titok_config(kind)
+    networks = titok.TitokNetworks(config)
+    draw(networks)
+    info = titok.describe(config.to_dict(), CHECKPOINT_ID, 0)
+    return titok.TitokTokenizer(config, info, networks, "cpu", torch.float32)
+
+
+MAKE: dict[str, Callable[[], Tokenizer]] = {
+    "tiny one-d-piece": make_titok,
+    "tiny titok": lambda: make_titok(titok.UNORDERED),
+}

@@ -1,0 +1,14 @@
+"""Tokenizers of others with their authors' weights: their networks, their forward, their pre-processing.
+
+Nothing of them is bundled. `tokendial fetch` and `tokendial import` bring weights into the user's own folder,
+once, checked and as safetensors; from then on they are names in the catalog like any other.
+
+titok.py        One-D-Piece: ordered and hard; TiTok: unordered and hard
+transformer.py  the block that the families above share
+vqgan.py        MaskGIT's VQGAN
+common.py       what all of them share
+"""
+
+from tokenizer_core.models.published import titok
+
+FAMILIES = (titok.ONE_D_PIECE, titok.TITOK)
