@@ -13,8 +13,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tokenizer_core.models.published import titok
+from tokenizer_core.models.published import kl16, titok
 from tokenizer_core.models.published.common import build_filled, shapes_of
+from tokenizer_core.models.published.diffusion import Schedule, sample_ancestral, sample_ddim
+from tokenizer_core.models.published.semanticist import (
+    UNUSED,
+    SemanticistConfig,
+    SemanticistTokenizer,
+    describe,
+)
+from tokenizer_core.models.published.semanticist_networks import slot_mask
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared/research/parity"
 pytestmark = pytest.mark.skipif(
@@ -106,3 +114,82 @@ def test_titok_writes_as_published(name, prefix, length):
         for key, one in ((f"pixels_every{step}", thin), (f"pixels_img0_every{step}", thin[:1])):
             if prefix + key in expected:
                 assert apart(one, expected[prefix + key]) <= PIXELS
+
+
+SEMANTICIST, SLOTS, DECODER, RUN = "semanticist_tiny", 2e-6, 1e-6, 1e-5
+SEMANTICIST_SIZES = {"L": {}, "XL": {"width": 1152, "depth": 28}}
+
+
+@pytest.mark.parametrize("name", SEMANTICIST_SIZES)
+def test_semanticist_has_every_key_and_shape_of_the_full_sizes(name):
+    config = SemanticistConfig(kind="semanticist", **SEMANTICIST_SIZES[name])
+    keys = json.loads((FOLDER / f"semanticist_keys_{name}.json").read_text("utf-8"))["keys"]
+    expected = {key: tuple(shape) for key, shape in keys.items()}
+    used = {key: shape for key, shape in expected.items() if not key.startswith(UNUSED)}
+    assert shapes_of(config.networks) == used
+    assert len(expected) - len(used) == 7  # the head that training aligned, and positions, which are computed
+
+
+def test_kl16_has_the_names_and_shapes_of_both_its_forms():
+    theirs = json.loads((FOLDER / "mar_vae_native_to_diffusers_key_map.json").read_text("utf-8"))
+    ours = shapes_of(kl16.Kl16)
+    assert {name: kl16.diffusers_names(name) for name in ours} == theirs
+    keys = json.loads((FOLDER / "mar_vae_kl16_keys_diffusers_guess.json").read_text("utf-8"))["keys"]
+    assert {kl16.diffusers_names(name): shape[:2] for name, shape in ours.items()} == {
+        key: tuple(shape[:2]) for key, shape in keys.items()
+    }  # of attention, kernels of 1 x 1 are matrices there
+
+
+@cache
+def tiny_semanticist() -> SemanticistTokenizer:
+    sizes = {"encoder_width": 48, "encoder_depth": 3, "encoder_heads": 3, "width": 64, "depth": 3, "heads": 4}
+    small = {"num_tokens": 8, "token_width": 4, "kl16_channels": 32, "image_size": 64}
+    said = {"name": "tiny", "title": "Tiny", "licence": "none"}
+    config = SemanticistConfig(kind="semanticist", **sizes, **small, **said)
+    own = {key: value for key, value in weights(SEMANTICIST).items() if not key.startswith(UNUSED)}
+    networks = build_filled(config.networks, own, SEMANTICIST)
+    info = describe(config.to_dict(), "0" * 12, 0)
+    return SemanticistTokenizer(config, info, networks, config.autoencoder(), "cpu", torch.float32)
+
+
+def test_semanticist_reads_as_published():
+    networks, expected = tiny_semanticist().networks, stored(SEMANTICIST)
+    assert torch.equal(slot_mask(17, 8), expected["enc.attn_mask_u8"].bool())
+    assert apart(networks.tokens(expected["in.image"]), expected["enc.slots_normed"]) <= SLOTS
+
+
+def conditions(keep: Tensor) -> Tensor:
+    """Of the tokens that are stored."""
+    return tiny_semanticist().networks.dit.conditions(stored(SEMANTICIST)["enc.slots_normed"], keep)
+
+
+def test_semanticist_predicts_as_published():
+    dit, expected = tiny_semanticist().networks.dit, stored(SEMANTICIST)
+    assert torch.equal(dit.pos_embed, expected["param.dit.pos_embed"])
+    keep = expected["dit.drop_mask_u8"].bool()
+    for mask, name in ((keep, "dit.out_masked"), (torch.ones_like(keep), "dit.out_full")):
+        noise, share = dit(expected["dit.in_x"], expected["dit.in_t"], conditions(mask))
+        assert apart(torch.cat([noise, share], 1), expected[name]) <= DECODER
+
+
+@pytest.mark.parametrize("steps", [10, 25, 250])
+def test_semanticist_takes_the_steps_that_are_published(steps):
+    schedule, prefix = Schedule(steps), f"sched.{steps}."
+    names = [name for name in stored(SEMANTICIST) if name.startswith(prefix)]
+    assert len(names) == 8
+    for name in names:
+        found = torch.from_numpy(getattr(schedule, name.removeprefix(prefix)))
+        torch.testing.assert_close(found, stored(SEMANTICIST)[name], rtol=1e-12, atol=0)
+
+
+def test_semanticist_samples_as_published():
+    expected = stored(SEMANTICIST)
+    kept, noise = conditions(expected["dit.drop_mask_u8"].bool()), expected["sample.z_T"]
+    found = {
+        "sample.ddim10_nocfg": sample_ddim(tiny_semanticist().predict(kept, 1.0), noise, 10),
+        "sample.latent": sample_ancestral(
+            tiny_semanticist().predict(kept, 3.0), noise, 10, iter(expected["sample.noise"][:, : len(noise)])
+        ),
+    }
+    for name, latent in found.items():
+        assert apart(latent, expected[name]) <= RUN * expected[name].abs().max()

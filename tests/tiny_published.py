@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.published import titok
+from tokenizer_core.models.published import semanticist, titok
 
 CHECKPOINT_ID = "9b119b119b11"
 IMAGE_SIZE = 64
@@ -53,7 +53,35 @@ def make_titok(kind: str = titok.ORDERED) -> titok.TitokTokenizer:
     return titok.TitokTokenizer(config, info, networks, "cpu", torch.float32)
 
 
+def semanticist_config(**sizes) -> semanticist.SemanticistConfig:
+    small = {
+        "encoder_width": 48,
+        "encoder_depth": 2,
+        "encoder_heads": 3,
+        "width": 32,
+        "depth": 2,
+        "heads": 2,
+        "num_tokens": 8,
+        "token_width": 4,
+        "kl16_channels": 32,
+        "image_size": IMAGE_SIZE,
+    }
+    return semanticist.SemanticistConfig(
+        kind=semanticist.KIND, name="tiny-semanticist", **SAID, **(small | sizes)
+    )
+
+
+def make_semanticist() -> semanticist.SemanticistTokenizer:
+    config = semanticist_config()
+    networks, autoencoder = config.networks(), config.autoencoder()
+    draw(networks)
+    draw(autoencoder, 1)
+    info = semanticist.describe(config.to_dict(), CHECKPOINT_ID, 0)
+    return semanticist.SemanticistTokenizer(config, info, networks, autoencoder, "cpu", torch.float32)
+
+
 MAKE: dict[str, Callable[[], Tokenizer]] = {
     "tiny one-d-piece": make_titok,
     "tiny titok": lambda: make_titok(titok.UNORDERED),
+    "tiny semanticist": make_semanticist,
 }

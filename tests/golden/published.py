@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tests import tiny_published as tiny
+from tokenizer_core.models.published.diffusion import sample_ancestral, sample_ddim
 
 FILE = Path(__file__).with_name("published.json")
 NUMBERS = 24  # kept of a stage
@@ -37,7 +38,26 @@ def titok() -> Stages:
     return {"numbers": numbers, "tokens": tokens, "logits": logits, "pixels": networks.pixels(logits)}
 
 
-FAMILIES: dict[str, Callable[[], Stages]] = {"titok": titok}
+def semanticist() -> Stages:
+    """Both samplers, guided, and KL-16 both ways."""
+    made = tiny.make_semanticist()
+    tokens = made.networks.tokens(photo())
+    keep = (torch.arange(8) < 5)[None]
+    predict = made.predict(made.networks.dit.conditions(tokens, keep), 3.0)
+    generator = torch.Generator().manual_seed(2)
+    noise, *draws = torch.randn(5, 1, 16, 4, 4, generator=generator)
+    latent = made.autoencoder.encode(photo() * 2 - 1)
+    return {
+        "tokens": tokens,
+        "predicted noise": predict(noise, 500)[0],
+        "ddim": sample_ddim(predict, noise, 4),
+        "ancestral": sample_ancestral(predict, noise, 4, iter(draws)),
+        "kl16 latent": latent,
+        "kl16 pixels": made.autoencoder.decode(latent),
+    }
+
+
+FAMILIES: dict[str, Callable[[], Stages]] = {"titok": titok, "semanticist": semanticist}
 
 
 @torch.inference_mode()

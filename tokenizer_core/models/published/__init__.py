@@ -4,11 +4,15 @@ Nothing of them is bundled. `tokendial fetch` and `tokendial import` bring weigh
 once, checked and as safetensors; from then on they are names in the catalog like any other.
 
 titok.py        One-D-Piece: ordered and hard; TiTok: unordered and hard
-transformer.py  the block that the families above share
+semanticist.py  ordered and soft, with a diffusion decoder
+semanticist_networks.py  its encoder and its diffusion transformer
+diffusion.py    its schedule and samplers
+kl16.py         the autoencoder that it decodes with
+transformer.py  the block of all but Semanticist
 vqgan.py        MaskGIT's VQGAN
 common.py       what all of them share
 """
 
-from tokenizer_core.models.published import titok
+from tokenizer_core.models.published import semanticist, titok
 
-FAMILIES = (titok.ONE_D_PIECE, titok.TITOK)
+FAMILIES = (titok.ONE_D_PIECE, titok.TITOK, semanticist.FAMILY)
