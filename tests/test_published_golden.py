@@ -31,3 +31,8 @@ def test_a_stage_is_what_it_was(stages, name):
     spread, mean = torch.std_mean(stage.double())
     assert mean.item() == pytest.approx(stored["mean"], abs=allowed)
     assert spread.item() == pytest.approx(stored["spread"], rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["alit: halted", "karl: dropped"])
+def test_what_is_stored_shows_both_sides_of_a_threshold(name):
+    assert set(GOLDEN[name]["exactly"]) == {0, 1}

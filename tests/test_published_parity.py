@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tokenizer_core.models.published import kl16, titok
+from tokenizer_core.models.published import adaptive, alit, karl, kl16, titok, vqgan
+from tokenizer_core.models.published.adaptive import own_names, sizes_of
 from tokenizer_core.models.published.common import build_filled, shapes_of
 from tokenizer_core.models.published.diffusion import Schedule, sample_ancestral, sample_ddim
 from tokenizer_core.models.published.semanticist import (
@@ -193,3 +194,101 @@ def test_semanticist_samples_as_published():
     }
     for name, latent in found.items():
         assert apart(latent, expected[name]) <= RUN * expected[name].abs().max()
+
+
+def of_meta(name: str) -> dict[str, Tensor]:
+    """Tensors of a released size under our names, without their numbers."""
+    return own_names({key: torch.zeros(shape, device="meta") for key, shape in full_size(name).items()})
+
+
+def shapes(tensors: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in tensors.items()}
+
+
+def test_alit_and_karl_have_every_key_and_shape_of_the_full_size():
+    tensors = of_meta("alit_small")
+    assert shapes_of(lambda: alit.AlitNetworks(alit.AlitConfig.of_file(tensors))) == shapes(tensors)
+    assert alit.AlitConfig.of_file(tensors) == alit.AlitConfig(kind=alit.KIND)
+    tensors = of_meta("karl_small")
+    assert shapes_of(lambda: karl.KarlNetworks(karl.KarlConfig.of_file(tensors))) == shapes(tensors)
+    assert karl.KarlConfig.of_file(tensors) == karl.KarlConfig(kind=karl.KIND)
+
+
+def test_the_vqgan_has_the_names_that_both_kinds_of_files_give_it():
+    names = json.loads((FOLDER / "maskgit_vqgan_to_taming_key_map.json").read_text("utf-8"))["map"]
+    for half in ("encoder", "decoder"):
+        assert {name: vqgan.taming_names(name) for name in names[half]} == names[half]
+
+
+def adaptive_sizes(tensors: dict[str, Tensor]) -> dict:
+    """Sizes of the tiny files, which have fewer blocks than any released one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(adaptive.HEADS, 2, 4)
+        return sizes_of(tensors, "it")
+
+
+@cache
+def tiny_alit() -> alit.AlitNetworks:
+    tensors = own_names(weights("alit_tiny"))
+    config = alit.AlitConfig(kind=alit.KIND, **adaptive_sizes(tensors))
+    return build_filled(lambda: alit.AlitNetworks(config), tensors, "alit_tiny").requires_grad_(False)
+
+
+def test_the_vqgan_reads_and_writes_as_published():
+    base, expected = tiny_alit().base, stored("alit_tiny")
+    latent = base.encoder(image("alit_tiny"))
+    assert apart(latent, expected["base.z"]) <= LATENTS
+    assert torch.equal(base.quantize.nearest(latent.flatten(2).transpose(1, 2)), expected["base.codes"])
+    hard = base.reconstruct(image("alit_tiny"))[..., ::8, ::8]
+    assert apart(hard, expected["base.hard_reconstruction_every8"]) <= PIXELS
+
+
+@pytest.mark.parametrize(("prefix", "drawn"), [("pass", False), ("bernoulli.pass", True)])
+def test_alit_runs_as_published(prefix, drawn):
+    networks, expected = tiny_alit(), stored("alit_tiny")
+    draws = list(expected["in.uniforms"]) if drawn else None
+    for number, one in enumerate(networks.run(image("alit_tiny"), 3 if drawn else 4, draws), 1):
+        here = f"{prefix}{number}."
+        assert torch.equal(one.tokens, expected[f"{here}tokens"])
+        assert torch.equal(one.halted, expected[f"{here}halted_u8"].bool())
+        pixels = networks.pixels(one.logits)
+        found = {
+            "latents": one.latents,
+            "factorised": one.numbers,
+            "halt_prob": one.chance,
+            "pixels_topleft48": pixels[..., :48, :48],
+            "pixels_every4": pixels[..., ::4, ::4],
+            "pixels_every8": pixels[..., ::8, ::8],
+        }
+        there = [name for name in found if here + name in expected]
+        assert len(there) >= 2
+        for name in there:
+            assert apart(found[name], expected[here + name]) <= LATENTS, name
+
+
+@pytest.mark.parametrize(("budget", "wanted"), [(256, 0.05), (64, 0.15)])
+def test_karl_runs_as_published(budget, wanted):
+    tensors, expected = own_names(weights("karl_tiny")), stored("karl_tiny")
+    config = karl.KarlConfig(kind=karl.KIND, **adaptive_sizes(tensors))
+    networks = build_filled(lambda: karl.KarlNetworks(config), tensors, "karl_tiny").requires_grad_(False)
+    here, read = f"T{budget}_q{wanted}.", networks.read(image("karl_tiny"), budget, wanted)
+    assert torch.equal(read.tokens, expected[f"{here}tokens"])
+    assert torch.equal(read.dropped, expected[f"{here}halted_u8"].bool())
+    assert karl.ERRORS[karl.error_number(wanted)] == pytest.approx(
+        expected[f"{here}discretised_target"].item()
+    )
+    kept = ~read.dropped[0]
+    logits = networks.logits(read.tokens[:, kept], torch.arange(budget)[kept])
+    assert torch.equal(logits.argmax(-1), expected[f"{here}dec.logits_argmax"])
+    assert apart(read.latents, expected[f"{here}latents"]) <= LATENTS
+    assert apart(read.numbers, expected[f"{here}factorised"]) <= LATENTS
+    assert apart(read.chance[..., None], expected[f"{here}halt_prob"]) <= LATENTS
+    assert apart(logits.logsumexp(-1), expected[f"{here}dec.logits_logsumexp"]) <= LATENTS
+    pixels = networks.pixels(logits)[..., :48, :48]
+    assert apart(pixels, expected[f"{here}pixels_topleft48"]) <= PIXELS
+
+
+@pytest.mark.parametrize("wanted", [0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.12, 0.16, 0.24, 0.32, 0.38])
+def test_karl_takes_an_error_that_it_knows_as_it_is(wanted):
+    assert karl.ERRORS[karl.error_number(wanted)] == wanted
+    assert karl.error_number(9.9) == len(karl.ERRORS) - 1

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.published import semanticist, titok
+from tokenizer_core.models.published import alit, karl, semanticist, titok
 
 CHECKPOINT_ID = "9b119b119b11"
 IMAGE_SIZE = 64
@@ -80,8 +80,60 @@ def make_semanticist() -> semanticist.SemanticistTokenizer:
     return semanticist.SemanticistTokenizer(config, info, networks, autoencoder, "cpu", torch.float32)
 
 
+ADAPTIVE = {
+    "encoder_width": 32,
+    "encoder_depth": 2,
+    "encoder_heads": 2,
+    "decoder_width": 32,
+    "decoder_depth": 2,
+    "decoder_heads": 2,
+    "vocabulary": 1024,
+    "code_width": 4,
+    "base_codes": 4,
+    "base_code_width": 8,
+    "base_channels": 32,
+    "base_multipliers": (1, 1, 1, 1, 1),
+    "image_size": IMAGE_SIZE,
+}
+
+
+def alit_config(**sizes) -> alit.AlitConfig:
+    small = ADAPTIVE | {"passes": 3, "tokens_per_pass": 2}
+    return alit.AlitConfig(kind=alit.KIND, name="tiny-alit-published", **SAID, **(small | sizes))
+
+
+def make_alit() -> alit.PublishedAlitTokenizer:
+    """Its chances lie on both sides of the threshold."""
+    config = alit_config()
+    networks = alit.AlitNetworks(config)
+    draw(networks)
+    with torch.no_grad():
+        networks.decoder.ffn[2].weight.mul_(6)
+    info = alit.describe(config.to_dict(), CHECKPOINT_ID, 0)
+    return alit.PublishedAlitTokenizer(config, info, networks, "cpu", torch.float32)
+
+
+def karl_config(**sizes) -> karl.KarlConfig:
+    small = ADAPTIVE | {"num_tokens": 16, "lengths": (4, 8, 16)}
+    return karl.KarlConfig(kind=karl.KIND, name="tiny-karl", **SAID, **(small | sizes))
+
+
+def make_karl() -> karl.KarlTokenizer:
+    """Its chances lie on both sides of the threshold."""
+    config = karl_config()
+    networks = karl.KarlNetworks(config)
+    draw(networks)
+    with torch.no_grad():
+        networks.halting_mlp[2].weight.mul_(3)
+        networks.halting_mlp[2].bias.fill_(2.2)
+    info = karl.describe(config.to_dict(), CHECKPOINT_ID, 0)
+    return karl.KarlTokenizer(config, info, networks, "cpu", torch.float32)
+
+
 MAKE: dict[str, Callable[[], Tokenizer]] = {
     "tiny one-d-piece": make_titok,
     "tiny titok": lambda: make_titok(titok.UNORDERED),
     "tiny semanticist": make_semanticist,
+    "tiny published alit": make_alit,
+    "tiny karl": make_karl,
 }

@@ -57,7 +57,33 @@ def semanticist() -> Stages:
     }
 
 
-FAMILIES: dict[str, Callable[[], Stages]] = {"titok": titok, "semanticist": semanticist}
+def alit() -> Stages:
+    """Three passes, the last one after two that halted."""
+    networks = tiny.make_alit().networks
+    *_, last = networks.run(photo(), 3)
+    stages = {name: getattr(last, name) for name in ("latents", "numbers", "tokens", "chance", "halted")}
+    return stages | {
+        "pixels": networks.pixels(last.logits),
+        "without tokens": networks.base.reconstruct(photo()),
+    }
+
+
+def karl() -> Stages:
+    """One budget; some of its tokens are dropped."""
+    networks = tiny.make_karl().networks
+    read = networks.read(photo(), 16, 0.05)
+    kept = ~read.dropped[0]
+    logits = networks.logits(read.tokens[:, kept], torch.arange(16)[kept])
+    stages = {name: getattr(read, name) for name in ("latents", "numbers", "tokens", "chance", "dropped")}
+    return stages | {"logits": logits, "pixels": networks.pixels(logits)}
+
+
+FAMILIES: dict[str, Callable[[], Stages]] = {
+    "titok": titok,
+    "semanticist": semanticist,
+    "alit": alit,
+    "karl": karl,
+}
 
 
 @torch.inference_mode()

@@ -8,11 +8,14 @@ semanticist.py  ordered and soft, with a diffusion decoder
 semanticist_networks.py  its encoder and its diffusion transformer
 diffusion.py    its schedule and samplers
 kl16.py         the autoencoder that it decodes with
+alit.py         adaptive and hard: a code a length
+karl.py         adaptive and hard, in one pass
+adaptive.py     sizes and names of these two
 transformer.py  the block of all but Semanticist
 vqgan.py        MaskGIT's VQGAN
 common.py       what all of them share
 """
 
-from tokenizer_core.models.published import semanticist, titok
+from tokenizer_core.models.published import alit, karl, semanticist, titok
 
-FAMILIES = (titok.ONE_D_PIECE, titok.TITOK, semanticist.FAMILY)
+FAMILIES = (titok.ONE_D_PIECE, titok.TITOK, semanticist.FAMILY, alit.FAMILY, karl.FAMILY)

@@ -159,3 +159,18 @@ class VqganDecoder(nn.Module):
         for level in reversed(self.up):
             x = level(x)
         return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class Vqgan(nn.Module):
+    """Both halves and the codebook, as ALIT and KARL have them inside their files."""
+
+    def __init__(self, codes: int, code_width: int, channels: int, multipliers: Sequence[int]) -> None:
+        super().__init__()
+        self.encoder = VqganEncoder(channels, multipliers, code_width)
+        self.decoder = VqganDecoder(channels, multipliers, code_width)
+        self.quantize = Codebook(codes, code_width)
+
+    def reconstruct(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        """A picture in the nearest codes, without any token."""
+        nearest = self.quantize.nearest(self.encoder(pixels).permute(0, 2, 3, 1))
+        return self.decoder(self.quantize.embedding(nearest).permute(0, 3, 1, 2))
