@@ -14,6 +14,8 @@ adaptive.py     sizes and names of these two
 transformer.py  the block of all but Semanticist
 vqgan.py        MaskGIT's VQGAN
 common.py       what all of them share
+offers.py       which can be fetched (offers.json)
+bring.py        fetch and import
 """
 
 from tokenizer_core.models.published import alit, karl, semanticist, titok

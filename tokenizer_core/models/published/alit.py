@@ -10,6 +10,7 @@ ShivamDuggal4/adaptive-length-tokenizer, variant: VQGAN, quantised). Neighbours:
 edition in `models.alit`.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import ModelInfo
-from tokenizer_core.models.published.adaptive import AdaptiveConfig, Writer, sizes_of
+from tokenizer_core.models.published.adaptive import PATCH, AdaptiveConfig, Writer, sizes_of
 from tokenizer_core.models.published.common import (
     PublishedTokenizer,
     build_filled,
@@ -70,12 +71,11 @@ class AlitConfig(AdaptiveConfig):
         Raises:
             TokenizerError: they are not ALIT's.
         """
-        steps = tensors.get("timestep_embedding")
-        if steps is None or steps.dim() != 3:
+        steps, rows = (tensors.get(name) for name in ("timestep_embedding", "encoder_positional_embedding"))
+        if steps is None or rows is None or steps.dim() != 3:
             raise TokenizerError("These are not weights of ALIT: there are no embeddings of its passes.")
-        return cls(
-            kind=KIND, passes=len(steps), tokens_per_pass=steps.shape[1], **sizes_of(tensors, "ALIT"), **said
-        )
+        sizes = sizes_of(tensors, "ALIT") | {"image_size": PATCH * math.isqrt(len(rows) - 1)}
+        return cls(kind=KIND, passes=len(steps), tokens_per_pass=steps.shape[1], **sizes, **said)
 
     @property
     def lengths(self) -> tuple[int, ...]:

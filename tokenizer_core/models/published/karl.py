@@ -65,8 +65,9 @@ class KarlConfig(AdaptiveConfig):
         """The parts fit each other."""
         AdaptiveConfig.__post_init__(self)
         require(self.kind == KIND, f"kind must be {KIND}, not {self.kind}.")
-        in_order = list(self.lengths) == sorted(set(self.lengths)) and self.lengths[-1] <= self.num_tokens
-        require(in_order, f"lengths must ascend to at most {self.num_tokens}.")
+        in_order = list(self.lengths) == sorted(set(self.lengths)) and max(self.lengths, default=0) > 0
+        require(in_order, "lengths must ascend.")
+        require(self.lengths[-1] <= self.num_tokens, f"lengths must end at {self.num_tokens} at most.")
         require(POSITIONS % self.grid == 0, f"image_size {self.image_size} must divide by 16 evenly.")
 
     @classmethod
@@ -76,13 +77,11 @@ class KarlConfig(AdaptiveConfig):
         Raises:
             TokenizerError: they are not KARL's.
         """
-        errors = tensors.get("rec_loss_embeddings")
-        if errors is None or len(errors) != len(ERRORS):
-            raise TokenizerError(
-                f"These are not weights of KARL: there are no embeddings of {len(ERRORS)} errors."
-            )
-        sizes = sizes_of(tensors, "KARL")
-        return cls(kind=KIND, num_tokens=len(tensors.get("latent_tokens", errors)), **sizes, **said)
+        errors, latents = (tensors.get(name) for name in ("rec_loss_embeddings", "latent_tokens"))
+        if errors is None or latents is None or len(errors) != len(ERRORS):
+            raise TokenizerError(f"These are not weights of KARL: it has embeddings of {len(ERRORS)} errors.")
+        lengths = tuple(budget for budget in BUDGETS if budget <= len(latents))
+        return cls(kind=KIND, num_tokens=len(latents), lengths=lengths, **sizes_of(tensors, "KARL"), **said)
 
 
 class Read(NamedTuple):
@@ -217,7 +216,7 @@ class KarlTokenizer(PublishedTokenizer):
             A code a budget, with the index `vocabulary` of the weights where a token was dropped.
 
         Raises:
-            TokenizerError: the photo cannot be opened, the crop is out of range, or the error is not positive.
+            TokenizerError: the photo cannot be opened, or the crop or the wanted error is out of range.
         """
         if not wanted > 0:
             raise TokenizerError(f"The wanted error is a positive number, such as {WANTED}, not {wanted}.")

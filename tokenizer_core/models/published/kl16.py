@@ -8,16 +8,19 @@ those of MAR's own file; `diffusers_names` gives those of its other form on the 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tokenizer_core.models.published.common import shapes_of
+
 GROUPS = 32
 EPSILON = 1e-6
 READ_BLOCKS, WRITE_BLOCKS = 2, 3  # a level
 MULTIPLIERS = (1, 1, 2, 2, 4)
+UNUSED = ("loss.",)  # training's
 
 # Ours (MAR's) to those of diffusers, in this order. Levels of the decoder count the other way there.
 DIFFUSERS = (
@@ -45,6 +48,20 @@ def diffusers_names(name: str) -> str:
         return name
     level = len(MULTIPLIERS) - 1 - int(turned[1])
     return f"decoder.up_blocks.{level}{name[turned.end() :]}"
+
+
+def kl16_names(make: Callable[[], "Kl16"], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of either form under our names; in that of diffusers, attention has matrices for kernels."""
+    kept = {name: value for name, value in tensors.items() if not name.startswith(UNUSED)}
+    shapes = shapes_of(make)
+    ours = {diffusers_names(name): name for name in shapes}
+    renamed = kept if set(kept) == set(shapes) else {ours.get(name, name): kept[name] for name in kept}
+    return {name: _as_kernel(value, shapes.get(name, ())) for name, value in renamed.items()}
+
+
+def _as_kernel(value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    is_matrix = value.dim() == 2 and (*value.shape, 1, 1) == shape
+    return value[:, :, None, None] if is_matrix else value
 
 
 def _norm(channels: int) -> nn.GroupNorm:

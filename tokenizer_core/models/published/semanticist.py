@@ -32,7 +32,7 @@ from tokenizer_core.models.published.common import (
     describe_published,
 )
 from tokenizer_core.models.published.diffusion import Predict, guided, sample_ancestral, sample_ddim
-from tokenizer_core.models.published.kl16 import Kl16
+from tokenizer_core.models.published.kl16 import Kl16, kl16_names
 from tokenizer_core.models.published.semanticist_networks import SemanticistNetworks
 from tokenizer_core.nn.config import require
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
@@ -96,6 +96,18 @@ class SemanticistConfig(PublishedConfig):
     def autoencoder(self) -> Kl16:
         """KL-16 of these sizes."""
         return Kl16(self.kl16_channels, self.latent_channels)
+
+
+def own_names(
+    config: SemanticistConfig, tensors: dict[str, Tensor], kl16: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The tensors of both files under our names, without what only training needs.
+
+    `torch.compile` left its prefix in the names of the authors' files.
+    """
+    plain = {name.replace("_orig_mod.", ""): value for name, value in tensors.items()}
+    kept = {name: value for name, value in plain.items() if not name.startswith(UNUSED)}
+    return kept | {KL16 + name: value for name, value in kl16_names(config.autoencoder, kl16).items()}
 
 
 class SemanticistTokenizer(PublishedTokenizer):
