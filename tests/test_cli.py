@@ -19,6 +19,8 @@ from tokenizer_core.storage.token_files import ABOUT, load_tokens, save_tokens
 OPTIONS = {
     "demo": "--host --port --root-path --share --device --dtype",
     "models": "",
+    "fetch": "NAME --yes",
+    "import": "KIND FILE --name",
     "encode": "PHOTOS --limit --skip-damaged --exact -o --output --model --device --dtype",
     "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device --dtype",
     "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds --model"

@@ -11,6 +11,7 @@ import tiny_alit
 import tiny_flow
 import tiny_grid
 import tiny_linear
+import tiny_published
 import toy
 
 import tokenizer_core as tc
@@ -20,11 +21,13 @@ TINY = {
     "tiny linear": tiny_linear.make_tokenizer,
     "tiny alit": tiny_alit.make_tokenizer,
     "tiny grid": tiny_grid.make_tokenizer,
+    **tiny_published.MAKE,
 }
 RANDOM = {
     tiny_flow.CHECKPOINT_ID,
     tiny_alit.CHECKPOINT_ID,
     tiny_grid.CHECKPOINT_ID,
+    tiny_published.CHECKPOINT_ID,
 }  # drawn weights, which know no photographs
 BUNDLED = [info.name for info in tc.catalog()]
 FEW = 4

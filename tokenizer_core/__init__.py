@@ -13,6 +13,8 @@ from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.published.bring import IMPORTED, fetch, import_weights
+from tokenizer_core.models.published.offers import Offer, offer, offers
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
 from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
@@ -29,6 +31,7 @@ from tokenizer_core.storage.whole import write_whole
 __all__ = [
     "BUDGETS",
     "CRITERIA",
+    "IMPORTED",
     "VIEWS",
     "Allocation",
     "AttentionInfo",
@@ -41,6 +44,7 @@ __all__ = [
     "LiteClassifier",
     "ModelInfo",
     "Need",
+    "Offer",
     "PhotoSet",
     "Picture",
     "Report",
@@ -60,12 +64,16 @@ __all__ = [
     "default_model",
     "evaluate",
     "families",
+    "fetch",
     "find_device",
     "find_dtype",
+    "import_weights",
     "judge_curves",
     "load",
     "load_tokens",
     "need_of",
+    "offer",
+    "offers",
     "open_photo",
     "pack_tokens",
     "photo_memory",

@@ -1,4 +1,4 @@
-"""`tokendial models`: what is here, and in which numbers this machine computes."""
+"""`tokendial models`: what is here, what can be fetched, and in which numbers this machine computes."""
 
 import argparse
 from typing import Any
@@ -37,3 +37,6 @@ def run(args: argparse.Namespace) -> None:
     device = tc.find_device("auto")
     dtype = str(tc.find_dtype("auto", device)).removeprefix("torch.")
     print(f"\nOn this machine: {device}, {dtype}, {DTYPE_CHOICE}")
+    missing = set(tc.offers()) - {row[0] for row in rows}
+    if missing:
+        print(f"`tokendial fetch NAME` brings: {', '.join(sorted(missing))}.")

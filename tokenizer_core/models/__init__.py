@@ -11,6 +11,7 @@ alit/           adaptive length: hard tokens by recurrent passes, a code a lengt
 grid/           a hard token a cell of the picture, in one of three orders
 linear/         principal components, the yardstick beside it
 regions/        pieces of the picture, each a place, an outline and a colour
+published/      tokenizers of others, with their authors' weights, a file a family
 
 A further family is a further folder: family.py says what it must have.
 """

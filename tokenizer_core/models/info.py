@@ -38,7 +38,7 @@ class ModelInfo:
     Attributes:
         name: what `load` takes.
         title: one phrase for people.
-        family: the folder of `models` that it comes from; `kind` of its config.json.
+        family: the name of its family; `kind` of its config.json.
         role: "main", "baseline" (set beside others), "control" (shows what a part is for), or "published"
             (other people's weights).
         order: its place in lists, lowest first; the first main model is what opens.
