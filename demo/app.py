@@ -144,10 +144,8 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> gr.Number:
     """The form, whose events go to the dial; returns the field of the seed."""
-    with gr.Accordion("Seed, steps, model, crop, download, forget", open=False):
+    with gr.Accordion("Seed, steps, crop, download, forget", open=False):
         with gr.Row():
-            titles = [(info.title, name) for name, info in studio.infos.items()]
-            model = gr.Dropdown(titles, value=studio.default.name, label="Model")
             steps = gr.Slider(2, 50, max(2, studio.default.default_steps), step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
@@ -159,8 +157,8 @@ def settings(studio: Studio) -> gr.Number:
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
                 gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
             gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
-    again = told("dial.open({ from: 'again', model, crop })", "model, ...crop")
-    gr.on([model.change, *(part.input for part in crop)], None, [model, *crop], js=again)
+    again = told("dial.open({ from: 'again', crop })", "...crop")
+    gr.on([part.input for part in crop], None, crop, js=again)
     steps.change(None, steps, js=told("dial.take(steps, null)", "steps"))
     seed.change(None, seed, js=told("dial.take(null, seed)", "seed"))
     return seed

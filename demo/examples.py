@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tokenizer_core as tc
-from demo.film import MEAN, Film, Frame, Take
+from demo.film import Film, Frame, take_of
 
 FOLDER = Path(__file__).parent / "examples"
 
@@ -45,7 +45,7 @@ def film(about: Example, info: tc.ModelInfo, token: str, key: str = "") -> Film:
     if (of["name"], of["checkpoint_id"]) == (info.name, info.checkpoint_id):
         made.tell(stored["told"])
         made.scale = tuple(stored["start"]["scale"])
-        takes = {"mean": MEAN, "sample": Take("sample", info.default_steps, 0)}
+        takes = {mode: take_of(info, mode) for mode in info.modes}
         for mode, k, *frame in stored["frames"]:
             made.keep(takes[mode], k, Frame(*frame))
     return made

@@ -1,8 +1,8 @@
 """A film: one photo, its encoding, and a picture for each length that was decoded so far.
 
 The browser holds a copy of the film and draws from it, so a drag asks the server nothing. A film has
-*reels*, one for each take: the mean (one step) and a sample for each pair of steps and seed. Frames are
-kept as WebP with their spectrum and scores, never as arrays: 514 of them are about 5 MB.
+*reels*, one for each take: the mean (one step), and a sample for each pair of steps and seed or the sharp
+one. Frames are kept as WebP with their spectrum and scores, never as arrays: 514 of them are about 5 MB.
 
 Several visitors may watch one film, each in a thread of their own. A reel stays while somebody reads it, and
 what one of them makes the others wait for: nothing is made twice.
@@ -33,7 +33,7 @@ LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
 class Take(NamedTuple):
-    """How a reel was decoded; `mode` is "mean" or "sample"."""
+    """How a reel was decoded; `mode` is one of `tc.MODES`."""
 
     mode: str
     steps: int
@@ -41,6 +41,13 @@ class Take(NamedTuple):
 
 
 MEAN = Take("mean", 1, 0)
+
+
+def take_of(info: tc.ModelInfo, mode: str) -> Take:
+    """The take of one of a model's modes that nobody asked for otherwise."""
+    return MEAN if mode == "mean" else Take(mode, info.steps_of(mode), 0)
+
+
 Plan = list[tuple[Take, list[int]]]
 
 
@@ -115,8 +122,9 @@ class Film:
     credit: str = ""
     example: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-    # what the page gets besides frames: "tokens" (packed), "attention" (maps and raw mass), and "linear" and
-    # "webp" of other codes (see `Studio.rivals`). It is replaced, never changed: whoever reads it has a whole
+    # what the page gets besides frames: "tokens" (packed), "codes" (see `codes_of`), "attention" (maps and
+    # raw mass), and "linear" and "webp" of other codes (see `Studio.rivals`). It is replaced, never changed:
+    # whoever reads it has a whole
     told: dict[str, Any] = field(default_factory=dict)
     reels: dict[Take, Reel] = field(default_factory=dict)
     key: str = ""  # what all visitors share under: of an example, of a link; "" is one visitor's own
@@ -160,6 +168,8 @@ class Film:
 
     def tell(self, news: dict[str, Any]) -> None:
         """Add to what the page gets besides frames."""
+        if "tokens" in news and not self.info.ordered:
+            news = news | {"codes": codes_of(tc.Encoding.from_bytes(b64decode(news["tokens"])))}
         with self._lock:
             self.told = self.told | news
             self._told_bytes = weight(self.told)
@@ -258,7 +268,7 @@ class Film:
         head = [(MEAN, here), (sample, here if rest else []), (MEAN, first)]
         tail = [(sample, first), (sample, others), (MEAN, others)]
         plan = head + (tail if all_samples else [(MEAN, others), (sample, first)])
-        return plan if self.info.generative else [part for part in plan if part[0] == MEAN]
+        return plan if len(self.info.modes) > 1 else [part for part in plan if part[0] == MEAN]
 
     def start(self) -> dict:
         """What the browser needs before the first frame."""
@@ -274,6 +284,11 @@ class Film:
             "credit": self.credit,
             "example": self.example,
         }
+
+
+def codes_of(encoding: tc.Encoding) -> dict[str, str]:
+    """Each code of an unordered model by itself, packed, in base64: a link holds the one that is shown."""
+    return {str(length): b64(encoding.code(length).to_bytes()) for length in encoding.lengths}
 
 
 def weight(value: Any) -> int:

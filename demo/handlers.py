@@ -11,15 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
-from demo import examples, links, views
+from demo import examples, links, needs, views
 from demo.examples import EXAMPLES
 from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
+from demo.film import take_of as film_take
 from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BROKEN = "Something went wrong on the server. Please try once more."
-PART = 4  # means that are decoded in one turn on a CPU: others get the processor in between
+PART = 4  # pictures of one step that are decoded in one turn on a CPU: others get the processor in between
 
 
 def spoken(handler: Callable[..., dict]) -> Callable[..., dict]:
@@ -48,7 +49,7 @@ def start(studio: Studio, ask: Any) -> dict:
     """
     info = studio.info(ask.get("model") or studio.default.name)
     token, film = studio.films.add(SOURCES[ask["from"]](studio, ask, info))
-    return {"start": film.start() | {"token": token}}
+    return {"start": film.start() | {"token": token, "models": studio.models}}
 
 
 def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
@@ -71,9 +72,9 @@ def link(studio: Studio, ask: Any, _: tc.ModelInfo) -> Film:
 
 
 def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
-    """The crop (x, y, zoom) or the model of the film "token" changed: its photo is encoded again."""
-    x, y, zoom = map(float, ask["crop"])
+    """The model or the crop (x, y, zoom; none: as it is) of the film "token" changed: it is encoded again."""
     with studio.films.watch(str(ask["token"])) as film:
+        x, y, zoom = map(float, ask.get("crop") or film.crop)
         if film.photo is None:
             raise tc.TokenizerError(NO_PHOTO)
         # an example's crop is this visitor's alone, and so the first of its family
@@ -128,14 +129,14 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
         if plan and studio.turn.here > CROWD:
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
-            size = BATCH if gpu else PART if take == MEAN else 1
+            size = BATCH if gpu else 1 if take.mode == "sample" else PART
             studio.develop(film, take, lengths[:size], urgent=lengths == [dial])
             ready = [(take, c) for c in lengths[:size]]
     late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
     if late:
         studio.compare(film)
     told = film.told
-    known = {what for what in told if late or what == "tokens"}
+    known = {what for what in told if late or what in ("tokens", "codes")}
     return {
         "frames": [[take.mode, c, *reels[take][c]] for take, c in dict.fromkeys(ready[:48])],
         "told": {what: told[what] for what in known.difference(ask["told"])},
@@ -162,16 +163,27 @@ def forget(studio: Studio, ask: Any) -> dict:
     return {"forgotten": studio.films.forget(str(ask["token"]))}
 
 
-ANSWERS = {"start": first, "view": view, "forget": forget}  # to what the page asks; else it pulls
+@spoken
+def need(studio: Studio, ask: Any) -> dict:
+    """Called by the page: how many tokens one picture needs, as `needs` says."""
+    return needs.answer(studio, ask)
+
+
+ANSWERS = {
+    "start": first,
+    "view": view,
+    "forget": forget,
+    "need": need,
+}  # to what the page asks; else it pulls
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:
     """The samples that are asked for; a sentence if their steps or seed are out of range.
 
-    A model that draws none has an empty reel of them, whatever is asked.
+    A model that draws none has its sharp pictures, or an empty reel, whatever is asked.
     """
     if not info.generative:
-        return Take("sample", 2, 0)
+        return film_take(info, info.modes[1]) if len(info.modes) > 1 else Take("sample", 2, 0)
     steps, seed = int(ask["steps"]), int(ask["seed"])
     if not (2 <= steps <= 50 and 0 <= seed < 2**31):
         raise tc.TokenizerError("Steps go from 2 to 50 and seeds from 0 to 2147483647.")

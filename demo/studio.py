@@ -5,6 +5,7 @@ whose dial rests goes before the films. On a Space with ZeroGPU `record` is wrap
 a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`).
 """
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +47,9 @@ class Studio:
         self._load, self._asked, self._device = load, device, tc.find_device(device)
         self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
         self._lock, self._shelf = threading.Lock(), dict[str, Future]()
-        self.record = GPU(duration=40)(self._record) if GPU else lambda *what: self._on_device(*what).result()
+        self.record, self.inspect, self.allocate = map(
+            self._where, (self._record, self._inspect, self._allocate)
+        )
 
     def info(self, name: object) -> tc.ModelInfo:
         """What is known of a model.
@@ -79,6 +82,14 @@ class Studio:
             sentence = f"The model {self.infos[name].title} could not be loaded. Please try once more."
             raise tc.TokenizerError(sentence) from error
 
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        """What a visitor may choose from, the default first."""
+        return [
+            {"name": name, "title": info.title, "role": info.role, "ordered": info.ordered}
+            for name, info in self.infos.items()
+        ]
+
     def ready(self, name: str, seconds: float = 1.0) -> bool:
         """Whether a model is loaded; waits for it a little.
 
@@ -101,26 +112,30 @@ class Studio:
             takes = [MEAN, Take("sample", info.default_steps, 0)] if info.generative else [MEAN]
             plan = [(take, list(info.lengths[1:n])) for n in (2, 17) for take in takes]
             black = np.zeros((info.picture_size, info.picture_size, 3), np.uint8)
-            first = self._on_device(info.name, black, plan)
+            first = self._on_device(self._record, info.name, black, plan)
             first.add_done_callback(_say_what_failed)
 
     def on_gpu(self, name: str) -> bool:
         """Whether the model sits on a GPU; waits until it is loaded."""
         return self.loading(name).result().device.startswith("cuda")
 
-    def _on_device(self, *what: Any) -> Future:
-        """All that `_record` yields, made by the one thread that uses the device whoever asks.
+    def _where(self, make: Callable[..., Iterator]) -> Callable[..., Any]:
+        """What uses the device, so that anybody may call it: it gets and yields plain data."""
+        return GPU(duration=40)(make) if GPU else lambda *what: self._on_device(make, *what).result()
+
+    def _on_device(self, make: Callable[..., Iterator], *what: Any) -> Future:
+        """All that `make` yields, made by the one thread that uses the device whoever asks.
 
         PyTorch keeps handles and plans for each thread, and a handler's ends after ten idle seconds: in a new
         one an encode and a decode took 0.2 s longer on an H200.
         """
-        return self._worker.submit(lambda: list(self._record(*what)))
+        return self._worker.submit(lambda: list(make(*what)))
 
-    def _record(self, name: str, source: Any, plan: Plan, layer: tuple = ("read", None)) -> Iterator[tuple]:
+    def _record(self, name: str, source: Any, plan: Plan) -> Iterator[tuple]:
         """Use the device. `source`: (S, S, 3) uint8 to encode, or packed tokens.
 
         Yields (take, k, (S, S, 3) uint8) for all that is planned; of what it encodes first ("tokens", packed)
-        and at the end ("attention", what `look` says of a layer).
+        and at the end ("attention", what `look` says of the middle layer).
         """
         tokenizer, encoding = self.loading(name).result(), None
         if isinstance(source, np.ndarray):
@@ -132,7 +147,30 @@ class Studio:
             for k, picture in tokenizer.decode_many(tokens, lengths, steps=take.steps, seed=take.seed):
                 yield take, k, picture.array
         if encoding is not None and tokenizer.info.has_attention:
-            yield "attention", look(tokenizer, encoding, *layer)
+            yield "attention", look(tokenizer, encoding)
+
+    def _inspect(self, name: str, picture: np.ndarray, tokens: bytes, what: str, *more: Any) -> Iterator[Any]:
+        """Use the device: one of `INSPECTIONS` of a photo, which is encoded again if the model forgot it.
+
+        Args:
+            name: of the model.
+            picture: the photo, (S, S, 3) uint8.
+            tokens: its tokens, packed.
+            what: of `INSPECTIONS`.
+            more: what that takes.
+        """
+        tokenizer, ask = self.loading(name).result(), INSPECTIONS[what]
+        try:
+            yield ask(tokenizer, tc.Encoding.from_bytes(tokens), *more)
+        except tc.TokenizerError:
+            yield ask(tokenizer, tokenizer.encode(tc.Picture(picture)), *more)
+
+    def _allocate(self, name: str, picture: np.ndarray, criterion: str, threshold: float) -> Iterator[tuple]:
+        """Use the device: how many tokens a photo, (S, S, 3) uint8, needs, and the picture that they hold."""
+        judge = _classifier() if tc.CRITERIA[criterion].classified else None
+        wanted = tc.criterion_of(criterion, threshold, judge)
+        need, found = tc.choose_code(self.loading(name).result(), tc.Picture(picture), wanted)
+        yield need, found.array
 
     def develop(self, film: Film, take: Take, lengths: list[int], urgent: bool = False) -> None:
         """Make what a film lacks of some lengths, or wait for the visitor who makes it.
@@ -208,14 +246,50 @@ def _say_what_failed(future: Future) -> None:
         log.error("The first pictures, made for nobody, failed", exc_info=error)
 
 
-def look(tokenizer: Any, encoding: tc.Encoding, direction: str = "read", layer: int | None = None) -> list:
-    """A map for each token, 0..255 in base64, and its mass, 0..1.
+def look(
+    tokenizer: Any,
+    encoding: tc.Encoding,
+    direction: str = "read",
+    layer: int | None = None,
+    length: int | None = None,
+) -> list:
+    """A map for each token of a code (of the longest one), 0..255 in base64, and its mass, 0..1.
 
     Read: where it looks, and how much of its attention that is. Write: which patches look at it, and how much
     of all patches' attention it gets.
     """
-    maps = tokenizer.attention(encoding, direction, layer)
+    maps = tokenizer.attention(encoding, direction, layer, length)
     each, mass = maps.normalised, maps.raw.sum((1, 2))
     if direction == "write":  # row, column, token
         each, mass = np.moveaxis(each, -1, 0), maps.raw.mean((0, 1))
     return [b64((each * 255).astype(np.uint8).tobytes()), [round(float(share), 4) for share in mass]]
+
+
+def right(tokenizer: Any, encoding: tc.Encoding) -> dict[str, str]:
+    """By length: which positions are halted, row by row, a byte each (1: it is right already), in base64."""
+    masks = tokenizer.halted(encoding)
+    return {str(length): b64(mask.astype(np.uint8).tobytes()) for length, mask in masks.items()}
+
+
+def spread(tokenizer: Any, encoding: tc.Encoding) -> dict[str, float]:
+    """By length: the mean entropy of the tokens' maps of looks, in bits.
+
+    It is 0 where each token looks at one place, and log2 of the number of places where all look everywhere.
+    """
+    found = {}
+    for length in encoding.lengths:
+        maps = tokenizer.attention(encoding, "read", None, length).raw
+        shares = maps.reshape(len(maps), -1).astype(np.float64)
+        shares /= np.maximum(shares.sum(1, keepdims=True), 1e-12)
+        bits = -(shares * np.log2(np.maximum(shares, 1e-12))).sum(1)
+        found[str(length)] = round(float(bits.mean()), 3)
+    return found
+
+
+INSPECTIONS = {"layer": look, "halted": right, "sharpness": spread}  # of a tokenizer and an encoding
+
+
+@functools.cache
+def _classifier() -> tc.LiteClassifier:
+    """What judges features and labels."""
+    return tc.LiteClassifier(2)

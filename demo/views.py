@@ -1,14 +1,14 @@
 """What is beside the film, on request: other seeds, other codes, two photos mixed, one token less, and more.
 
 The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there: a
-caption and WebP, None where there is none. A layer's maps and a classifier's guesses are no pictures. No such
-view of a film is a TokenizerError.
+caption and WebP, None where there is none. Maps, masks, numbers and a classifier's guesses are no pictures.
+No such view of a film is a TokenizerError.
 """
 
 import functools
 import json
 from base64 import b64decode
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Ask(NamedTuple):
     k: int
     take: Take  # whose steps and seed count
     n: int  # seeds: 1.. beside the take's; codes: 0..2; mix: which begins; less: the token, or 0; layer: 0..
-    of: str  # mix: the film that was here before; layer: "read", "write"; guess: "mean", "sample"
+    of: str  # mix: the film that was here before; layer: "read", "write"; guess: a mode
 
     @property
     def tokens(self) -> tc.Encoding:
@@ -115,12 +115,35 @@ def less(ask: Ask) -> dict:
 
 
 def layer(ask: Ask) -> dict:
-    """{"maps": [maps, mass]} of a layer, see `look`."""
-    if ask.film.original is None:
+    """{"maps": [maps, mass]} of a layer, see `look`; where there is a code a length, of the one at k."""
+    return {"maps": inspect(ask, "layer", ask.of, ask.n, None if ask.film.info.ordered else ask.k)}
+
+
+def halted(ask: Ask) -> dict:
+    """{"halted": masks by length}, see `right`."""
+    return {"halted": inspect(ask, "halted")}
+
+
+def sharpness(ask: Ask) -> dict:
+    """{"sharpness": bits by length}, see `spread`."""
+    return {"sharpness": inspect(ask, "sharpness")}
+
+
+def inspect(ask: Ask, what: str, *more: Any) -> Any:
+    """What the model knows of the film's photo besides its tokens."""
+    film = ask.film
+    if film.original is None:
         raise tc.TokenizerError("A link brings no photo, so nothing is known of where the tokens looked.")
     with ask.studio.turn.take(urgent=True):
-        record = ask.studio.record(ask.film.info.name, ask.film.original.array, [], (ask.of, ask.n))
-        return {"maps": dict(record)["attention"]}
+        (found,) = ask.studio.inspect(film.info.name, film.original.array, film.encoding, what, *more)
+    return found
+
+
+def nesting(ask: Ask) -> dict:
+    """{"nesting": [short, long, share of tokens, share of bits] of neighbours on the ladder}."""
+    lengths = [k for k in ladder(ask.film.lengths) if k in ask.tokens.lengths]
+    changes = tc.nesting(ask.tokens, lengths)
+    return {"nesting": [[one.short, one.long, round(one.tokens, 4), round(one.bits, 4)] for one in changes]}
 
 
 @functools.cache
@@ -136,7 +159,7 @@ def guess(ask: Ask) -> dict:
     stand for it.
     """
     net, names = classifier()
-    with ask.film.reading(ask.take if ask.of == "sample" else MEAN) as reel:
+    with ask.film.reading(MEAN if ask.of == "mean" else ask.take) as reel:
         some = [k for k in ladder(ask.film.lengths) if k in reel]
         frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in some}
     with ask.studio.turn.take():
@@ -147,4 +170,14 @@ def guess(ask: Ask) -> dict:
     return told | {"photo": words[-1].split(", ")[0]}
 
 
-VIEWS = {"seeds": seeds, "codes": codes, "mix": mix, "less": less, "layer": layer, "guess": guess}
+VIEWS = {
+    "seeds": seeds,
+    "codes": codes,
+    "mix": mix,
+    "less": less,
+    "layer": layer,
+    "halted": halted,
+    "sharpness": sharpness,
+    "nesting": nesting,
+    "guess": guess,
+}

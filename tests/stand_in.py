@@ -26,9 +26,13 @@ def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = Tr
         tokens="soft",
         numbers_per_token=16,
         ordered=True,
-        generative=generative,
+        modes=("mean", "sample") if generative else ("mean",),
         attention=maps if generative else (),
-        views=tc.VIEWS if generative else ("codes", "mix", "less", "guess"),
+        views=(
+            ("seeds", "mix", "codes", "less", "layer", "nesting", "guess")
+            if generative
+            else ("codes", "mix", "less", "guess")
+        ),
         checkpoint_id="57a2d100ab0e",
         default_steps=8 if generative else 1,
         default_guidance=2.0,

@@ -262,3 +262,17 @@ def test_wrong_wishes_are_sentences(photos, tmp_path):
                 allocate(tokenizer, photos, criterion_of("l1"), **options)
         with pytest.raises(tc.TokenizerError, match="no folder or archive"):
             allocate(tokenizer, tmp_path / "nowhere", criterion_of("l1"))
+
+
+def test_the_chosen_picture_is_that_of_the_need():
+    tokenizer, original = tiny_alit.make_tokenizer(), noise()
+    encoding = tokenizer.encode(original)
+    pictures = [one for _, one in tokenizer.decode_many(encoding, tokenizer.info.lengths, steps=1)]
+    scores = [criterion_of("l1").judge(original)(one).score for one in pictures]
+    first, never = (tc.choose_code(tokenizer, original, criterion_of("l1", t)) for t in (1.0, 0.0))
+    assert first[0].tokens == 2
+    assert first[1] == pictures[0]
+    assert not never[0].reached
+    best = tokenizer.info.lengths.index(never[0].tokens)
+    assert scores[best] == min(scores)
+    assert never[1] == pictures[best]

@@ -22,7 +22,7 @@ OPTIONS = {
     "fetch": "NAME --yes",
     "import": "KIND FILE --name",
     "encode": "PHOTOS --limit --skip-damaged --exact -o --output --model --device --dtype",
-    "decode": "TOKENS -o --output --length --steps --guidance-scale --seed --device --dtype",
+    "decode": "TOKENS -o --output --length --mode --steps --guidance-scale --seed --device --dtype",
     "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds --model"
     " --device --dtype --json",
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
@@ -74,6 +74,11 @@ def test_encode_and_decode(stand_in, photo, tmp_path, capsys):
     )
     expected = stand_in.decode(load_tokens(tokens), 32, steps=4, seed=7)
     assert np.array_equal(np.asarray(Image.open(picture)), expected.array)
+    assert main(["decode", str(tokens), "--length", "32", "--mode", "mean", "-o", str(picture)]) == 0
+    expected = stand_in.decode(load_tokens(tokens), 32, steps=1)
+    assert np.array_equal(np.asarray(Image.open(picture)), expected.array)
+    assert main(["decode", str(tokens), "--mode", "sharp", "-o", str(picture)]) == 2
+    assert "no pictures of the kind sharp; it has mean and sample." in capsys.readouterr().err
     assert main(["decode", str(tokens), "-o", str(picture)]) == 0
     expected = stand_in.decode(load_tokens(tokens), 256)
     assert np.array_equal(np.asarray(Image.open(picture)), expected.array)

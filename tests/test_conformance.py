@@ -22,6 +22,7 @@ TINY = {
     "tiny alit": tiny_alit.make_tokenizer,
     "tiny grid": tiny_grid.make_tokenizer,
     **tiny_published.MAKE,
+    "tiny sharp alit": lambda: tiny_alit.make_tokenizer(tiny_alit.SHARP),
 }
 RANDOM = {
     tiny_flow.CHECKPOINT_ID,
@@ -141,6 +142,16 @@ def test_the_same_seed_gives_the_same_picture(tokenizer, encoding):
     first, again, other = (tokenizer.decode(encoding, length, steps=steps, seed=s) for s in (1, 1, 2))
     assert first == again
     assert (first != other) == tokenizer.info.generative
+
+
+def test_each_mode_makes_a_picture_of_its_own(tokenizer, encoding):
+    info = tokenizer.info
+    length = info.lengths[-1]
+    made = [tokenizer.decode(encoding, length, steps=info.steps_of(mode)) for mode in info.modes]
+    assert len({one.array.tobytes() for one in made}) == len(info.modes)
+    assert [info.mode_of(info.steps_of(mode)) for mode in info.modes] == list(info.modes)
+    for mode in set(tc.MODES) - set(info.modes):
+        assert f"no pictures of the kind {mode}" in sentence(lambda mode=mode: info.steps_of(mode))
 
 
 def test_a_prefix_does_not_depend_on_what_follows(tokenizer, encoding):

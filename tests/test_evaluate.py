@@ -60,7 +60,19 @@ def test_json_has_one_row_a_length_and_steps(report: Report) -> None:
     rows = [(row["length"], row["steps"], row["guidance_scale"]) for row in data["rows"]]
     assert rows == [(1, 1, 1.0), (4, 1, 1.0), (1, 8, 2.5), (4, 8, 2.5)]
     for row in data["rows"]:
-        plain = {"length", "steps", "guidance_scale", "bytes", "n", "psnr", "ssim", "grid_ratio", "intervals"}
+        assert row["mode"] == "mean", "a model of one mode makes no other picture in more steps"
+        plain = {
+            "length",
+            "steps",
+            "mode",
+            "guidance_scale",
+            "bytes",
+            "n",
+            "psnr",
+            "ssim",
+            "grid_ratio",
+            "intervals",
+        }
         assert set(row) == plain | {"spectrum_error"}
         assert set(row["spectrum_error"]) == {"low", "middle", "high"}
         assert row["bytes"] == 8 * row["length"]

@@ -683,8 +683,8 @@ def test_one_thread_uses_the_device_whoever_asks(studio, tmp_path, monkeypatch):
     assert all(answers)
     assert len(set(used)) == 1
     assert used[0] not in (*visitors, threading.main_thread())
-    with pytest.raises(tc.TokenizerError, match="no such layer"):
-        studio.record(MODEL, np.zeros((256, 256, 3), np.uint8), [], ("read", 9))
+    told = handlers.view(studio, ask | {"view": "layer", "of": "read", "n": 9})
+    assert told == {"error": "There is no such layer."}
 
 
 def test_a_gpu_s_first_pictures_are_made_for_nobody_in_the_thread_that_makes_all_others(monkeypatch):

@@ -1,5 +1,7 @@
 """An ALIT tokenizer of a few thousand drawn weights: 64 px, 16 patches, three passes of two tokens."""
 
+from dataclasses import replace
+
 import torch
 from tiny_flow import draw_weights
 from torch import nn
@@ -10,6 +12,7 @@ from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
 from tokenizer_core.nn.autoencoder import Autoencoder
 
 CONFIG = tiny_config()
+SHARP = replace(CONFIG, sharp=("writer", "decoder"))
 CHECKPOINT_ID = "a117a117a117"
 PATCHES, CHANNELS, TOKENS = 16, 16, 6
 

@@ -1,6 +1,7 @@
 """tokenizer_core: photographs as tokens, and tokens as pictures. The public list."""
 
 from tokenizer_core.codes.encoding import Encoding
+from tokenizer_core.codes.nesting import nesting
 from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
@@ -11,7 +12,7 @@ from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
-from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
+from tokenizer_core.models.info import MODES, VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.published.bring import IMPORTED, fetch, import_weights
 from tokenizer_core.models.published.offers import Offer, offer, offers
@@ -19,7 +20,7 @@ from tokenizer_core.models.registry import catalog, damaged_models, default_mode
 from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import PhotoSet
-from tokenizer_core.reports.allocate import Allocation, Need, allocate, need_of
+from tokenizer_core.reports.allocate import Allocation, Need, allocate, choose_code, need_of
 from tokenizer_core.reports.bench import BenchReport, bench
 from tokenizer_core.reports.compare import BUDGETS, Comparison, compare, write_comparison
 from tokenizer_core.reports.evaluate import Report, evaluate
@@ -32,6 +33,7 @@ __all__ = [
     "BUDGETS",
     "CRITERIA",
     "IMPORTED",
+    "MODES",
     "VIEWS",
     "Allocation",
     "AttentionInfo",
@@ -58,6 +60,7 @@ __all__ = [
     "bench",
     "best_pictures",
     "catalog",
+    "choose_code",
     "compare",
     "criterion_of",
     "damaged_models",
@@ -72,6 +75,7 @@ __all__ = [
     "load",
     "load_tokens",
     "need_of",
+    "nesting",
     "offer",
     "offers",
     "open_photo",

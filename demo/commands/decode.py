@@ -17,7 +17,9 @@ def add(subparsers: Any) -> None:
         "-o", "--output", required=True, metavar="PICTURE", help="a .png, .webp or .jpg file, a folder, or -"
     )
     parser.add_argument("--length", type=int, help="how many tokens, from the first on (default: all)")
-    parser.add_argument("--steps", type=int, help="1 is the mean; more is a sample (default: the model's)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--mode", choices=tc.MODES, help="which of the model's pictures (default: as --steps)")
+    how.add_argument("--steps", type=int, help="1 is the mean; more is a sample (default: the model's)")
     parser.add_argument("--guidance-scale", type=float, help="1 is off (default: the model's)")
     add_seed(parser)
     add_device(parser)
@@ -65,8 +67,9 @@ class _Painter:
         tokenizer = self.models[encoding.model]
         info = tokenizer.info
         length = len(encoding) if args.length is None else args.length
-        options = {"steps": args.steps, "guidance_scale": args.guidance_scale, "seed": args.seed}
+        steps = args.steps if args.mode is None else info.steps_of(args.mode)
+        options = {"steps": steps, "guidance_scale": args.guidance_scale, "seed": args.seed}
         picture = tokenizer.decode(encoding, length, **options)
-        steps = info.default_steps if args.steps is None else args.steps
+        steps = info.default_steps if steps is None else steps
         about = {"model": info.name, "weights": info.checkpoint_id, "length": length, "steps": steps}
         return picture, about | {"seed": args.seed}

@@ -26,8 +26,8 @@ def add(subparsers: Any) -> None:
     """Its options."""
     parser = add_verb(subparsers, "evaluate", run, "measure a model on photos")
     add_photos(parser)
-    parser.add_argument("--lengths", type=numbers, help="default: those of 1,4,16,64,256 that it has")
-    parser.add_argument("--steps", type=numbers, help="default: 1, and 8 where it draws samples")
+    parser.add_argument("--lengths", type=numbers, help="default: of 1,4,16,64,256, or the model's ladder")
+    parser.add_argument("--steps", type=numbers, help="default: one for each of the model's modes")
     parser.add_argument("--classifier", action="store_true", help="also measure features and labels (slow)")
     add_seed(parser)
     add_seeds(parser)
@@ -39,8 +39,9 @@ def run(args: argparse.Namespace) -> int | None:
     """Print the table, and write it as JSON if asked to."""
     tokenizer = load(args)
     info = tokenizer.info
-    lengths = args.lengths or [k for k in DEFAULT_LENGTHS if k in info.lengths] or list(info.ladder)
-    steps = args.steps or ((1, info.default_steps) if info.generative else (1,))
+    usual = [k for k in DEFAULT_LENGTHS if k in info.lengths]
+    lengths = args.lengths or (usual if len(usual) > 2 else [k for k in info.ladder if k > 0])
+    steps = args.steps or [info.steps_of(mode) for mode in info.modes]
     options = {"seed": args.seed, "seeds": args.seeds, "progress": progress()}
     classifier = tc.LiteClassifier(2) if args.classifier else None
     photos = photos_of(args)

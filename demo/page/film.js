@@ -1,4 +1,4 @@
-// A film: a photo's head, and for each kind (mean, sample) a reel of the frames that came so far. No DOM.
+// A film: a photo's head, and for each kind (mean, and sample or sharp) a reel of the frames that came so far. No DOM.
 import { ladderOf, nearestInOctaves, tokens } from "./lengths.js";
 import { bytes } from "./tokens.js";
 
@@ -54,8 +54,19 @@ export class Film {
     this.done = false; // all that there is has come
   }
 
-  get generative() {
-    return this.info.generative;
+  /** The kinds of picture that there are of a code; an older film says only whether samples are drawn. */
+  get modes() {
+    const { modes, generative } = this.info;
+    return modes ?? /** @type {Mode[]} */ (generative ? ["mean", "sample"] : ["mean"]);
+  }
+
+  /** The kind beside the mean: drawn, or by a decoder of its own. Its reel goes by either name. */
+  get second() {
+    return this.modes[1] ?? "sample";
+  }
+
+  get sharp() {
+    return this.sample;
   }
 
   /** Whether some picture can be shown. */
@@ -103,7 +114,8 @@ export class Film {
    * @returns {Mode}
    */
   kind(mode) {
-    return this.generative ? mode : "mean";
+    if (this.modes.includes(mode) || mode === "mean") return mode;
+    return this.modes[1] ?? "mean"; // whoever wants more than a mean gets what there is
   }
 
   /**
@@ -115,13 +127,13 @@ export class Film {
   choose(k, mode) {
     const mean = this.mean.nearest(k);
     const sample = this.sample.nearest(k);
-    const wanted = this.kind(mode) === "sample";
+    const wanted = this.kind(mode) !== "mean";
     const near = wanted && sample && Math.abs(Math.log2((sample.length + 1) / (k + 1))) <= 0.5;
     const frame = near || !mean ? sample : mean;
     if (!frame) return undefined;
-    const kind = this.generative ? frame.mode : "decoded";
+    const kind = this.modes.length > 1 ? frame.mode : "decoded";
     const name = frame.length === k ? kind : `showing ${frame.length}`;
-    return [frame, wanted && frame === mean ? `${name}, sample coming` : name];
+    return [frame, wanted && frame === mean ? `${name}, ${this.second} coming` : name];
   }
 
   /**
@@ -130,16 +142,16 @@ export class Film {
    * @param {Mode} mode
    */
   still(k, mode) {
-    return (mode === "sample" && this.sample.at.get(k)) || this.mean.at.get(k);
+    return (mode !== "mean" && this.sample.at.get(k)) || this.mean.at.get(k);
   }
 
   /**
-   * Whether a sample is wanted and not there.
+   * Whether more than a mean is wanted and not there.
    * @param {number} k
    * @param {Mode} mode
    */
   lacks(k, mode) {
-    return this.kind(mode) === "sample" && !this.sample.at.has(k);
+    return this.kind(mode) !== "mean" && !this.sample.at.has(k);
   }
 
   /** What was on its way and never came is asked for again. */

@@ -1,7 +1,5 @@
 // What a classifier makes of a kind's pictures: asked once, when the ladder is there. No DOM.
 
-const KINDS = /** @type {Mode[]} */ (["mean", "sample"]);
-
 /**
  * @param {Film} film
  * @param {Mode} mode
@@ -24,6 +22,6 @@ async function judgeKind(film, mode, view) {
  * @returns {Promise<boolean>} whether something is known now that was not
  */
 export async function judge(film, view) {
-  const news = await Promise.all(KINDS.map((mode) => judgeKind(film, mode, view)));
+  const news = await Promise.all(film.modes.map((mode) => judgeKind(film, mode, view)));
   return news.includes(true);
 }

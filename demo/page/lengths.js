@@ -47,7 +47,9 @@ export function beside(lengths, from, way) {
   return found ?? /** @type {number} */ (way > 0 ? lengths.at(-1) : lengths[0]);
 }
 
-/** A logarithmic rail from the shortest to the longest allowed length. */
+const FEW = 9; // fewer lengths than these are notches
+
+/** A rail from the shortest to the longest allowed length: logarithmic, or even notches where there are few. */
 export class Scale {
   /** @param {number[]} lengths ascending */
   constructor(lengths) {
@@ -63,6 +65,16 @@ export class Scale {
    * @param {number} length
    */
   place(length) {
+    const { lengths } = this;
+    if (lengths.length >= FEW || lengths.length < 2) return this.octaves(length);
+    return lengths.indexOf(nearest(lengths, length)) / (lengths.length - 1);
+  }
+
+  /**
+   * Where a length stands on a logarithmic axis, 0..1.
+   * @param {number} length
+   */
+  octaves(length) {
     return this.room ? (octave(length) - this.from) / this.room : 1;
   }
 
@@ -71,6 +83,9 @@ export class Scale {
    * @param {number} part 0..1
    */
   at(part) {
+    const { lengths } = this;
+    const last = lengths.length - 1;
+    if (lengths.length < FEW) return lengths[Math.min(last, Math.max(0, Math.round(part * last)))];
     return Math.round(2 ** (this.from + Math.min(1, Math.max(0, part)) * this.room) - 1);
   }
 
@@ -78,6 +93,6 @@ export class Scale {
   marks() {
     const { lengths, first, top } = this;
     const power = (/** @type {number} */ k) => !(k & (k - 1));
-    return lengths.filter((k) => lengths.length < 9 || power(k) || k === first || k === top);
+    return lengths.filter((k) => lengths.length < FEW || power(k) || k === first || k === top);
   }
 }

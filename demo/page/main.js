@@ -6,15 +6,19 @@ import { Film } from "./film.js";
 import { frameOf, unpack } from "./frames.js";
 import { judge } from "./judge.js";
 import { nearest } from "./lengths.js";
-import { Opener } from "./opener.js";
+import { Opener, wake } from "./opener.js";
 import { attention } from "./panels/attention.js";
 import { card } from "./panels/card.js";
 import { chance } from "./panels/chance.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
+import { codes } from "./panels/codes.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
+import { halted } from "./panels/halted.js";
 import { lecture } from "./panels/lecture.js";
+import { model } from "./panels/model.js";
+import { needs } from "./panels/needs.js";
 import { numbers, status } from "./panels/numbers.js";
 import { overlays } from "./panels/overlays.js";
 import { pictures } from "./panels/pictures.js";
@@ -108,6 +112,7 @@ export function start(element, source) {
   const begin = (/** @type {Start} */ head) => {
     film?.close();
     film = new Film(head);
+    state.model = head.models && head.models[0].name !== head.info.name ? head.info.name : "";
     shown = null;
     if (round && !round.token) Object.assign(state, { k: 1, overlay: "" }); // nothing that tells of the photo
     if (round && !round.holds(head, link)) round = null;
@@ -125,7 +130,8 @@ export function start(element, source) {
   /** @type {Intents["open"]} */
   const bring = async (what, words = "Reading the photo…") => {
     sweeping.stop();
-    if (typeof what !== "function" && what.model) state.model = String(what.model);
+    const { model } = state;
+    if (typeof what !== "function") state.model = String(what.model ?? model);
     expect(typeof what === "function");
     act.say(words, false, Number.POSITIVE_INFINITY);
     const got = await opener.open(what, () => ({
@@ -136,6 +142,7 @@ export function start(element, source) {
     if (!got) return;
     expect(false);
     if (!got.start) {
+      state.model = model;
       act.say(got.error ?? "", true);
       film?.resend();
       puller.pull();
@@ -197,7 +204,7 @@ export function start(element, source) {
       puller.pull();
     },
     view: (view, more) => askOrSay(source, { ...asked(), what: "view", view, n: 0, of: "", ...more }),
-    address: (whole, more) => write(state, told(film, link), location.href, whole, more),
+    address: (whole, more) => write(state, told(film, link, state.k), location.href, whole, more),
   };
 
   const game = {
@@ -221,16 +228,13 @@ export function start(element, source) {
     line,
     spectra,
     nearness,
-    overlays(root, act),
-    attention(root, act),
-    difference(root),
+    ...[overlays, attention, halted, codes, difference, clip, card, model].map((panel) => panel(root, act)),
     ...all(root, ".row").map((row) => pictures(row, act)),
-    clip(root, act),
-    card(root, act),
     chance(root, act),
     scenes(root, act, (hash) => dial.visit(hash)), // before play: a round needs the picture at its place
     play(root, act, game),
     share(root, act, () => round?.most ?? state.k),
+    needs(root, act, source),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
     lecture(root, act, (hash) => dial.visit(hash)),
@@ -247,11 +251,6 @@ export function start(element, source) {
   });
   Object.assign(window, { dial });
 
-  const wake = async () => {
-    const wrong = link.tokens && (await bring({ from: "link", tokens: link.tokens }));
-    if (!link.tokens || wrong) await bring({ from: "example", photo: link.photo });
-    if (wrong) act.say(wrong, true);
-  };
-  wake();
+  wake(link, bring).then((wrong) => wrong && act.say(wrong, true));
   return dial;
 }

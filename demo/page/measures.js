@@ -29,11 +29,8 @@ export const MEASURES = [
   },
 ];
 
-/** Codes in the order in which the plot has them. */
-export const CODES = ["mean", "sample", "linear", "WebP"];
-
 /**
- * The points of each code that has any, by ascending length.
+ * The points of each code that has any, by ascending length; the codes in the order in which the plot has them.
  * @param {Film} film
  * @param {Measure} measure
  * @returns {Record<string, [length: number, value: number][]>}
@@ -45,7 +42,7 @@ export function linesOf(film, measure) {
       .map((k) => [k, measure.of(film, mode, k)])
       .filter((point) => Number(point[1]) > 0);
   /** @type {Record<string, any>} */
-  const lines = { mean: own("mean"), sample: own("sample"), linear: [], WebP: [] };
+  const lines = { mean: own("mean"), [film.second]: own(film.second), linear: [], WebP: [] };
   if (measure.rivals) {
     lines.linear = (film.told.linear ?? []).map((value, k) => [k, value]);
     lines.WebP = film.told.webp ?? [];
@@ -61,7 +58,7 @@ export function linesOf(film, measure) {
  */
 export function fewest(lines, measure, goal) {
   const good = (/** @type {number} */ value) => (measure.less ? value <= goal : value >= goal);
-  const known = CODES.filter((code) => lines[code].length);
+  const known = Object.keys(lines).filter((code) => lines[code].length);
   const first = (/** @type {string} */ code) => lines[code].find(([, value]) => good(value))?.[0] ?? "never";
   return known.map((code) => `${code} ${first(code)}`).join(", ") || "not known yet";
 }
@@ -73,8 +70,8 @@ export function fewest(lines, measure, goal) {
 export function rowsOf(lines) {
   const points = Object.values(lines).flat();
   const lengths = [...new Set(points.map(([k]) => k))].sort((a, b) => a - b);
-  const rows = CODES.map((code) => {
-    const at = new Map(lines[code]);
+  const rows = Object.values(lines).map((line) => {
+    const at = new Map(line);
     return lengths.map((k) => at.get(k) ?? null);
   });
   return { lengths, rows };

@@ -38,3 +38,18 @@ export class Opener {
     }
   }
 }
+
+/**
+ * The first film: of the address, else an example. Tokens, or a model, that are not of this page leave a sentence.
+ * @param {Link} link
+ * @param {(question: Question) => Promise<string | undefined>} bring gives what went wrong
+ * @returns {Promise<string | undefined>}
+ */
+export async function wake({ tokens, photo, state }, bring) {
+  const wrong = tokens ? await bring({ from: "link", tokens }) : undefined;
+  if (tokens && !wrong) return undefined;
+  const example = { from: "example", photo };
+  const none = await bring(example);
+  if (none && state.model) await bring({ ...example, model: "" });
+  return wrong ?? none;
+}

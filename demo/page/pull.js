@@ -43,21 +43,22 @@ export class Puller {
    */
   async accept(got, film, reels) {
     const told = got.told ?? {};
+    const reelOf = (/** @type {Mode} */ mode) => (mode === "mean" ? reels.mean : reels.sample);
     Object.assign(film.told, told);
     if (told.guess) {
-      for (const mode of /** @type {Mode[]} */ (["mean", "sample"])) {
+      for (const mode of film.modes) {
         const [guess, agreement] = [told.guess[mode], told.agreement?.[mode]];
-        reels[mode].seen = { guess, agreement, photo: told.guess.photo };
+        reelOf(mode).seen = { guess, agreement, photo: told.guess.photo };
       }
     }
     this.needs.told(told);
     const rows = got.frames ?? [];
-    for (const [mode, k] of rows) reels[mode].sent.push(k);
+    for (const [mode, k] of rows) reelOf(mode).sent.push(k);
     const frames = await Promise.all(
       rows.map(async (row) => this.frameOf(row, await this.needs.unpack(row[2]))),
     );
     for (const frame of frames) {
-      const reel = reels[frame.mode];
+      const reel = reelOf(frame.mode);
       const current = this.needs.film() === film && film[frame.mode] === reel;
       if (current) reel.add(frame);
       else frame.bitmap.close();

@@ -1,8 +1,9 @@
 // What the visitor turned and chose, as one object, and the address that says the same.
 import { urlsafe } from "./tokens.js";
 
-const OVERLAYS = ["", "on", "add", "less", "open"];
-const PANELS = ["explore", "measure", "compare", "chance", "play", "share"];
+const OVERLAYS = ["", "on", "add", "less", "right", "open"];
+const PANELS = ["explore", "measure", "compare", "needs", "chance", "play", "share"];
+const MODES = ["mean", "sharp"];
 
 /** @returns {State} */
 export const fresh = () => ({
@@ -39,7 +40,11 @@ export function read(url) {
   const named = hash.has("name");
   const k = whole(hash.get("k"), 32);
   /** @type {Partial<State>} */
-  const state = { seed: whole(hash.get("seed"), 0), mode: hash.get("mode") === "mean" ? "mean" : "sample" };
+  const state = { seed: whole(hash.get("seed"), 0), mode: "sample" };
+  const mode = hash.get("mode") ?? "";
+  if (MODES.includes(mode)) state.mode = /** @type {Mode} */ (mode);
+  const model = url.searchParams.get("model");
+  if (model) state.model = model;
   if (named) state.k = 1;
   else if (hash.has("k")) state.k = k;
   const panel = hash.get("panel");
@@ -78,18 +83,22 @@ export function write(state, film, here, all, more = {}) {
   if (whole && !film.example) hash.set("t", urlsafe(film.tokens));
   if (film.example) url.searchParams.set("photo", film.example);
   else url.searchParams.delete("photo");
+  if (state.model) url.searchParams.set("model", state.model);
+  else url.searchParams.delete("model");
   url.hash = hash.toString();
   return url.href;
 }
 
 /**
- * What an address says of a film; before the first one came, what the link said.
+ * What an address says of a film; before the first one came, what the link said. Of a model with a code a length
+ * it holds the code that is shown.
  * @param {Film | null} film
  * @param {Link} link
+ * @param {number} k
  */
-export const told = (film, link) => ({
+export const told = (film, link, k) => ({
   example: film?.example ?? "",
   original: film?.original ?? null,
-  tokens: film?.told.tokens ?? link.tokens,
+  tokens: film?.told.codes?.[k] ?? film?.told.tokens ?? link.tokens,
   home: film?.start.home ?? "",
 });

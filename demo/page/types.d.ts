@@ -1,7 +1,8 @@
 // What goes over the wire and between the page's modules. demo/handlers.py answers; demo/film.py makes frames.
 
-type Mode = "mean" | "sample";
-type Overlay = "" | "on" | "add" | "less" | "open"; // looked at, added, not there yet, invented
+type Mode = "mean" | "sample" | "sharp";
+// where it looks, what it added, what is not there yet, is right already, is invented
+type Overlay = "" | "on" | "add" | "less" | "right" | "open";
 
 /** A model, as `ModelInfo.to_dict` says; an example's stored film may lack what is optional here. */
 interface Info {
@@ -10,6 +11,8 @@ interface Info {
   lengths: number[];
   bytes_per_token: number;
   generative: boolean;
+  modes?: Mode[];
+  adaptive?: boolean; // whether it says which places of the picture are right already
   ordered?: boolean; // whether a short code is the beginning of a long one
   default_steps: number;
   has_attention: boolean;
@@ -32,6 +35,15 @@ interface Start {
   home: string;
   credit: string;
   example: string;
+  models?: Choice[]; // the first is the default
+}
+
+/** A model that a visitor may choose. */
+interface Choice {
+  name: string;
+  title: string;
+  role: string;
+  ordered: boolean;
 }
 
 /** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
@@ -46,8 +58,9 @@ interface Told {
   linear?: number[];
   webp?: [tokens: number, psnr: number][];
   control?: Record<string, string>;
-  guess?: { mean?: Record<string, string>; sample?: Record<string, string>; photo?: string };
-  agreement?: { mean?: Record<string, number>; sample?: Record<string, number> };
+  codes?: Record<string, string>; // a code a length, packed
+  guess?: Partial<Record<Mode, Record<string, string>>> & { photo?: string };
+  agreement?: Partial<Record<Mode, Record<string, number>>>;
 }
 
 interface Answer {
@@ -63,6 +76,11 @@ interface Answer {
   agreement?: Record<string, number>;
   photo?: string;
   given?: Given[];
+  halted?: Record<string, string>; // a byte a place, in base64
+  sharpness?: Record<string, number>; // bits
+  nesting?: Change[];
+  need?: Need;
+  original?: string; // WebP in base64
 }
 
 /** Who gave which tokens of a mix; no picture of a photo that stayed with its sender. */
@@ -70,6 +88,19 @@ interface Given {
   name: string;
   tokens: string;
   webp: string | null;
+}
+
+/** A short code, a longer one, and the shares of tokens and bits that are others at the latter's beginning. */
+type Change = [short: number, long: number, tokens: number, bits: number];
+
+/** What a picture needs of a model. */
+interface Need {
+  tokens: number;
+  bytes: number;
+  reached: boolean;
+  score: number | null; // null: equal
+  tried: number;
+  seconds: number;
 }
 
 type Question = Record<string, unknown>;

@@ -11,7 +11,8 @@ from tokenizer_core.codes.packing import HARD, SOFT, packer_of
 from tokenizer_core.errors import TokenizerError
 
 ROLES = ("main", "baseline", "control", "published")
-VIEWS = ("seeds", "mix", "codes", "less", "layer", "guess")
+VIEWS = ("seeds", "mix", "codes", "less", "layer", "halted", "sharpness", "nesting", "guess")
+MODES = ("mean", "sample", "sharp")
 DEVICES = ("cuda", "cpu")
 LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
@@ -48,7 +49,8 @@ class ModelInfo:
         lengths: allowed code lengths, ascending.
         ordered: a short code is a prefix of a long one; else there is a code a length.
         adaptive: it chooses a length for a photo by itself.
-        generative: decoding can draw samples besides the mean.
+        modes: the pictures that it can make of a code: of `MODES`. First "mean", near in every pixel; then
+            "sample", drawn, or "sharp", made by a decoder of its own: always the same one.
         deterministic: the same photo always gives the same tokens.
         reconstructs: it can show its goal: what its autoencoder makes of a photo without any token.
         attention: the maps that `Tokenizer.attention` has, a line a direction.
@@ -76,7 +78,7 @@ class ModelInfo:
     lengths: tuple[int, ...]
     ordered: bool
     adaptive: bool = False
-    generative: bool = False
+    modes: tuple[str, ...] = ("mean",)
     deterministic: bool = True
     reconstructs: bool = False
     attention: tuple[AttentionInfo, ...] = ()
@@ -102,11 +104,32 @@ class ModelInfo:
             list(self.lengths) != sorted(set(self.lengths)) and f"lengths {self.lengths}",
             self.tokens == SOFT and self.numbers_per_token < 1 and "no numbers in a soft token",
             self.tokens == HARD and self.vocabulary < 2 and "no vocabulary of hard tokens",
+            self.modes not in (("mean",), ("mean", "sample"), ("mean", "sharp")) and f"modes {self.modes}",
             self.generative and self.default_steps < 2 and "samples of one step",
         ]
         found = [what for what in wrong if what]
         if found:
             raise TokenizerError(f"The description of {self.name} is wrong: {'; '.join(map(str, found))}.")
+
+    @property
+    def generative(self) -> bool:
+        """Whether decoding can draw samples besides the mean."""
+        return "sample" in self.modes
+
+    def steps_of(self, mode: str) -> int:
+        """The steps that make a picture of this mode, for `Tokenizer.decode`.
+
+        Raises:
+            TokenizerError: this model has no such pictures.
+        """
+        if mode not in self.modes:
+            has = " and ".join(self.modes)
+            raise TokenizerError(f"The model {self.name} makes no pictures of the kind {mode}; it has {has}.")
+        return {"mean": 1, "sample": self.default_steps, "sharp": 2}[mode]
+
+    def mode_of(self, steps: int) -> str:
+        """The mode of a picture made in so many steps."""
+        return self.modes[-1 if steps > 1 else 0]
 
     @property
     def bits_per_token(self) -> int:
@@ -146,6 +169,7 @@ class ModelInfo:
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         whole = self.bits_per_token % 8 == 0
         return plain | {
+            "generative": self.generative,
             "attention": [vars(one) for one in self.attention],
             "bits_per_token": self.bits_per_token,
             "bytes_per_token": int(self.bytes_per_token) if whole else self.bytes_per_token,

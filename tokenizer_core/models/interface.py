@@ -62,8 +62,9 @@ class Tokenizer(ABC):
         Args:
             encoding: from this model.
             lengths: each one that the model allows and the encoding holds.
-            steps: 1 gives the mean; more gives a sample; None is the model's default. Of no effect where a
-                model makes one picture a length, as are `guidance_scale` and `seed`.
+            steps: 1 gives the mean; more gives a sample, or the sharp picture of a model that has one; None
+                is the model's default; see `ModelInfo.modes`. Of no effect where a model makes one picture a
+                length, as are `guidance_scale` and `seed`.
             guidance_scale: 1 is off; None is the model's default; a mean ignores it.
             seed: of the noise, which is the same for every length.
             batch: pictures decoded at a time; None is the model's choice.

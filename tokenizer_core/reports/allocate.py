@@ -9,7 +9,7 @@ Where no length is enough, the best picture counts, and the report says so. Neig
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -186,9 +186,25 @@ def need_of(
     name: str = "",
 ) -> Need:
     """What one picture needs; see `allocate`."""
+    return choose_code(tokenizer, original, criterion, lengths, name)[0]
+
+
+def choose_code(
+    tokenizer: Tokenizer,
+    original: Picture,
+    criterion: Criterion,
+    lengths: Sequence[int] | None = None,
+    name: str = "",
+) -> tuple[Need, Picture]:
+    """What one picture needs, and the picture that so many tokens hold; see `allocate`."""
     lengths = tokenizer.info.ladder if lengths is None else lengths
-    began = time.perf_counter()
-    pictures = (picture for _, picture in tokenizer.grow(original, lengths=lengths))
-    place, reached, scores = first_that_reaches(criterion, original, pictures)
+    began, made = time.perf_counter(), []
+
+    def pictures() -> Iterator[Picture]:
+        for _, picture in tokenizer.grow(original, lengths=lengths):
+            made.append(picture)
+            yield picture
+
+    place, reached, scores = first_that_reaches(criterion, original, pictures())
     tokens, seconds = lengths[place], time.perf_counter() - began
-    return Need(name, tokens, tokenizer.info.bytes_of(tokens), reached, scores, seconds)
+    return Need(name, tokens, tokenizer.info.bytes_of(tokens), reached, scores, seconds), made[place]

@@ -84,6 +84,9 @@ def bench(tokenizer: Tokenizer, runs: int = RUNS) -> BenchReport:
     if info.generative:
         name = f"sample, length {length}, {info.default_steps} steps"
         calls[name] = lambda: tokenizer.decode(encoding, length)
+    if "sharp" in info.modes:
+        steps = info.steps_of("sharp")
+        calls[f"sharp, length {length}"] = lambda: tokenizer.decode(encoding, length, steps=steps)
     calls[f"ladder of {len(ladder)} means"] = lambda: list(tokenizer.decode_many(encoding, ladder, steps=1))
     if info.adaptive:  # what stopping early saves
         for last in dict.fromkeys((ladder[0], length, ladder[-1])):

@@ -32,17 +32,22 @@ NEXT_SEED = 10_000  # between the seeds of one photo
 
 @dataclass(frozen=True)
 class Row:
-    """The measures of one length at one number of steps; `bytes` is what so many tokens take."""
+    """The measures of one length at one number of steps; `bytes` is what so many tokens take.
+
+    `mode` is what such pictures are: "mean", "sample" or "sharp"; "" in reports of earlier versions.
+    """
 
     length: int
     steps: int
     guidance_scale: float
     bytes: int
     measures: Measures
+    mode: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """One flat level, but for `spectrum_error`; without what was not measured."""
-        fields = {"length": self.length, "steps": self.steps, "guidance_scale": self.guidance_scale}
+        fields = {"length": self.length, "steps": self.steps, "mode": self.mode}
+        fields["guidance_scale"] = self.guidance_scale
         measures = {name: value for name, value in asdict(self.measures).items() if value is not None}
         if not math.isfinite(self.measures.psnr):
             measures["psnr"] = None  # equal pictures; JSON has no infinity
@@ -77,7 +82,7 @@ class Report:
             f"{self.model} ({self.checkpoint_id}) on {self.n} photos of {self.photos}; crop: {self.crop};"
             f" seed {self.seed}{f' ({self.seeds} a photo)' if self.seeds > 1 else ''}; steps {steps};"
             f" {self.device}, {self.dtype}",
-            "length  bytes  steps  guidance   PSNR    SSIM   spectrum error low/middle/high   grid",
+            "length  bytes  steps    mode  guidance   PSNR    SSIM   spectrum error low/middle/high   grid",
         ]
         classified = bool(self.rows) and self.rows[0].measures.feature_distance is not None
         lines[1] += "  features  label  kernel" if classified else ""
@@ -87,7 +92,7 @@ class Report:
 def _line(row: Row) -> str:
     found = row.measures
     bands = found.spectrum_error
-    text = f"{row.length:6d} {row.bytes:6d} {row.steps:6d} {row.guidance_scale:9.2f}"
+    text = f"{row.length:6d} {row.bytes:6d} {row.steps:6d} {row.mode:>7s} {row.guidance_scale:9.2f}"
     text += f" {found.psnr:6.2f} {found.ssim:7.4f}"
     text += f" {bands.low:14.3f} {bands.middle:8.3f} {bands.high:8.3f} {found.grid_ratio:6.2f}"
     if found.feature_distance is None or found.label_agreement is None:
@@ -131,7 +136,8 @@ def evaluate(
 
     def decode(number: int, original: Picture) -> Iterator[tuple[tuple[int, int, int], Picture]]:
         for repeat in range(seeds):
-            some = steps if repeat == 0 else [step for step in steps if step > 1]  # a mean has no seed
+            drawn = [step for step in steps if step > 1 and info.mode_of(step) != "sharp"]
+            some = drawn if repeat else steps  # all else has no seed
             drawn_from = seed + noise_seed(number, repeat, seeds)
             options = {"guidance_scale": guidance_scale, "seed": drawn_from}
             for (step, length), picture in packed_pictures(tokenizer, original, lengths, some, **options):
@@ -146,7 +152,7 @@ def evaluate(
         for length in lengths:
             found = [tally for place, tally in tallies.items() if place[:2] == (step, length)]
             scale, count = 1.0 if step == 1 else guidance, info.bytes_of(length)
-            rows.append(Row(length, step, scale, count, average(found)))
+            rows.append(Row(length, step, scale, count, average(found), info.mode_of(step)))
     return Report(
         model=info.name,
         checkpoint_id=info.checkpoint_id,

@@ -34,8 +34,8 @@ class Judgement:
 
     Attributes:
         about: what the page says of the run: the catalog's line, the photos, the seeds, the device.
-        curves: "mean", the baseline's, "WebP", "JPEG"; "sample" of a model that draws them; and "autoencoder
-            alone", without any tokens, of one that has it.
+        curves: "mean", the baseline's, "WebP", "JPEG"; "sample" or "sharp" of a model that has these; and
+            "autoencoder alone", without any tokens, of one that has it.
     """
 
     about: dict[str, Any]
@@ -64,7 +64,7 @@ def judge_curves(
     classifier: LiteClassifier | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Judgement:
-    """Measure a model (mean, sample), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
+    """Measure a model (all its modes), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
 
     Args:
         tokenizer: whose weights are judged.
@@ -83,13 +83,15 @@ def judge_curves(
     budgets = {info.bytes_of(length): length for length in lengths}
     linear = {8 * size // other.bits_per_token: length for size, length in budgets.items()}
     linear = {count: length for count, length in linear.items() if count in other.lengths[1:]}
-    kinds = {1: "mean"} | ({info.default_steps: "sample"} if info.generative else {})
+    kinds = {info.steps_of(mode): mode for mode in info.modes}
 
     def decode(number: int, original: Picture) -> Iterator[tuple[tuple[str, int, int], Picture]]:
         if info.reconstructs:
             yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(seeds):
-            steps = list(kinds)[repeat > 0 :]  # a mean has no seed
+            steps = [
+                step for step, mode in kinds.items() if not repeat or mode == "sample"
+            ]  # alone has a seed
             seed = noise_seed(number, repeat, seeds)
             for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
                 yield (kinds[step], length, repeat), one
@@ -122,12 +124,13 @@ def lengths_of(info: ModelInfo) -> list[int]:
 def visitors_sheet(tokenizer: Tokenizer, photos: str | Path, free: str | Path) -> Iterator[SheetRow]:
     """A row an entry of the sheet: the original, the autoencoder alone, and a sample a length (seed 0).
 
-    A model that draws no samples shows its one picture a length; one without an autoencoder leaves it out.
+    A model that draws no samples shows its sharp pictures, or the one that it has; one without an autoencoder
+    leaves that out.
     """
     info = tokenizer.info
     for entry in entries(photos, free):
         goal = [tokenizer.reconstruct(entry.picture)] if info.reconstructs else []
-        samples = packed_pictures(tokenizer, entry.picture, lengths_of(info), [info.default_steps])
+        samples = packed_pictures(tokenizer, entry.picture, lengths_of(info), [info.steps_of(info.modes[-1])])
         yield entry, (entry.picture, *goal, *(one for _, one in samples))
 
 

@@ -2,9 +2,6 @@
 import { one, pen, put, sight } from "../dom.js";
 import { bytes } from "../tokens.js";
 
-const SIDE = 16; // of a map
-const PLACES = SIDE * SIDE;
-
 const DARK = 225; // of 255: how much the least looked at is dimmed
 
 /**
@@ -44,6 +41,13 @@ export function layersOf(film, told, still) {
 export const inWords = (name) => name.replace("read", "as it was made").replace("write", "as it is painted");
 
 /**
+ * The code whose maps belong to a place of the dial; 0 where all lengths share one set.
+ * @param {Film} film
+ * @param {number} k
+ */
+export const codeOf = (film, k) => (film.info.ordered === false ? k : 0);
+
+/**
  * @param {HTMLElement} root
  * @param {Intents} act
  * @returns {Panel}
@@ -53,7 +57,6 @@ export function attention(root, act) {
   const panel = one(root, ".look");
   const map = pen(one(root, ".att")); // over the picture, where there is no room for the photo beside it
   const spot = pen(one(root, ".spot")); // over the photo
-  const dim = map.createImageData(SIDE, SIDE);
   const pick = /** @type {HTMLInputElement} */ (one(root, ".pick"));
   const follow = /** @type {HTMLInputElement} */ (one(root, ".follow"));
   const layer = /** @type {HTMLSelectElement} */ (one(root, ".layer"));
@@ -69,6 +72,8 @@ export function attention(root, act) {
   let masses = [];
   /** @type {Record<string, Maps>} */
   let known = {};
+  let side = 16; // of a map
+  let shown = ""; // whose maps these are
   let patch = -1; // what the pointer is at
   let drawn = "";
 
@@ -76,9 +81,9 @@ export function attention(root, act) {
   const drawBars = () => {
     if (!maps) return;
     const found = maps;
-    const values = patch < 0 ? masses : masses.map((_, i) => found[i * PLACES + patch] / 255);
+    const values = patch < 0 ? masses : masses.map((_, i) => found[i * side * side + patch] / 255);
     const high = patch < 0 ? Math.max(...values, 1e-6) : 1;
-    const wide = 256 / values.length;
+    const wide = 256 / (act.film?.top ?? values.length);
     const bar = (/** @type {number} */ value, /** @type {number} */ i) =>
       `M${(i + 0.5) * wide} 40V${(40 - (36 * value) / high).toFixed(1)}`;
     bars.setAttribute("d", values.map(bar).join(""));
@@ -87,29 +92,37 @@ export function attention(root, act) {
     if (patch < 0) return put(seen, "");
     const most = values.map((value, i) => [value, i + 1]).sort((a, b) => b[0] - a[0]);
     const names = most.slice(0, 3).map((pair) => pair[1]);
-    const where = `Row ${Math.floor(patch / SIDE) + 1}, column ${(patch % SIDE) + 1}`;
+    const where = `Row ${Math.floor(patch / side) + 1}, column ${(patch % side) + 1}`;
     put(seen, `${where} is what tokens ${names.join(", ")} look at most.`);
   };
 
-  const turnTo = (/** @type {Maps} */ [packed, mass_]) => {
+  const keyOf = (/** @type {Film} */ film) => `${layer.value} of ${codeOf(film, act.state.k)}`;
+  const turnTo = (/** @type {Film} */ film, /** @type {string} */ key) => {
+    const [packed, mass_] = known[key];
     maps = bytes(packed);
+    side = Math.sqrt(maps.length / mass_.length);
     masses = mass_;
-    put(share, share.dataset[layer.value.split(",")[0]] ?? "");
+    shown = key;
+    const way = layer.value.split(",")[0];
+    put(share, share.dataset[film.info.ordered === false ? `${way}Code` : way] ?? "");
     drawBars();
-    act.paint();
   };
 
-  layer.addEventListener("change", async () => {
+  /** The maps of the chosen layer, and of the code at the dial where each has its own. */
+  const want = async () => {
     const mine = act.film;
-    const name = layer.value;
-    const [way, , n] = name.split(/,? /);
-    const got = known[name] ? {} : await act.view("layer", { n: Number(n) - 1, of: way });
+    if (!mine?.original || !layer.value) return;
+    const key = keyOf(mine);
+    const [way, , n] = layer.value.split(/,? /);
+    const got = known[key] || act.still ? {} : await act.view("layer", { n: Number(n) - 1, of: way });
     if (act.film !== mine) return;
-    if (got.maps) known[name] = got.maps;
-    if (layer.value !== name) return;
+    if (got.maps) known[key] = got.maps;
+    if (keyOf(mine) !== key) return;
     if (got.error) act.say(got.error, true);
-    else turnTo(known[name]);
-  });
+    else if (known[key]) turnTo(mine, key);
+    act.paint();
+  };
+  layer.addEventListener("change", want);
 
   pick.addEventListener("input", () => act.change({ token: Number(pick.value), follow: false }));
   follow.addEventListener("change", () => {
@@ -125,28 +138,34 @@ export function attention(root, act) {
   };
   const move = (/** @type {PointerEvent} */ event) => {
     const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
-    const cell = (/** @type {number} */ part) => Math.min(SIDE - 1, Math.max(0, Math.floor(part * SIDE)));
+    const cell = (/** @type {number} */ part) => Math.min(side - 1, Math.max(0, Math.floor(part * side)));
     const row = cell((event.clientY - box.top) / box.height);
-    point(SIDE * row + cell((event.clientX - box.left) / box.width));
+    point(side * row + cell((event.clientX - box.left) / box.width));
   };
   for (const place of [stage, one(root, ".thumbnail")]) {
     place.addEventListener("pointermove", move);
     for (const type of ["pointerleave", "blur"]) place.addEventListener(type, () => point(-1));
   }
   stage.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE }[event.key];
+    const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -side, ArrowDown: side }[event.key];
     if (!way || act.state.overlay !== "on") return;
     event.preventDefault();
-    point((Math.max(patch, 0) + way + PLACES) % PLACES);
+    const places = side * side;
+    point((Math.max(patch, 0) + way + places) % places);
   });
 
   /** @param {number} token */
   const drawMap = (token) => {
-    const light = ranks(/** @type {Uint8Array} */ (maps).subarray((token - 1) * PLACES, token * PLACES));
+    const places = side * side;
+    const light = ranks(/** @type {Uint8Array} */ (maps).subarray((token - 1) * places, token * places));
+    const dim = map.createImageData(side, side);
     light.forEach((part, i) => {
       dim.data.set([8, 8, 16, DARK * (1 - part ** 2)], 4 * i); // dims the rest
     });
-    for (const brush of [map, spot]) brush.putImageData(dim, 0, 0);
+    for (const brush of [map, spot]) {
+      if (brush.canvas.width !== side) Object.assign(brush.canvas, { width: side, height: side });
+      brush.putImageData(dim, 0, 0);
+    }
   };
 
   return {
@@ -159,7 +178,8 @@ export function attention(root, act) {
       put(mass, "–");
       put(seen, "");
       bars.setAttribute("d", "M0 39H256");
-      for (const brush of [map, spot]) brush.clearRect(0, 0, SIDE, SIDE);
+      shown = "";
+      for (const brush of [map, spot]) brush.clearRect(0, 0, brush.canvas.width, brush.canvas.height);
       root.classList.toggle("nomap", !(film.original && film.info.has_attention));
       pick.max = String(film.top);
       pick.value = String(act.state.token);
@@ -167,30 +187,36 @@ export function attention(root, act) {
     },
     told(film, told) {
       if (!told.attention) return;
+      const code = codeOf(film, film.top);
       for (const [name, packed, mass_] of told.layers ?? [])
-        if (packed && mass_) known[name] = [packed, mass_];
+        if (packed && mass_) known[`${name} of ${code}`] = [packed, mass_];
       layer.replaceChildren(
         ...layersOf(film, told, act.still).map((name) => new Option(inWords(name), name)),
       );
       const count = film.layers("read");
       layer.value = `read, layer ${Math.floor(count / 2) + 1} of ${count}`;
-      known[layer.value] = told.attention;
-      turnTo(told.attention);
+      known[`${layer.value} of ${code}`] = told.attention;
+      turnTo(film, `${layer.value} of ${code}`);
+      want();
     },
+    settle: want,
     draw({ film, state, turning }) {
       const { k, token, overlay } = state;
       if (turning && !inSight.now && overlay !== "on") return;
       held.style.transform = `scaleX(${k / film.top})`;
-      const now = [token, overlay === "on", film.token, masses.length].join();
+      const key = keyOf(film);
+      if (key !== shown && known[key]) turnTo(film, key);
+      const now = [token, overlay === "on", film.token, shown].join();
       if (now === drawn) return;
       drawn = now;
       follow.checked = state.follow;
       put(label, String(token));
       needle.style.transform = `translateX(${((token - 0.5) / film.top) * 100}%)`;
       if (!maps) return;
-      const percent = 100 * masses[token - 1];
+      const one = Math.min(token, masses.length); // the maps of a longer code may not be here yet
+      const percent = 100 * masses[one - 1];
       put(mass, `${percent.toFixed(percent < 9.5 ? 1 : 0)} %`);
-      if (overlay === "on") drawMap(token);
+      if (overlay === "on") drawMap(one);
     },
   };
 }

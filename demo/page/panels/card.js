@@ -6,6 +6,17 @@ const [WIDTH, HEIGHT] = [1200, 630];
 const SIDE = 360;
 const GAP = 16;
 const LENGTHS = [1, 4, 16, 64, 256];
+const NAMES = { mean: "means", sample: "samples", sharp: "sharp pictures" };
+
+/**
+ * At most five of some lengths, evenly from the first to the last.
+ * @param {number[]} lengths
+ */
+function spread(lengths) {
+  const last = lengths.length - 1;
+  const places = LENGTHS.map((_, i) => Math.round((i * last) / (LENGTHS.length - 1)));
+  return lengths.filter((_, i) => places.includes(i));
+}
 
 /**
  * What the card shows of a film: a kind throughout, of the wanted lengths those that are here.
@@ -15,7 +26,7 @@ const LENGTHS = [1, 4, 16, 64, 256];
  */
 export function shownOn(film, mode) {
   const wanted = LENGTHS.filter((k) => film.lengths.includes(k));
-  const lengths = wanted.length > 1 ? wanted : film.ladder;
+  const lengths = wanted.length > 2 ? wanted : spread(film.ladder);
   const kind = /** @type {Mode[]} */ ([film.kind(mode), "mean"]).find((each) =>
     lengths.every((k) => film[each].at.has(k)),
   );
@@ -61,10 +72,9 @@ export function card(root, act) {
     });
     brush.fillStyle = "#5eead4";
     brush.font = "24px system-ui, sans-serif";
-    const what = film.generative
-      ? `tokendial: ${frames[0].mode === "mean" ? "means" : "samples"}`
-      : "tokendial";
-    brush.fillText(`${what} from the first tokens · ${location.host}`, 40, HEIGHT - 36);
+    const what = film.modes.length > 1 ? `tokendial: ${NAMES[frames[0].mode]}` : "tokendial";
+    const from = film.info.ordered === false ? "a code a length" : "the first tokens";
+    brush.fillText(`${what} from ${from} · ${location.host}`, 40, HEIGHT - 36);
     canvas.toBlob((blob) => blob && save(blob, "tokens-card.png"));
     act.say("The card is ready.", false, 5000);
   };

@@ -68,12 +68,18 @@ export function choose(root, act, source, visit) {
   document.addEventListener("click", clicked, true); // captured: Gradio's own handler scrolls to the top
 
   return {
-    draw({ state }) {
-      for (const radio of modes) if (!radio.checked) radio.checked = radio.value === state.mode;
+    draw({ film, state }) {
+      const kind = film.kind(state.mode);
+      for (const radio of modes) if (!radio.checked) radio.checked = radio.value === kind;
     },
     begin(film, start) {
       put(one(root, ".credit"), start.credit);
-      root.classList.toggle("nosample", !film.generative);
+      root.classList.toggle("onemode", film.modes.length < 2);
+      for (const node of all(root, ".n-second")) put(node, film.second);
+      for (const radio of modes) {
+        const label = /** @type {HTMLLabelElement} */ (radio.closest("label"));
+        label.hidden = !film.modes.includes(/** @type {Mode} */ (radio.value));
+      }
       for (const button of examples) {
         button.setAttribute("aria-pressed", String(button.value === film.example));
       }

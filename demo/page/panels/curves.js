@@ -67,7 +67,7 @@ export function curves(root, act) {
   const keep = () => {
     const film = act.film;
     if (!film) return;
-    const kinds = /** @type {Mode[]} */ (["mean", "sample"]);
+    const kinds = /** @type {Mode[]} */ (["mean", film.second]);
     const columns = ["psnr_db", "ssim", "high_band_decades", "agreement"];
     const own = kinds.flatMap((mode) => columns.map((column) => `${mode}_${column}`));
     const webp = new Map(film.told.webp);
@@ -86,6 +86,7 @@ export function curves(root, act) {
     save: keep,
     begin(film) {
       scale = new Scale(film.lengths);
+      LINES[1].name = film.second;
       x.range = [octave(scale.first), octave(scale.top)];
       x.at = scale.marks().map(octave);
       plot.show([[], ...LINES.map(() => [])]);
@@ -94,7 +95,7 @@ export function curves(root, act) {
     },
     arrive: show,
     draw({ film, state, frame, turning }) {
-      if (panel.now || !turning) mark.style.transform = `translateX(${scale.place(state.k) * 100}%)`;
+      if (panel.now || !turning) mark.style.transform = `translateX(${scale.octaves(state.k) * 100}%)`;
       if (turning) return;
       const seen = film.sees(frame);
       const photo = film.original && film[film.judged(frame.mode)].seen?.photo;

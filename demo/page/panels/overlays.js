@@ -1,8 +1,8 @@
-// Which overlay lies on the picture: where it looks, what it added, what is not there yet, what is invented.
+// Which overlay lies on the picture: where it looks, what it added, is not there yet, is right, is invented.
 import { one } from "../dom.js";
 
 /** @type {Overlay[]} */
-const NAMES = ["on", "add", "less", "open"];
+const NAMES = ["on", "add", "less", "right", "open"];
 
 /**
  * @param {HTMLElement} root
@@ -20,7 +20,8 @@ export function overlays(root, act) {
     boxes.forEach((box, i) => {
       box.checked = NAMES[i] === overlay; // one at a time
     });
-    for (const name of [".att", ".spot"]) one(root, name).classList.toggle("on", overlay === "on");
+    const light = overlay === "on" || overlay === "right";
+    for (const name of [".att", ".spot"]) one(root, name).classList.toggle("on", light);
     root.classList.toggle("adding", overlay === "add" || overlay === "less");
   };
   boxes.forEach((box, i) => {

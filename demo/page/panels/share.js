@@ -29,7 +29,8 @@ export function share(root, act, needed) {
   };
 
   one(root, ".copy").addEventListener("click", () => {
-    send(`A picture from its first ${tokens(act.state.k)}`);
+    const first = act.film?.info.ordered === false ? "" : "its first ";
+    send(`A picture from ${first}${tokens(act.state.k)}`);
   });
   for (const button of all(root, ".challenge")) {
     button.addEventListener("click", () => {

@@ -93,7 +93,7 @@ export function spectrum(root, act) {
     const [low, high] = film.scale;
     const { k } = act.state;
     const kinds = [film.levels, film.mean.at.get(k)?.levels, film.sample.at.get(k)?.levels];
-    const head = "cycles,photo_log10_power,mean_log10_power,sample_log10_power";
+    const head = `cycles,photo_log10_power,mean_log10_power,${film.second}_log10_power`;
     const rows = Array.from({ length: RINGS }, (_, i) => [
       i + 1,
       ...kinds.map((levels) => levels && (low + (levels[i] / 255) * (high - low)).toFixed(2)),
@@ -107,13 +107,14 @@ export function spectrum(root, act) {
     save: keep,
     begin(film) {
       drawn = "";
+      LINES[LINES.length - 1].name = film.second;
       y.range = film.scale;
       plot.show([XS, ...LINES.map(() => NONE)]);
       plot.repaint();
       root.classList.remove("controlled");
     },
     draw({ film, frame, turning }) {
-      const other = frame.mode === "mean" ? "sample" : "mean";
+      const other = frame.mode === "mean" ? film.second : "mean";
       const control = film.told.control?.[frame.length];
       const beside = turning ? undefined : film[other].nearest(act.state.k);
       const now = [frame.mode, frame.length, beside?.length, turning, control?.length, film.token].join();
@@ -127,7 +128,7 @@ export function spectrum(root, act) {
         control && !turning ? powers(bytes(control), film.scale) : NONE,
         ...(turning ? Array(PAST).fill(NONE) : past(film, frame)), // a drag draws one curve
         lines.mean,
-        lines.sample,
+        lines[film.second],
       ]);
       if (!turning) root.classList.toggle("controlled", !!control);
     },

@@ -1,7 +1,14 @@
 // The picture, its badge, and the photo that can be laid over it.
 import { one, pen, pictureAddress, put } from "../dom.js";
 
-const BADGES = { "": "", on: "", add: "what changed", less: "what is not there yet", open: "" };
+const BADGES = {
+  "": "",
+  on: "",
+  add: "what changed",
+  less: "what is not there yet",
+  right: "what is right already",
+  open: "",
+};
 
 /**
  * Let a divider be dragged over a box.

@@ -172,7 +172,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         numbers_per_token=WIDTH,
         lengths=tuple(range(config["num_tokens"] + 1)),
         ordered=True,
-        views=("codes", "mix", "less", "guess"),
+        views=("codes", "mix", "less", "nesting", "guess"),
         devices=("cpu", "cuda"),
         size_bytes=size_bytes,
         checkpoint_id=checkpoint_id,

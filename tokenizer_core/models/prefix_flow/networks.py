@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from tokenizer_core.codes.packing import SOFT
-from tokenizer_core.models.info import VIEWS, AttentionInfo, ModelInfo
+from tokenizer_core.models.info import AttentionInfo, ModelInfo
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
@@ -61,13 +61,13 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         numbers_per_token=c.encoder.token_width,
         lengths=tuple(range(c.encoder.num_tokens + 1)),
         ordered=True,
-        generative=True,
+        modes=("mean", "sample"),
         reconstructs=True,
         attention=(
             AttentionInfo(direction="read", layers=c.encoder.depth, side=side),
             AttentionInfo(direction="write", layers=c.decoder.depth, side=side),
         ),
-        views=VIEWS,
+        views=("seeds", "mix", "codes", "less", "layer", "nesting", "guess"),
         devices=("cuda", "cpu"),
         picture_size=c.autoencoder.image_size,
         default_steps=c.sampler.steps,

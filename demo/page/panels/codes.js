@@ -1,0 +1,124 @@
+// Is a long code a short one and more? And how widely does a token look in each pass? Asked when it is opened.
+import { one, put } from "../dom.js";
+import { Plot } from "../plot.js";
+
+const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
+
+/**
+ * The answer, of the pair of lengths in the middle.
+ * @param {Change[]} rows
+ */
+export function answer(rows) {
+  const row = pairOf(rows);
+  if (!row) return "";
+  const [short, long, tokens, bits] = row;
+  if (!rows.some((each) => each[2])) {
+    return `Yes, here: the first ${short} of ${long} tokens are the code of ${short}. Not one bit differs, at no length.`;
+  }
+  const others = `${percent(tokens)} of the first ${short} tokens are others (${percent(bits)} of their bits)`;
+  return `No: a code of ${long} is not a code of ${short} and ${long - short} more. ${others}; of two codes that have nothing to do with each other it would be half of the bits. Each pass rewrites all.`;
+}
+
+/**
+ * The pair that the question names: the first whose longer code is twice the shorter one, else the first.
+ * @param {Change[]} rows
+ */
+export const pairOf = (rows) => rows.find(([short, long]) => short > 1 && long === 2 * short) ?? rows[0];
+
+/**
+ * @param {HTMLElement} root
+ * @param {Intents} act
+ * @returns {Panel}
+ */
+export function codes(root, act) {
+  const box = /** @type {HTMLDetailsElement} */ (one(root, ".codes"));
+  const words = one(root, ".nested");
+  const figures = [".of-change", ".of-sharpness"].map((name) => one(root, name));
+  const lengths = () => ({
+    name: "tokens of the code",
+    range: /** @type {[number, number]} */ ([0, 256]),
+    at: /** @type {number[]} */ ([]),
+    tell: String,
+  });
+  const [short, passes] = [lengths(), lengths()];
+  const change = new Plot(
+    one(root, ".nesting"),
+    [
+      { name: "tokens", width: 2.2 },
+      { name: "bits", dash: [4, 3] },
+    ],
+    short,
+    { name: "share rewritten", range: [0, 1], at: [0, 0.25, 0.5, 0.75, 1], tell: percent },
+  );
+  const wide = {
+    name: "entropy of its map, bits",
+    range: /** @type {[number, number]} */ ([0, 8]),
+    tell: (/** @type {number} */ value) => String(Number(value.toFixed(2))),
+  };
+  const sharp = new Plot(
+    one(root, ".sharpness"),
+    [{ name: "entropy", colour: "mean", width: 2.2 }],
+    passes,
+    wide,
+  );
+  let asked = "";
+
+  /** @param {import("../plot.js").Axis & { at: number[] }} axis @param {number[]} at */
+  const span = (axis, at) => {
+    axis.at = at;
+    axis.range = [at[0], /** @type {number} */ (at.at(-1))];
+  };
+  const showChange = (/** @type {Change[]} */ rows) => {
+    put(words, answer(rows));
+    figures[0].hidden = !rows.some((row) => row[2]);
+    if (figures[0].hidden) return;
+    span(
+      short,
+      rows.map((row) => row[0]),
+    );
+    change.show([rows.map((row) => row[0]), rows.map((row) => row[2]), rows.map((row) => row[3])]);
+    change.repaint();
+  };
+  const showSharp = (/** @type {Record<string, number>} */ bits) => {
+    const at = Object.keys(bits).map(Number);
+    figures[1].hidden = at.length < 2;
+    if (figures[1].hidden) return;
+    span(passes, at);
+    const values = Object.values(bits);
+    wide.range = [Math.floor(2 * Math.min(...values)) / 2, Math.ceil(2 * Math.max(...values)) / 2];
+    sharp.show([at, values]);
+    sharp.repaint();
+  };
+
+  const ask = async () => {
+    const { film } = act;
+    if (!film?.told.tokens || !box.open || asked === film.token || box.hidden) return;
+    asked = film.token;
+    const { nesting = [], error } = await act.view("nesting", {});
+    if (act.film !== film) return;
+    if (error) put(words, error);
+    else showChange(nesting);
+    if (!film.offers("sharpness") || !film.original) return;
+    const { sharpness } = await act.view("sharpness", {});
+    if (act.film === film && sharpness) showSharp(sharpness);
+  };
+  box.addEventListener("toggle", ask);
+
+  return {
+    begin(film) {
+      box.hidden = act.still || !film.info.views?.includes("nesting") || film.lengths.length < 2;
+      box.open = film.info.ordered === false;
+      put(words, "");
+      for (const figure of figures) figure.hidden = true;
+      const pairs = film.ladder
+        .slice(1)
+        .map((long, i) => /** @type {Change} */ ([film.ladder[i], long, 0, 0]));
+      const [few, many] = pairOf(pairs) ?? [32, 64];
+      put(one(root, ".n-short"), String(few));
+      put(one(root, ".n-long"), String(many));
+      put(one(root, ".n-rest"), String(many - few));
+    },
+    told: ask,
+    settle: ask,
+  };
+}
