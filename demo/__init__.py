@@ -7,6 +7,7 @@ studio.py       the loaded tokenizers, and the one call that uses the device
 turn.py         whose turn it is
 store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
+beside.py       what Compare sets beside it: other models, WebP and JPEG files
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
 scenes.py       the six scenes below the panels

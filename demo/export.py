@@ -13,6 +13,7 @@ from string import Template
 from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
+from demo import beside
 from demo.examples import EXAMPLES, FOLDER
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
@@ -27,7 +28,10 @@ def export(folder: Path) -> None:
     from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
-    weights = first["start"]["info"]["checkpoint_id"]
+    info = first["start"]["info"]
+    weights = info["checkpoint_id"]
+    sizes = tuple(int(k * info["bytes_per_token"]) for k in LADDER if k)
+    others = [one for one in tc.catalog() if one.role == "baseline" and one.checkpoint_id]
     static = Template(read("static.html"))
     page = static.substitute(
         words=MarkdownIt().render(ABOUT.partition("<!--")[0]),  # the rest is about a server
@@ -46,5 +50,7 @@ def export(folder: Path) -> None:
             shutil.copy(example.photo, folder)
             film = gzip.decompress((FOLDER / f"{example.name}.json.gz").read_bytes())
             (folder / f"{example.name}.json").write_bytes(film)
+            stored = beside.stored(example, others[0], sizes)
+            (folder / f"{example.name}-beside.json").write_text(json.dumps(stored), "utf-8")
     except OSError:
         raise tc.TokenizerError(f"{folder} is not a folder that can be written to.") from None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
-from demo import examples, links, views
+from demo import beside, examples, links, views
 from demo.examples import EXAMPLES
 from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
 from demo.studio import BATCH, CROWD, Studio
@@ -81,7 +81,17 @@ def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
         return Film(film.photo, info, (x, y, zoom), film.credit, family=family)
 
 
-SOURCES = {"upload": upload, "example": example, "link": link, "again": again}
+def other(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
+    """*Compare* sets another model beside the film "token": the same photo and crop."""
+    with studio.films.watch(str(ask["token"])) as film:
+        if film.photo is None:
+            raise tc.TokenizerError(beside.NO_PHOTO)
+        if film.example:
+            return example(studio, {"photo": film.example}, info)
+        return Film(film.photo, info, film.crop, film.credit, family=film.family)
+
+
+SOURCES = {"upload": upload, "example": example, "link": link, "again": again, "beside": other}
 
 
 def first(studio: Studio, ask: Any) -> dict:
@@ -97,7 +107,8 @@ def pull(studio: Studio, ask: Any) -> dict:
     Args:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
-            "means" and "samples": lengths that the page has, "told": what else it has}; untrusted.
+            "means" and "samples": lengths that the page has, "told": what else it has, "beside": whether it is
+            another one's pane, which waits for main films and needs its pictures alone}; untrusted.
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
@@ -111,7 +122,7 @@ def pull(studio: Studio, ask: Any) -> dict:
 
 def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dict:
     """`pull`, of a film and its reels of the mean and of the asked samples."""
-    dial, rest = int(ask["k"]), bool(ask["rest"])
+    dial, rest, pane = int(ask["k"]), bool(ask["rest"]), bool(ask.get("beside"))
     lengths = zip(reels, (ask["means"], ask["samples"]), strict=True)
     sent = {(take, int(c)) for take, have in lengths for c in have[:999]}
     _, sample = reels
@@ -129,9 +140,10 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else PART if take == MEAN else 1
-            studio.develop(film, take, lengths[:size], urgent=lengths == [dial])
+            new = film.encoding is None
+            studio.develop(film, take, lengths[:size], urgent=not pane and (new or lengths == [dial]))
             ready = [(take, c) for c in lengths[:size]]
-    late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
+    late = not pane and (len(sent) >= len(LADDER) or not ready)  # what is large or slow comes after the ladder
     if late:
         studio.compare(film)
     told = film.told
@@ -146,6 +158,8 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
 def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: what is beside the film, as `views` says."""
     with studio.films.watch(str(ask["token"])) as film:
+        if ask["view"] == "codec":
+            return codec(studio, film, ask)
         k = int(ask["k"])
         if ask["view"] not in film.info.views:
             raise tc.TokenizerError(f"There is no such view of pictures of {film.info.title}.")
@@ -156,13 +170,28 @@ def view(studio: Studio, ask: Any) -> dict:
         )
 
 
+def codec(studio: Studio, film: Film, ask: Any) -> dict:
+    """`view`, of a codec's files: "of", "sizes". No model is needed."""
+    name, sizes = beside.wanted(ask)
+    if studio.turn.here > CROWD:
+        raise tc.TokenizerError("The server is busy. Once more, please?")
+    with studio.turn.attend():
+        return beside.files(film, name, sizes)
+
+
+@spoken
+def models(studio: Studio, _: Any) -> dict:
+    """Called by the page: what *Compare* may set beside a film."""
+    return beside.models(list(studio.infos.values()))
+
+
 @spoken
 def forget(studio: Studio, ask: Any) -> dict:
     """Called by the page: all films of a visitor's photo go (other crops, other models); their tokens."""
     return {"forgotten": studio.films.forget(str(ask["token"]))}
 
 
-ANSWERS = {"start": first, "view": view, "forget": forget}  # to what the page asks; else it pulls
+ANSWERS = {"start": first, "view": view, "models": models, "forget": forget}  # to what the page asks; else it pulls
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:

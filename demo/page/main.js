@@ -1,3 +1,4 @@
+// Long because it wires all panels, a line or two for each.
 // The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
 import { api } from "./api.js";
 import { all, one, showArriving } from "./dom.js";
@@ -10,6 +11,7 @@ import { attention } from "./panels/attention.js";
 import { card } from "./panels/card.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
+import { compare } from "./panels/compare.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
 import { numbers, status } from "./panels/numbers.js";
@@ -207,6 +209,7 @@ export function start(element, source) {
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
+  const panes = compare(root, act, source);
   const tabbed = tabs(root, act);
   /** @type {Panel[]} */
   const panels = [
@@ -227,6 +230,7 @@ export function start(element, source) {
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
+    panes,
     scenes(root, act, (hash) => dial.visit(hash)),
   ];
 
@@ -234,6 +238,7 @@ export function start(element, source) {
     sweep: sweeping,
     spectrum: spectra,
     curves: nearness,
+    panes: panes.plots,
     tabs: tabbed,
     shown: () => shown,
     forget: (token) => askOrSay(source, { what: "forget", token }),

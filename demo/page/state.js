@@ -1,4 +1,5 @@
 // What the visitor turned and chose, as one object, and the address that says the same.
+import { panesRead, panesSaid } from "./panes.js";
 import { urlsafe } from "./tokens.js";
 
 const OVERLAYS = ["", "on", "add", "less"];
@@ -16,6 +17,8 @@ export const fresh = () => ({
   follow: true,
   panel: "explore",
   scene: "",
+  panes: [],
+  equal: "tokens",
 });
 
 /**
@@ -44,6 +47,7 @@ export function read(url) {
   const panel = hash.get("panel");
   if (panel && PANELS.includes(panel)) state.panel = panel;
   if (hash.has("scene")) state.scene = hash.get("scene") ?? "";
+  Object.assign(state, panesRead(hash));
   const show = hash.get("show") ?? "";
   if (OVERLAYS.includes(show)) state.overlay = /** @type {Overlay} */ (show);
   return {
@@ -68,7 +72,7 @@ export function write(state, film, here, all, more = {}) {
   const whole = all || !film.original;
   const url = new URL((whole && film.home) || here);
   const { k, seed, mode } = state;
-  const said = whole ? { k, seed, mode, ...more } : { k };
+  const said = { ...(whole ? { k, seed, mode, ...more } : { k }), ...panesSaid(state) };
   const hash = new URLSearchParams(Object.entries(said).map(([name, value]) => [name, String(value)]));
   if (whole && !film.example) hash.set("t", urlsafe(film.tokens));
   if (film.example) url.searchParams.set("photo", film.example);

@@ -20,6 +20,7 @@ interface Info {
   views?: string[];
   picture_size?: number;
   tokens?: string;
+  role?: string;
 }
 
 /** A film's head. */
@@ -36,6 +37,8 @@ interface Start {
 
 /** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
 type Row = [Mode, number, string, string, number | null, number | null, number[] | null];
+/** The most bytes of a codec's file, then as a Row from its WebP on. */
+type FileRow = [number, string, string, number | null, number | null, number[] | null];
 type Maps = [maps: string, mass: number[]];
 
 /** What is told of a film besides its frames. */
@@ -62,6 +65,8 @@ interface Answer {
   guess?: Record<string, string>;
   agreement?: Record<string, number>;
   photo?: string;
+  models?: Info[];
+  files?: (FileRow | null)[];
 }
 
 type Question = Record<string, unknown>;
@@ -103,6 +108,8 @@ interface State {
   follow: boolean; // whether that one follows the dial
   panel: string; // which tab is open
   scene: string; // which of the six is shown; "": none
+  panes: string[]; // of Compare, see panes.js; none: the usual ones
+  equal: "tokens" | "bytes"; // which of the two they share
 }
 
 /** What an address says besides the state. */

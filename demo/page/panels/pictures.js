@@ -1,4 +1,4 @@
-// On request, a row of pictures beside the film: other seeds, two photos mixed, other codes, all but a token.
+// On request, a row of pictures beside the film: other seeds, two photos mixed, all but a token.
 import { all, one, pictureAddress, put, sheet } from "../dom.js";
 import { tokens } from "../lengths.js";
 
@@ -7,7 +7,6 @@ const SIDE = 64; // of the map of differences
 /** @type {Record<string, (token: number) => number[]>} what is asked for, one by one */
 const ROWS = {
   seeds: () => [1, 2, 3, 4, 5],
-  codes: () => [0, 1, 2],
   mix: () => [0, 1],
   less: (token) => [0, token],
 };
