@@ -1,6 +1,6 @@
-"""What *Compare* sets beside a film: the other models, and the photo in WebP and JPEG files of as many bytes.
+"""What *Compare* sets beside a film: other models, and the photo in WebP and JPEG files of as many bytes.
 
-A codec's frames are a reel of the film, by the most bytes that their files may have, so they are kept, bounded
+A codec's frames are a reel of the film, by the most bytes that their files may have: they are kept, bounded
 and forgotten as the film is. A page without a server has them as files, which `stored` makes.
 """
 
@@ -34,7 +34,9 @@ def wanted(ask: Any) -> tuple[str, list[int]]:
         raise tc.TokenizerError("There is no such codec on this page.")
     rising = sizes == sorted(set(sizes)) and len(sizes) <= MOST_SIZES
     if not rising or (sizes and not 0 <= sizes[0] <= sizes[-1] <= LARGEST):
-        raise tc.TokenizerError(f"Sizes are up to {MOST_SIZES} rising numbers of bytes, each up to {LARGEST}.")
+        raise tc.TokenizerError(
+            f"Sizes are up to {MOST_SIZES} rising numbers of bytes, each up to {LARGEST}."
+        )
     return codec, sizes
 
 
@@ -60,21 +62,22 @@ def files(film: Film, codec: str, sizes: list[int]) -> dict:
         return {"files": [[size, *reel[size]] if size in reel else None for size in sizes]}
 
 
-@functools.cache  # a folder of the same photos and weights is written again, in tests
+@functools.cache  # tests write a folder again and again
 def stored(about: Example, info: tc.ModelInfo, sizes: tuple[int, ...]) -> dict[str, Any]:
     """What a page without a server has beside an example's film.
 
     Args:
         about: the example.
-        info: of a model whose means are quick, the baseline.
-        sizes: bytes of the codecs' files, at most.
+        info: of a model whose pictures are quickly made: the baseline.
+        sizes: the most bytes of the codecs' files.
 
     Returns:
-        By pane's name a model's {"start", "frames"} or a codec's {"files"}.
+        By pane's name the model's {"start", "frames"} and a codec's {"files"}.
     """
     film = Film(tc.open_photo(about.photo), info, example=about.name, token=about.name)
-    tokenizer = tc.load(info.name, "cpu")
-    encoding = tc.Encoding.from_bytes(tokenizer.encode(film.original).to_bytes())
+    tokenizer, original = tc.load(info.name, "cpu"), film.original
+    assert original is not None  # it has a photo
+    encoding = tc.Encoding.from_bytes(tokenizer.encode(original).to_bytes())
     for k, picture in tokenizer.decode_many(encoding, ladder(film.lengths), steps=1):
         film.keep(MEAN, k, film.frame(picture.array))
     frames = [[MEAN.mode, k, *frame] for k, frame in film.reel(MEAN).items()]

@@ -18,6 +18,7 @@ from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
+BUSY = "The server is busy. Once more, please?"
 BROKEN = "Something went wrong on the server. Please try once more."
 PART = 4  # means that are decoded in one turn on a CPU: others get the processor in between
 
@@ -107,8 +108,8 @@ def pull(studio: Studio, ask: Any) -> dict:
     Args:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
-            "means" and "samples": lengths that the page has, "told": what else it has, "beside": whether it is
-            another one's pane, which waits for main films and needs its pictures alone}; untrusted.
+            "means" and "samples": lengths that the page has, "told": what else it has, "beside": whether this
+            is a pane of Compare, which needs pictures alone and stands back for dials}; untrusted.
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
@@ -143,7 +144,8 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
             new = film.encoding is None
             studio.develop(film, take, lengths[:size], urgent=not pane and (new or lengths == [dial]))
             ready = [(take, c) for c in lengths[:size]]
-    late = not pane and (len(sent) >= len(LADDER) or not ready)  # what is large or slow comes after the ladder
+    # what is large or slow comes after the ladder
+    late = not pane and (len(sent) >= len(LADDER) or not ready)
     if late:
         studio.compare(film)
     told = film.told
@@ -158,25 +160,26 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
 def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: what is beside the film, as `views` says."""
     with studio.films.watch(str(ask["token"])) as film:
-        if ask["view"] == "codec":
-            return codec(studio, film, ask)
-        k = int(ask["k"])
-        if ask["view"] not in film.info.views:
+        codec = ask["view"] == "codec"
+        if ("codes" if codec else ask["view"]) not in film.info.views:
             raise tc.TokenizerError(f"There is no such view of pictures of {film.info.title}.")
+        if codec:
+            return in_codec(studio, film, ask)
+        k = int(ask["k"])
         if k not in film.lengths or film.encoding is None or studio.turn.here > CROWD:
-            raise tc.TokenizerError("The server is busy. Once more, please?")
+            raise tc.TokenizerError(BUSY)
         return views.VIEWS[ask["view"]](
             views.Ask(studio, film, k, take_of(ask, film.info), int(ask["n"]), ask["of"])
         )
 
 
-def codec(studio: Studio, film: Film, ask: Any) -> dict:
+def in_codec(studio: Studio, film: Film, ask: Any) -> dict:
     """`view`, of a codec's files: "of", "sizes". No model is needed."""
-    name, sizes = beside.wanted(ask)
+    codec, sizes = beside.wanted(ask)
     if studio.turn.here > CROWD:
-        raise tc.TokenizerError("The server is busy. Once more, please?")
+        raise tc.TokenizerError(BUSY)
     with studio.turn.attend():
-        return beside.files(film, name, sizes)
+        return beside.files(film, codec, sizes)
 
 
 @spoken
@@ -191,7 +194,8 @@ def forget(studio: Studio, ask: Any) -> dict:
     return {"forgotten": studio.films.forget(str(ask["token"]))}
 
 
-ANSWERS = {"start": first, "view": view, "models": models, "forget": forget}  # to what the page asks; else it pulls
+# to what the page asks; else it pulls
+ANSWERS = {"start": first, "view": view, "models": models, "forget": forget}
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:

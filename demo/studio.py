@@ -72,7 +72,7 @@ class Studio:
             return self._shelf[name]
 
     def _let_models_go(self) -> None:
-        """Those that were asked for least lately, until the rest fits; never the last one, nor what all need."""
+        """Those that were asked for least lately, until the rest fits; never the last, nor what all need."""
         own = {info.name for info in (self.default, self.baseline) if info}
         size = sum(self.infos[name].size_bytes for name in self._shelf)
         for name in list(self._shelf)[:-1]:

@@ -41,7 +41,7 @@ function file(beside, codec, bytes) {
   const sizes = (files?.reel.have ?? []).filter((size) => size <= bytes);
   const size = Math.max(...sizes);
   if (files && sizes.length) return { frame: files.reel.at.get(size), bytes: size, note: "" };
-  return { note: files?.note || (files?.none.size ? "No file is so small." : "A moment…") };
+  return { note: files?.note || (files?.none.size ? `No ${codec} file has so few bytes.` : "A moment…") };
 }
 
 /**

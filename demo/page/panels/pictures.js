@@ -82,9 +82,7 @@ export function pictures(root, act) {
       const got = await act.view(button.value, { k, n, of: before });
       if (mine !== run) return;
       if (got.error) return put(words, got.error);
-      const picture = got.webp
-        ? Object.assign(new Image(), { src: pictureAddress(got.webp) })
-        : document.createElement("canvas");
+      const picture = Object.assign(new Image(), { src: pictureAddress(got.webp ?? "") });
       boxes.push(await framed(got.caption ?? "", picture));
       if (mine !== run) return;
       row.replaceChildren(...boxes);
