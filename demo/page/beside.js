@@ -57,8 +57,9 @@ export class Beside {
   constructor(needs, frameOf) {
     this.needs = needs;
     this.frameOf = frameOf;
-    /** @type {Info[] | null} null: nobody asked yet */
+    /** @type {Info[] | null} null: not known yet */
     this.models = null;
+    this.listed = false;
     this.source = { ...needs.source, ask: (/** @type {Question} */ question) => this.ask(question) };
     /** @type {Map<string, Other>} by model */
     this.others = new Map();
@@ -100,10 +101,9 @@ export class Beside {
 
   /** Ask which models there are, once. */
   async list() {
-    if (this.models) return;
-    this.models = [];
-    const got = await askOrSay(this.needs.source, { what: "models" });
-    this.models = got.models ?? (this.needs.source.still ? [] : null);
+    if (this.listed) return;
+    this.listed = true;
+    this.models = (await askOrSay(this.needs.source, { what: "models" })).models ?? [];
     this.needs.arrived();
   }
 
@@ -119,6 +119,7 @@ export class Beside {
 
   /** What failed is tried again. */
   retry() {
+    if (!this.models?.length && !this.needs.source.still) this.listed = false;
     for (const one of [...this.others.values(), ...this.codecs.values()]) {
       if (one.note) Object.assign(one, { note: "", asked: one instanceof Other && !!one.film });
     }

@@ -97,10 +97,9 @@ export function compare(root, act, source) {
     if (free) choose([...names, free.name]);
   });
 
-  /** @param {Film} film */
-  const lay = (film) => {
+  /** @param {Film} film @param {Info[]} models */
+  const lay = (film, models) => {
     const { state } = act;
-    const models = beside.models ?? [];
     const options = choices(film, models);
     names = panesOf(state.panes, options);
     const colours = coloursOf(names, film, state.mode, models);
@@ -173,8 +172,8 @@ export function compare(root, act, source) {
         return;
       }
       if (!turning) {
-        lay(film);
         beside.list();
+        if (beside.models) lay(film, beside.models);
         if (stale) measure();
         if (!awake) beside.go();
         awake = true;
@@ -185,6 +184,7 @@ export function compare(root, act, source) {
     settle() {
       if (!awake) return;
       beside.retry();
+      beside.list();
       beside.go();
     },
   };
