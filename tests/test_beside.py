@@ -15,7 +15,8 @@ import toy
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import beside, examples, export, handlers, links, studio as studios
+from demo import beside, examples, export, handlers, links
+from demo import studio as studios
 from demo.film import MEAN, Take
 from demo.studio import Studio
 from tests.stand_in import StandIn, info, models

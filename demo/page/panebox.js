@@ -61,7 +61,7 @@ export class PaneBox {
     const title = choices.find(({ name }) => name === mine)?.title ?? "";
     const options = choices.map(({ name, title, about }) => {
       const option = new Option(title, name, false, name === mine);
-      return Object.assign(option, { title: about, disabled: names.includes(name) && name !== mine });
+      return Object.assign(option, { title: about });
     });
     this.box.hidden = !mine;
     this.box.style.setProperty("--colour", `var(--${colour})`);

@@ -85,6 +85,18 @@ export function panesOf(wanted, all) {
 }
 
 /**
+ * Another pane in a place; if it stands elsewhere, the two change places.
+ * @param {string[]} names
+ * @param {number} place
+ * @param {string} name
+ */
+export const exchanged = (names, place, name) =>
+  names.map((one, i) => {
+    if (i === place) return name;
+    return one === name ? names[place] : one;
+  });
+
+/**
  * The length that a pane shows, or nothing where even its shortest code has too many bytes.
  * @param {Pick<Film, "lengths" | "bytesOf">} film
  * @param {Budget} budget

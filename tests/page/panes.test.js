@@ -5,6 +5,7 @@ import { moved, placed, WHOLE, zoomed } from "../../demo/page/lens.js";
 import {
   choices,
   coloursOf,
+  exchanged,
   frameFor,
   lengthFor,
   merged,
@@ -53,6 +54,11 @@ test("what cannot be shown is left out, nothing is shown twice, and there are tw
   assert.deepEqual(panes("JPEG", "none", "JPEG"), ["JPEG", "toy"]);
   assert.deepEqual(panes("toy", "pca", "WebP", "JPEG", "alit-256"), ["toy", "pca", "WebP", "JPEG"]);
   assert.deepEqual(panes("WebP", "JPEG"), ["WebP", "JPEG"], "not even this film's");
+});
+
+test("another pane in a place; what stands elsewhere changes places with it", () => {
+  assert.deepEqual(exchanged(["a", "b", "c"], 1, "d"), ["a", "d", "c"]);
+  assert.deepEqual(exchanged(["a", "b", "c"], 0, "c"), ["c", "b", "a"]);
 });
 
 test("at equal tokens a pane has the nearest length, at equal bytes the longest that fits", () => {

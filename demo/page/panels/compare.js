@@ -5,7 +5,7 @@ import { frameOf, unpack } from "../frames.js";
 import { gestures } from "../gestures.js";
 import { moved, placed, WHOLE, zoomed } from "../lens.js";
 import { PaneBox } from "../panebox.js";
-import { choices, coloursOf, isCodec, MOST, panesOf } from "../panes.js";
+import { choices, coloursOf, exchanged, isCodec, MOST, panesOf } from "../panes.js";
 import { points, seen } from "../seen.js";
 import { Together } from "../together.js";
 
@@ -86,7 +86,7 @@ export function compare(root, act, source) {
     });
   }
   panes.forEach(({ name, away }, i) => {
-    name.addEventListener("change", () => choose(names.with(i, name.value)));
+    name.addEventListener("change", () => choose(exchanged(names, i, name.value)));
     away.addEventListener("click", () => {
       choose(names.filter((_, n) => n !== i));
       panes[Math.min(i, names.length - 2)].name.focus();
