@@ -9,6 +9,7 @@ store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time
 ours.py         six pictures of ours for that
+beside.py       what Compare sets beside it: other models, WebP and JPEG files
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
 scenes.py       the six scenes below the panels

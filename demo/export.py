@@ -1,7 +1,8 @@
 """The page without a server: its dial with the examples, as a folder of files that any host serves.
 
 What was decoded when the examples were made is all there is: 17 lengths as means and as samples, spectra,
-scores, maps. page/static.html stands in for Gradio.
+scores, maps. What stands beside a film in *Compare*, the baseline and codecs, is quick and made here.
+page/static.html stands in for Gradio.
 """
 
 import gzip
@@ -13,7 +14,9 @@ from string import Template
 from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
+from demo import beside
 from demo.examples import EXAMPLES, FOLDER
+from demo.film import LADDER
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
@@ -27,10 +30,11 @@ def export(folder: Path) -> None:
     from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
+    info = first["start"]["info"]
     static = Template(read("static.html"))
     page = static.substitute(
         words=MarkdownIt().render(ABOUT.partition("<!--")[0]),  # the rest is about a server
-        html=markup("", first["start"]["info"]),
+        html=markup("", info),
         dial=styles(),
         page=read("page.css", "dark.css"),
     )
@@ -45,5 +49,23 @@ def export(folder: Path) -> None:
             shutil.copy(example.photo, folder)
             film = gzip.decompress((FOLDER / f"{example.name}.json.gz").read_bytes())
             (folder / f"{example.name}.json").write_bytes(film)
+        write_beside(folder, info["bytes_per_token"])
     except OSError:
         raise tc.TokenizerError(f"{folder} is not a folder that can be written to.") from None
+
+
+def write_beside(folder: Path, bytes_per_token: float) -> None:
+    """Write what *Compare* asks for: the models that it may show, and of each example what they make of it.
+
+    Args:
+        folder: where the page is.
+        bytes_per_token: of the examples' films; the codecs' files are as large as those films' codes.
+    """
+    baseline = next((info for info in tc.catalog() if info.role == "baseline" and info.checkpoint_id), None)
+    if baseline is None:
+        return
+    sizes = tuple(int(k * bytes_per_token) for k in LADDER if k)
+    (folder / "beside.json").write_text(json.dumps(beside.models([baseline])), "utf-8")
+    for example in EXAMPLES:
+        stored = beside.stored(example, baseline, sizes)
+        (folder / f"{example.name}-beside.json").write_text(json.dumps(stored), "utf-8")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
-from demo import examples, links, needs, views
+from demo import beside, examples, links, needs, views
 from demo.examples import EXAMPLES
 from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
 from demo.film import take_of as film_take
@@ -19,6 +19,7 @@ from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
+BUSY = "The server is busy. Once more, please?"
 BROKEN = "Something went wrong on the server. Please try once more."
 PART = 4  # pictures of one step that are decoded in one turn on a CPU: others get the processor in between
 
@@ -82,7 +83,17 @@ def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
         return Film(film.photo, info, (x, y, zoom), film.credit, family=family)
 
 
-SOURCES = {"upload": upload, "example": example, "link": link, "again": again}
+def other(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
+    """*Compare* sets another model beside the film "token": the same photo and crop."""
+    with studio.films.watch(str(ask["token"])) as film:
+        if film.photo is None:
+            raise tc.TokenizerError(beside.NO_PHOTO)
+        if film.example:
+            return example(studio, {"photo": film.example}, info)
+        return Film(film.photo, info, film.crop, film.credit, family=film.family)
+
+
+SOURCES = {"upload": upload, "example": example, "link": link, "again": again, "beside": other}
 
 
 def first(studio: Studio, ask: Any) -> dict:
@@ -98,7 +109,8 @@ def pull(studio: Studio, ask: Any) -> dict:
     Args:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
-            "means" and "samples": lengths that the page has, "told": what else it has}; untrusted.
+            "means" and "samples": lengths that the page has, "told": what else it has, "beside": whether this
+            is a pane of Compare, which needs pictures alone and stands back for dials}; untrusted.
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
@@ -112,7 +124,7 @@ def pull(studio: Studio, ask: Any) -> dict:
 
 def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dict:
     """`pull`, of a film and its reels of the mean and of the asked samples."""
-    dial, rest = int(ask["k"]), bool(ask["rest"])
+    dial, rest, pane = int(ask["k"]), bool(ask["rest"]), bool(ask.get("beside"))
     lengths = zip(reels, (ask["means"], ask["samples"]), strict=True)
     sent = {(take, int(c)) for take, have in lengths for c in have[:999]}
     _, sample = reels
@@ -130,9 +142,11 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else 1 if take.mode == "sample" else PART
-            studio.develop(film, take, lengths[:size], urgent=lengths == [dial])
+            new = film.encoding is None
+            studio.develop(film, take, lengths[:size], urgent=not pane and (new or lengths == [dial]))
             ready = [(take, c) for c in lengths[:size]]
-    late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
+    # what is large or slow comes after the ladder
+    late = not pane and (len(sent) >= len(LADDER) or not ready)
     if late:
         studio.compare(film)
     told = film.told
@@ -147,14 +161,32 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
 def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: what is beside the film, as `views` says."""
     with studio.films.watch(str(ask["token"])) as film:
-        k = int(ask["k"])
-        if ask["view"] not in film.info.views:
+        codec = ask["view"] == "codec"
+        if ("codes" if codec else ask["view"]) not in film.info.views:
             raise tc.TokenizerError(f"There is no such view of pictures of {film.info.title}.")
+        if codec:
+            return in_codec(studio, film, ask)
+        k = int(ask["k"])
         if k not in film.lengths or film.encoding is None or studio.turn.here > CROWD:
-            raise tc.TokenizerError("The server is busy. Once more, please?")
+            raise tc.TokenizerError(BUSY)
         return views.VIEWS[ask["view"]](
             views.Ask(studio, film, k, take_of(ask, film.info), int(ask["n"]), ask["of"])
         )
+
+
+def in_codec(studio: Studio, film: Film, ask: Any) -> dict:
+    """`view`, of a codec's files: "of", "sizes". No model is needed."""
+    codec, sizes = beside.wanted(ask)
+    if studio.turn.here > CROWD:
+        raise tc.TokenizerError(BUSY)
+    with studio.turn.attend():
+        return beside.files(film, codec, sizes)
+
+
+@spoken
+def models(studio: Studio, _: Any) -> dict:
+    """Called by the page: what *Compare* may set beside a film."""
+    return beside.models(list(studio.infos.values()))
 
 
 @spoken
@@ -172,6 +204,7 @@ def need(studio: Studio, ask: Any) -> dict:
 ANSWERS = {
     "start": first,
     "view": view,
+    "models": models,
     "forget": forget,
     "need": need,
 }  # to what the page asks; else it pulls

@@ -1,4 +1,4 @@
-"""What is beside the film, on request: other seeds, other codes, two photos mixed, one token less, and more.
+"""What is beside the film, on request: other seeds, two photos mixed, one token less, and more.
 
 The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there: a
 caption and WebP, None where there is none. Maps, masks, numbers and a classifier's guesses are no pictures.
@@ -27,7 +27,7 @@ class Ask(NamedTuple):
     film: Film
     k: int
     take: Take  # whose steps and seed count
-    n: int  # seeds: 1.. beside the take's; codes: 0..2; mix: which begins; less: the token, or 0; layer: 0..
+    n: int  # seeds: 1.. beside the take's; mix: which begins; less: the token, or 0; layer: 0..
     of: str  # mix: the film that was here before; layer: "read", "write"; guess: a mode
 
     @property
@@ -42,9 +42,9 @@ class Ask(NamedTuple):
         return tc.Picture(array)
 
 
-def shown(caption: str, picture: tc.Picture | None) -> dict:
+def shown(caption: str, picture: tc.Picture) -> dict:
     """A picture as the page gets it."""
-    return {"caption": caption, "webp": picture and b64(webp(picture.to_pil()))}
+    return {"caption": caption, "webp": b64(webp(picture.to_pil()))}
 
 
 def seeds(ask: Ask) -> dict:
@@ -53,24 +53,6 @@ def seeds(ask: Ask) -> dict:
         raise tc.TokenizerError("This model makes one picture of a length: nothing is left open.")
     take = Take("sample", ask.take.steps, (ask.take.seed + ask.n) % 2**31)
     return shown(f"Seed {take.seed}", ask.paint(ask.tokens, take, ask.k))
-
-
-def codes(ask: Ask) -> dict:
-    """WebP, JPEG or the linear baseline in as many bytes."""
-    original, size = ask.film.original, ask.film.info.bytes_of(ask.k)
-    if original is None:
-        raise tc.TokenizerError("A link brings no photo, so there is nothing that other codes could show.")
-    baseline = ask.studio.baseline
-    if ask.n not in (0, 1):
-        if baseline is None:
-            raise tc.TokenizerError("There is no baseline on this page.")
-        k = baseline.nearest(ask.k)
-        name, found = f"linear, {k} tokens", ask.studio.baseline_pictures(original, [k])[0]
-    else:
-        name = ("WebP", "JPEG")[ask.n]
-        found = tc.best_pictures(original, name, [size]).get(size)
-    caption = f"{name}, {tc.psnr(found, original):.1f} dB" if found else f"{name}: no file is so small"
-    return shown(caption, found)
 
 
 def mix(ask: Ask) -> dict:
@@ -172,7 +154,6 @@ def guess(ask: Ask) -> dict:
 
 VIEWS = {
     "seeds": seeds,
-    "codes": codes,
     "mix": mix,
     "less": less,
     "layer": layer,

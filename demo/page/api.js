@@ -11,6 +11,7 @@ const LET_GO = 250; // ms until a slider counts as let go
  * @property {{ leave(): void }} sweep
  * @property {{ plot: import("./plot.js").Plot, save(): void }} spectrum
  * @property {{ plot: import("./plot.js").Plot, save(): void }} curves
+ * @property {{ spectra: import("./plot.js").Plot, curves: import("./plot.js").Plot }} panes
  * @property {{ open(name: string): void }} tabs
  * @property {() => Frame | null} shown
  * @property {(token: string) => Promise<unknown>} forget
@@ -35,10 +36,12 @@ export function api(root, act, parts) {
     },
     /** Go where a link into the page says: a photo, a length, a kind, one of the overlays, a panel. */
     async visit(/** @type {URLSearchParams} */ hash) {
-      const { overlay = "", mode, panel, scene = "" } = read(new URL(`#${hash}`, location.href)).state;
+      const { state } = read(new URL(`#${hash}`, location.href));
+      const { overlay = "", mode, panel, scene = "", panes = [], equal = "tokens" } = state;
       const photo = hash.get("photo");
       if (photo && act.film?.example !== photo) await act.open({ from: "example", photo });
       if (hash.has("mode") && mode) act.mode(mode);
+      if (panel === "compare") act.change({ panes, equal });
       if (panel) parts.tabs.open(panel);
       if (hash.has("k")) this.set(Number(hash.get("k")));
       act.change({ overlay, scene });
@@ -69,7 +72,12 @@ export function api(root, act, parts) {
       const packed = act.film?.told.tokens;
       if (packed) save(new Blob([bytes(packed)]), "photo.tokens");
     },
-    plots: { spectrum: parts.spectrum.plot, curves: parts.curves.plot },
+    plots: {
+      spectrum: parts.spectrum.plot,
+      curves: parts.curves.plot,
+      panesSpectrum: parts.panes.spectra,
+      panesCurves: parts.panes.curves,
+    },
     get k() {
       return act.state.k;
     },

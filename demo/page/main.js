@@ -13,6 +13,7 @@ import { chance } from "./panels/chance.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
 import { codes } from "./panels/codes.js";
+import { compare } from "./panels/compare.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
 import { halted } from "./panels/halted.js";
@@ -218,6 +219,7 @@ export function start(element, source) {
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
+  const panes = compare(root, act, source);
   const tabbed = tabs(root, act);
   /** @type {Panel[]} */
   const panels = [
@@ -237,6 +239,7 @@ export function start(element, source) {
     needs(root, act, source),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
+    panes,
     lecture(root, act, (hash) => dial.visit(hash)),
     terms(root),
   ];
@@ -245,6 +248,7 @@ export function start(element, source) {
     sweep: sweeping,
     spectrum: spectra,
     curves: nearness,
+    panes: panes.plots,
     tabs: tabbed,
     shown: () => shown,
     forget: (token) => askOrSay(source, { what: "forget", token }),

@@ -42,21 +42,43 @@ export function served(server, root) {
 }
 
 /**
+ * Of a codec's stored files those of some sizes.
+ * @param {Answer | undefined} stored
+ * @param {unknown} sizes
+ * @returns {Answer}
+ */
+function among(stored, sizes) {
+  if (!stored?.files) return NONE;
+  const at = new Map(stored.files.map((row) => [row?.[0], row]));
+  return { files: /** @type {number[]} */ (sizes).map((size) => at.get(size) ?? null) };
+}
+
+/**
  * Files beside the page: an example's file holds all that was decoded of it.
  * @param {URL} base
  * @param {typeof fetch} get
  * @returns {Source}
  */
 export function stored(base, get = (...what) => fetch(...what)) {
-  const film = async (/** @type {string} */ name) => {
-    const file = await get(new URL(`${encodeURIComponent(name)}.json`, base));
-    return file.ok ? file.json() : NONE;
+  const file = async (/** @type {string} */ name) => {
+    const got = await get(new URL(`${encodeURIComponent(name)}.json`, base));
+    return got.ok ? got.json() : NONE;
+  };
+  /** @type {Map<string, Promise<Record<string, Answer>>>} by example, what stands beside it */
+  const read = new Map();
+  const beside = (/** @type {string} */ name) => {
+    const answers = read.get(name) ?? file(`${name}-beside`);
+    read.set(name, answers);
+    return answers;
   };
   return {
     still: true,
-    async ask({ what, from, photo }) {
+    async ask({ what, from, photo, token, model, view, of, sizes }) {
       if (!what) return { frames: [], told: {} };
-      return from === "example" ? film(String(photo || "coffee")) : NONE;
+      if (what === "models") return file("beside");
+      if (from === "beside") return (await beside(String(token)))[String(model)] ?? NONE;
+      if (view === "codec") return among((await beside(String(token)))[String(of)], sizes);
+      return from === "example" ? file(String(photo || "coffee")) : NONE;
     },
   };
 }
@@ -65,5 +87,6 @@ export function stored(base, get = (...what) => fetch(...what)) {
  * A question that always has an answer, if only a sentence.
  * @param {Source} source
  * @param {Question} question
+ * @returns {Promise<Answer>}
  */
 export const askOrSay = (source, question) => source.ask(question).catch(() => ({ error: AWAY }));

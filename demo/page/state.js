@@ -1,4 +1,5 @@
 // What the visitor turned and chose, as one object, and the address that says the same.
+import { panesRead, panesSaid } from "./panes.js";
 import { urlsafe } from "./tokens.js";
 
 const OVERLAYS = ["", "on", "add", "less", "right", "open"];
@@ -18,6 +19,8 @@ export const fresh = () => ({
   panel: "explore",
   scene: "",
   turned: false,
+  panes: [],
+  equal: "tokens",
 });
 
 /**
@@ -50,6 +53,7 @@ export function read(url) {
   const panel = hash.get("panel");
   if (panel && PANELS.includes(panel)) state.panel = panel;
   if (hash.has("scene")) state.scene = hash.get("scene") ?? "";
+  Object.assign(state, panesRead(hash));
   const show = hash.get("show") ?? "";
   if (OVERLAYS.includes(show)) state.overlay = /** @type {Overlay} */ (show);
   return {
@@ -76,7 +80,7 @@ export function write(state, film, here, all, more = {}) {
   const { k, seed, mode, overlay: show, scene } = state;
   const kind = whole ? { seed, mode } : { seed: seed || "", mode: mode === "mean" ? mode : "" };
   const seen = more.name ? {} : { show, scene }; // a round's link gives nothing away
-  const said = Object.entries({ k, ...kind, ...seen, ...(whole ? more : {}) });
+  const said = Object.entries({ k, ...kind, ...seen, ...(whole ? more : {}), ...panesSaid(state) });
   const hash = new URLSearchParams(
     said.flatMap(([name, value]) => (value === "" ? [] : [[name, String(value)]])),
   );

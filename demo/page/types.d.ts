@@ -23,6 +23,7 @@ interface Info {
   views?: string[];
   picture_size?: number;
   tokens?: string;
+  role?: string;
 }
 
 /** A film's head. */
@@ -48,6 +49,8 @@ interface Choice {
 
 /** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
 type Row = [Mode, number, string, string, number | null, number | null, number[] | null];
+/** The most bytes of a codec's file, then as a Row from its WebP on. */
+type FileRow = [number, string, string, number | null, number | null, number[] | null];
 type Maps = [maps: string, mass: number[]];
 
 /** What is told of a film besides its frames. */
@@ -81,6 +84,8 @@ interface Answer {
   nesting?: Change[];
   need?: Need;
   original?: string; // WebP in base64
+  models?: Info[];
+  files?: (FileRow | null)[];
 }
 
 /** Who gave which tokens of a mix; no picture of a photo that stayed with its sender. */
@@ -143,6 +148,8 @@ interface State {
   panel: string; // which tab is open
   scene: string; // which of the six is in force; "": none
   turned: boolean; // whether the visitor ever turned the dial
+  panes: string[]; // of Compare, see panes.js; none: the usual ones
+  equal: "tokens" | "bytes"; // which of the two they share
 }
 
 /** What an address says besides the state. */

@@ -17,7 +17,9 @@ BUTTONS = {  # by panel: what a press of a button changes
         "button:has-text('All but a token')": "document.querySelectorAll('#panel-explore img').length >= 2"
     },
     "compare": {
-        "button:has-text('Other codes')": "document.querySelectorAll('#panel-compare figure').length >= 3"
+        ".zoom[value=in]": "document.querySelector('#dial .panes').style.getPropertyValue('--zoom')",
+        ".zoom[value=out]": "document.querySelector('#dial .panes').style.getPropertyValue('--zoom')",
+        ".add-pane": "document.querySelectorAll('#dial .pane:not([hidden])').length",
     },
     "chance": {
         "button:has-text('Other seeds')": "document.querySelectorAll('.seed-grid img').length >= 5",
@@ -35,6 +37,10 @@ FILES = {  # and what it saves
         ".curves-png": r"curves\.png",
         ".csv[value=spectra]": r"spectra-[0-9]+\.csv",
         ".csv[value=curves]": r"curves\.csv",
+    },
+    "compare": {
+        ".panes-spectrum-png": r"panes-spectrum\.png",
+        ".panes-curves-png": r"panes-curves\.png",
     },
 }
 BOXES = {
@@ -57,6 +63,8 @@ TABS = ["explore", "measure", "compare", "chance", "play", "share"]
 OTHERS = {".goal", ".more", ".know", ".compare", "#upload", "[type=file]", "#examples button", "#mode input"}
 OTHERS |= {".again", "[role=tab]", ".round", ".typed input", ".typed button", ".next", ".tell"}
 OTHERS |= {".scene a", ".lecturing", ".lecture button", ".term", ".first-seed", ".open-on"}
+# tests/browser/test_compare.py
+OTHERS |= {".pane-name", ".pane-away", "[name=equal]", ".wipe-all", ".panes-measure", ".zoom[value=whole]"}
 
 
 LINEAR = "dial.plots.curves.data[3].some((value) => value !== null)"

@@ -558,7 +558,6 @@ def uploaded(page, photo, k, there="dial.done"):
 
 
 BESIDE = {  # buttons, their panels, and the captions of the pictures that they bring at 8 tokens
-    "Other codes": ("compare", ["WebP, ", "JPEG: no file is so small", "linear, 8 tokens, "]),
     "All but a token": ("explore", ["all tokens", "all but token 8", "where they differ"]),
 }
 
@@ -593,13 +592,11 @@ def test_pictures_beside_the_film(page, photo):
     assert page.locator("#dial .pictures figure").count() == 0, "another photo"
 
 
-def test_a_link_s_photo_has_no_other_codes(page, photo, browser):
+def test_a_link_s_tokens_are_mixed_with_another_photo_s(page, photo, browser):
     uploaded(page, photo, 8, LADDER)
     friend = browser.new_page()
     friend.goto(page.evaluate("dial.address(true)"))
     friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
-    open_panel(friend, "compare")
-    assert not friend.get_by_role("button", name="Other codes").is_visible()
     open_panel(friend, "chance")
     friend.get_by_role("button", name="Mix two photos").click()
     friend.get_by_text("Choose another photo, let it load").wait_for(timeout=20_000)

@@ -61,8 +61,7 @@ def test_the_first_screen_and_all_below_fit(page):
         box = page.locator(selector).bounding_box()
         assert box["y"] + box["height"] <= page.viewport_size["height"], selector
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
-    for name in ("compare", "chance"):
-        assert not page.locator(f"#tab-{name}").is_visible(), "what needs a server is not offered"
+    assert not page.locator("#tab-chance").is_visible(), "what needs a server is not offered"
     for view in page.locator(".view, #upload").all():
         assert not view.is_visible()
     assert "Embed" not in page.inner_text("#words")

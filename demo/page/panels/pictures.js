@@ -1,4 +1,4 @@
-// On request, a row of pictures beside the film: other codes, all but a token.
+// On request, a row of pictures beside the film: all but a token.
 import { all, one, pictureAddress, put, sheet } from "../dom.js";
 import { tokens } from "../lengths.js";
 
@@ -6,7 +6,6 @@ const SIDE = 64; // of the map of differences
 
 /** @type {Record<string, (token: number) => number[]>} what is asked for, one by one */
 const ROWS = {
-  codes: () => [0, 1, 2],
   less: (token) => [0, token],
 };
 const COMPARED = ["less"];
@@ -79,9 +78,7 @@ export function pictures(root, act) {
       const got = await act.view(button.value, { k, n });
       if (mine !== run) return;
       if (got.error) return put(words, got.error);
-      const picture = got.webp
-        ? Object.assign(new Image(), { src: pictureAddress(got.webp) })
-        : document.createElement("canvas");
+      const picture = Object.assign(new Image(), { src: pictureAddress(got.webp ?? "") });
       boxes.push(await framed(got.caption ?? "", picture));
       if (mine !== run) return;
       row.replaceChildren(...boxes);

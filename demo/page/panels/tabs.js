@@ -51,7 +51,7 @@ export function tabs(root, act) {
       /** @type {Record<string, boolean>} */
       const there = {
         chance: server && (film.offers("seeds") || film.offers("mix")),
-        compare: server && film.offers("codes"),
+        compare: film.modes.length > 1 || !!film.original, // else there is but one pane
       };
       for (const tab of buttons) tab.hidden = there[nameOf(tab)] === false;
       if (!shown().some((tab) => nameOf(tab) === act.state.panel)) open("explore");
