@@ -142,7 +142,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> gr.Number:
     """The form, whose events go to the dial; returns the field of the seed."""
-    with gr.Accordion("Seed, steps, model, crop, download, forget", open=False):
+    with gr.Accordion("Seed, steps, model, download, forget", open=False):
         with gr.Row():
             titles = [(info.title, name) for name, info in studio.infos.items()]
             model = gr.Dropdown(titles, value=studio.default.name, label="Model")
@@ -150,15 +150,10 @@ def settings(studio: Studio) -> gr.Number:
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
         with gr.Row():
-            ways = "left to right", "top to bottom"
-            crop = [gr.Slider(0, 1, 0.5, step=0.01, label=f"Crop: {way}") for way in ways]
-            crop.append(gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom"))
-        with gr.Row():
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
                 gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
             gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
-    again = told("dial.open({ from: 'again', model, crop })", "model, ...crop")
-    gr.on([model.change, *(part.input for part in crop)], None, [model, *crop], js=again)
+    model.change(None, model, js=told("dial.open({ from: 'again', model })", "model"))
     gr.on([steps.change, seed.change], None, [steps, seed], js=told("dial.take(steps, seed)", "steps, seed"))
     return seed
 

@@ -10,23 +10,26 @@ import { attention } from "./panels/attention.js";
 import { card } from "./panels/card.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
+import { crop } from "./panels/crop.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
-import { numbers, status } from "./panels/numbers.js";
+import { numbers } from "./panels/numbers.js";
 import { overlays } from "./panels/overlays.js";
 import { pictures } from "./panels/pictures.js";
 import { play } from "./panels/play.js";
 import { rail } from "./panels/rail.js";
 import { scenes } from "./panels/scenes.js";
 import { share } from "./panels/share.js";
+import { sheet } from "./panels/sheet.js";
 import { spectrum } from "./panels/spectrum.js";
 import { stage } from "./panels/stage.js";
+import { status } from "./panels/status.js";
 import { sweep } from "./panels/sweep.js";
 import { tabs } from "./panels/tabs.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
-import { fresh, read, told, write } from "./state.js";
+import { common, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
 
@@ -47,7 +50,6 @@ export function start(element, source) {
   let round = link.named ? new Round(link.sender) : null;
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
-  let coming = false; // a visitor's own photo is on its way
   let shown = /** @type {Frame | null} */ (null);
   let resting = 0;
 
@@ -55,18 +57,13 @@ export function start(element, source) {
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
-  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
-  const asked = () => ({
-    token: film?.token ?? "",
-    steps: Math.max(2, state.steps || film?.info.default_steps || 8),
-    seed: state.seed,
-    k: state.k,
-    rest: !film || lacking(),
-  });
+  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
+  const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
+  const asked = () => ({ ...common(state, film), rest: !film || lacking() });
 
   const draw = () => {
     waiting = 0;
-    const [frame, words] = film?.choose(state.k, state.mode) ?? [];
+    const [frame, words] = film?.choose(state.k, state.mode, sweeping.playing()) ?? [];
     if (!film || !frame || !words) return;
     if (state.follow) state.token = Math.min(film.top, Math.max(1, state.k));
     shown = frame;
@@ -88,7 +85,7 @@ export function start(element, source) {
   const puller = new Puller(
     {
       source,
-      film: () => (coming ? null : film), // a photo that is sent has the line for itself
+      film: newest,
       asked,
       lacking,
       unpack,
@@ -101,7 +98,7 @@ export function start(element, source) {
     frameOf,
   );
 
-  const begin = (/** @type {Start} */ head) => {
+  const begin = (/** @type {Start} */ head, /** @type {From} */ from) => {
     film?.close();
     film = new Film(head);
     shown = null;
@@ -110,34 +107,32 @@ export function start(element, source) {
     if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
     state.k = nearest(film.lengths, state.k);
     state.token = Math.min(film.top, state.token);
-    for (const panel of panels) panel.begin?.(film, head);
-  };
-
-  const expect = (/** @type {boolean} */ on) => {
-    coming = on;
-    showArriving(root, on);
+    for (const panel of panels) panel.begin?.(film, head, from);
   };
 
   /** @type {Intents["open"]} */
   const bring = async (what, words = "Reading the photo…") => {
-    sweeping.stop();
+    sweeping.expect();
+    const own = typeof what === "function";
     if (typeof what !== "function" && what.model) state.model = String(what.model);
-    expect(typeof what === "function");
+    showArriving(root, own);
     act.say(words, false, Number.POSITIVE_INFINITY);
     const got = await opener.open(what, () => ({
       ...asked(),
       rest: state.mode === "sample",
       model: state.model,
+      ...(own && cropping.wanted()),
     }));
     if (!got) return;
-    expect(false);
+    showArriving(root, false);
     if (!got.start) {
+      cropping.leave();
       act.say(got.error ?? "", true);
       film?.resend();
       puller.pull();
       return got.error;
     }
-    begin(got.start);
+    begin(got.start, own ? "upload" : what.crop ? "crop" : /** @type {From} */ (what.from));
     act.say("");
     if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
     puller.pull();
@@ -165,7 +160,7 @@ export function start(element, source) {
     paint,
     arrived,
     settled,
-    say: (text, bad, stay) => line.say(text, bad, stay),
+    say: (...what) => line.say(...what),
     turn(k, how) {
       if (!Number.isFinite(k)) return;
       const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
@@ -203,17 +198,20 @@ export function start(element, source) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root);
+  const line = status(root, newest);
+  const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
   const tabbed = tabs(root, act);
+  const sheets = sheet(root, tabbed);
   /** @type {Panel[]} */
   const panels = [
     stage(root, act),
     rail(root, act),
     sweeping,
     numbers(root),
+    cropping,
     line,
     spectra,
     nearness,
@@ -227,6 +225,7 @@ export function start(element, source) {
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
+    sheets,
     scenes(root, act, (hash) => dial.visit(hash)),
   ];
 
@@ -234,7 +233,7 @@ export function start(element, source) {
     sweep: sweeping,
     spectrum: spectra,
     curves: nearness,
-    tabs: tabbed,
+    tabs: sheets,
     shown: () => shown,
     forget: (token) => askOrSay(source, { what: "forget", token }),
   });

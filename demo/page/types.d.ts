@@ -32,7 +32,11 @@ interface Start {
   home: string;
   credit: string;
   example: string;
+  crop?: Crop;
 }
+
+/** What is taken of a photo: the centre, 0..1 of width and height, and the zoom (1: the largest square). */
+type Crop = [x: number, y: number, zoom: number];
 
 /** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
 type Row = [Mode, number, string, string, number | null, number | null, number[] | null];
@@ -125,9 +129,12 @@ interface Scene {
   turning: boolean;
 }
 
+/** How a film came: a photo of the visitor's own, or another crop of one, or else. */
+type From = "upload" | "crop" | "again" | "example" | "link";
+
 /** A panel: what main calls, all of it optional. Only `draw` runs in a drag. */
 interface Panel {
-  begin?(film: Film, start: Start): void; // another film
+  begin?(film: Film, start: Start, from: From): void; // another film
   draw?(scene: Scene): void; // an animation frame in which something changed
   arrive?(film: Film): void; // frames or facts came
   told?(film: Film, told: Told): void;
@@ -143,7 +150,7 @@ interface Intents {
   change(patch: Partial<State>): void;
   paint(): void;
   arrived(): void;
-  say(text: string, bad?: boolean, stay?: number): void;
+  say(text: string, bad?: boolean, stay?: number, about?: Film): void; // dropped if about an older film
   open(question: Question | (() => Promise<Question>), words?: string): Promise<string | undefined>;
   mode(mode: Mode): void;
   retake(steps: number, seed: number): void; // another seed or number of steps: the means stay

@@ -107,7 +107,7 @@ export function attention(root, act) {
     if (act.film !== mine) return;
     if (got.maps) known[name] = got.maps;
     if (layer.value !== name) return;
-    if (got.error) act.say(got.error, true);
+    if (got.error) act.say(got.error, true, 0, mine ?? undefined);
     else turnTo(known[name]);
   });
 
