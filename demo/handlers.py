@@ -83,7 +83,7 @@ def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
 
 
 def crop_of(ask: Any, otherwise: Crop) -> Crop:
-    """The centre (0..1 of width and height) and the zoom that are asked for; what else there is if none are."""
+    """The centre (0..1 of width and height) and the zoom that are asked for, if any are."""
     x, y, zoom = map(float, ask.get("crop") or otherwise)
     return x, y, zoom
 

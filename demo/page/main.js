@@ -204,7 +204,6 @@ export function start(element, source) {
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
   const tabbed = tabs(root, act);
-  const sheets = sheet(root, tabbed);
   /** @type {Panel[]} */
   const panels = [
     stage(root, act),
@@ -225,7 +224,7 @@ export function start(element, source) {
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
-    sheets,
+    sheet(root),
     scenes(root, act, (hash) => dial.visit(hash)),
   ];
 
@@ -233,7 +232,7 @@ export function start(element, source) {
     sweep: sweeping,
     spectrum: spectra,
     curves: nearness,
-    tabs: sheets,
+    tabs: tabbed,
     shown: () => shown,
     forget: (token) => askOrSay(source, { what: "forget", token }),
   });

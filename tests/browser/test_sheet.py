@@ -116,15 +116,13 @@ def test_the_page_is_where_it_was_when_it_closes(phone):
     assert phone.evaluate("scrollY") == pytest.approx(before, abs=2)
 
 
-def test_a_link_into_a_panel_opens_it_and_a_lecture_does_not(phone):
+def test_a_link_into_a_panel_chooses_its_tab_and_covers_no_words(phone):
     phone.evaluate("dial.visit(new URLSearchParams('k=8&panel=share'))")
-    phone.locator("#panel-share").wait_for()
-    assert is_open(phone)
+    phone.wait_for_function("document.querySelector('#tab-share').ariaSelected === 'true'")
+    assert not is_open(phone)
     phone.locator("#dial .grip").tap()
-    phone.locator("#dial .lecturing").tap()
-    phone.locator("#dial .lecture .on").tap()
-    phone.wait_for_timeout(300)
-    assert phone.locator("#dial .panel:visible").count() == 0
+    assert phone.locator("#panel-share").is_visible()
+    assert is_open(phone)
 
 
 def test_on_a_wide_screen_there_is_no_sheet(browser, host):

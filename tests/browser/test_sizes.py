@@ -57,7 +57,7 @@ def test_everything_has_its_place(browser, host, tmp_path, wide, high, scheme):
         page.screenshot(path=tmp_path / f"{tab.get_attribute('id')}.png")
         if phone:
             sheet = page.evaluate(BOXES, [".side", ".panel.shown"])
-            assert all(-1 <= one["left"] and one["right"] <= wide + 1 for one in sheet)
+            assert all(one["left"] >= -1 and one["right"] <= wide + 1 for one in sheet)
             page.keyboard.press("Escape")
         page.evaluate("scrollTo(0, 0)")
         boxes = page.evaluate(BOXES, PARTS if phone else PARTS + PANELS)

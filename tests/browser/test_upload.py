@@ -145,26 +145,25 @@ def test_it_does_not_turn_by_itself_where_it_was_touched_or_nothing_may_move(bro
 
 def test_of_an_older_photo_nothing_is_said_while_a_newer_example_comes(browser, address, large):
     page = opened(browser, address)
-    held, late = [], []
+    example, older = [], []
 
-    def answer(route):
-        asked = route.request.post_data or ""
-        if '"example"' in asked:
-            held.append(route)  # the newest, not answered yet
-        elif held:
-            late.append(asked)
-            route.fulfill(json={"data": {"error": "said of the older photo"}, "error": None})
-        else:
-            route.continue_()
+    def hold(route):
+        (example if '"example"' in (route.request.post_data or "") else older).append(route)
 
     page.set_input_files("#choose input[type=file]", str(large))
     page.wait_for_function("!document.querySelector('#dial .credit').textContent && dial.loaded.mean > 0",
                            timeout=30_000)  # fmt: skip
-    page.route(re.compile("component_server"), answer)
-    page.locator("#examples button").nth(1).click()
+    page.route(re.compile("component_server"), hold)
     page.wait_for_timeout(1500)
-    assert len(held) == 1
-    assert page.inner_text("#dial .status") == "Reading the photo…", late
-    held[0].continue_()
+    assert len(older) == 1, "a question about the photo, on its way"
+    page.locator("#examples button").nth(1).click()
+    page.wait_for_timeout(500)
+    older[0].fulfill(json={"error": "said of the older photo"})
+    page.wait_for_timeout(500)
+    assert len(older) == 1, "nothing more is asked about it"
+    assert page.inner_text("#dial .status") == "Reading the photo…"
+    page.unroute(re.compile("component_server"))
+    example[0].continue_()
     page.wait_for_function("document.querySelector('#dial .credit').textContent.includes('Stefan')")
+    assert "older" not in page.inner_text("#dial .status")
     page.close()

@@ -1,11 +1,12 @@
-// The crop box: all of the photo, and the square of it that is taken. It opens by itself for a photo that is no
-// square; that one's middle is encoded meanwhile, so nobody waits. Left alone, the box closes by itself.
+// The crop box: all of a photo, and the square of it that is taken. It opens by itself for a photo that is no
+// square, whose middle is encoded meanwhile, so that nobody waits; left alone, it closes by itself.
 import { one, pictureAddress } from "../dom.js";
 import * as squares from "../square.js";
 
 const REACH = 26; // screen pixels around a corner in which a finger resizes
 const WHEEL = 0.0015; // how much a turn of the wheel resizes
-const LEFT = { phone: 3000, wide: 8000 }; // ms until a box that nobody touched closes; on a phone it hides the picture
+/** Milliseconds until a box that nobody touched closes; on a phone it hides the picture. */
+const LEFT = { phone: 3000, wide: 8000 };
 const AGAIN = "Reading that part of your photo…";
 
 /**

@@ -1,4 +1,5 @@
-// On a phone the panels are a sheet at the bottom, under a small picture and dial: tapped or pulled open and closed.
+// On a phone the panels are a sheet at the bottom, under a small picture and dial: tapped or pulled open. A link
+// into a panel chooses its tab and leaves the sheet closed: what it shows is on the picture, and more is below it.
 import { one } from "../dom.js";
 import { isTap, opens } from "../snap.js";
 
@@ -6,10 +7,9 @@ const PHONE = "(max-width: 599px), (max-width: 999px) and (max-height: 500px)"; 
 
 /**
  * @param {HTMLElement} root
- * @param {{ open(name: string): void }} tabs
- * @returns {Panel & { open(name: string): void }}
+ * @returns {Panel}
  */
-export function sheet(root, tabs) {
+export function sheet(root) {
   const side = one(root, ".side");
   const grip = one(side, ".grip");
   const phone = matchMedia(PHONE);
@@ -20,7 +20,7 @@ export function sheet(root, tabs) {
   let pulled = false; // a finger that moved makes no click
 
   const show = (/** @type {boolean} */ on) => {
-    const next = on && phone.matches && !root.classList.contains("lecturing-now");
+    const next = on && phone.matches;
     if (next === isOpen()) return;
     if (next) scrolled = scrollY;
     root.classList.toggle("sheeted", next);
@@ -66,10 +66,6 @@ export function sheet(root, tabs) {
   phone.addEventListener("change", () => show(false));
 
   return {
-    open(name) {
-      tabs.open(name);
-      show(true);
-    },
     begin() {
       if (root.classList.contains("guess")) show(false);
     },

@@ -1,5 +1,5 @@
-// Play: one sweep over the rail, as even in octaves as the rail itself. The first example moves by itself, once,
-// and so does each photo of the visitor's own, unless the dial was touched while it came.
+// Play: one sweep over the rail, as even in octaves as the rail itself. The first example moves by itself,
+// once, and so does each photo of the visitor's own, unless the dial was touched while it came.
 import { one } from "../dom.js";
 import { Scale } from "../lengths.js";
 
@@ -15,8 +15,8 @@ export function sweep(root, act, still) {
   const button = one(root, ".play");
   const dial = one(root, ".turn");
   let from = 0; // when it began; 0: it stands
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let swept = still || calm;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let swept = still || calm.matches;
   let begun = false; // whether there was a film before
   let turned = false; // whether the dial was touched since another film was asked for
 
@@ -61,7 +61,7 @@ export function sweep(root, act, still) {
 
   return {
     begin(_film, _start, came) {
-      if (came === "upload" || came === "crop") swept = calm || turned;
+      if (came === "upload" || came === "crop") swept = calm.matches || turned;
       else if (begun ? came === "example" : came === "link") swept = true;
       begun = true;
     },
