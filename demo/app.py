@@ -144,21 +144,15 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> gr.Number:
     """The form, whose events go to the dial; returns the field of the seed."""
-    with gr.Accordion("Seed, steps, crop, download, forget", open=False):
+    with gr.Accordion("Seed, steps, download, forget", open=False):
         with gr.Row():
             steps = gr.Slider(2, 50, max(2, studio.default.default_steps), step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
         with gr.Row():
-            ways = "left to right", "top to bottom"
-            crop = [gr.Slider(0, 1, 0.5, step=0.01, label=f"Crop: {way}") for way in ways]
-            crop.append(gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom"))
-        with gr.Row():
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
                 gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
             gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
-    again = told("dial.open({ from: 'again', crop })", "...crop")
-    gr.on([part.input for part in crop], None, crop, js=again)
     steps.change(None, steps, js=told("dial.take(steps, null)", "steps"))
     seed.change(None, seed, js=told("dial.take(null, seed)", "seed"))
     return seed

@@ -13,7 +13,7 @@ from typing import Any
 import tokenizer_core as tc
 from demo import beside, examples, links, needs, views
 from demo.examples import EXAMPLES
-from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
+from demo.film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
 from demo.film import take_of as film_take
 from demo.studio import BATCH, CROWD, Studio
 
@@ -21,6 +21,7 @@ log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BUSY = "The server is busy. Once more, please?"
 BROKEN = "Something went wrong on the server. Please try once more."
+WHOLE = 640  # pixels of the longer side of a photo whose crop is chosen
 PART = 4  # pictures of one step that are decoded in one turn on a CPU: others get the processor in between
 
 
@@ -54,10 +55,11 @@ def start(studio: Studio, ask: Any) -> dict:
 
 
 def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
-    """A photo was uploaded, pasted, dropped or taken: "path"."""
+    """A photo was uploaded, pasted, dropped or taken: "path"; "crop", if another part than the middle."""
+    crop = crop_of(ask, MIDDLE)
     photo = tc.open_photo(ask["path"])
     with tc.photo_memory.hold(4 * photo.width * photo.height):  # until the film has made it smaller
-        return Film(photo, info)
+        return Film(photo, info, crop)
 
 
 def example(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
@@ -73,14 +75,19 @@ def link(studio: Studio, ask: Any, _: tc.ModelInfo) -> Film:
 
 
 def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
-    """The model or the crop (x, y, zoom; none: as it is) of the film "token" changed: it is encoded again."""
+    """The "crop" (none: as it is) or the model of the film "token" changed: its photo is encoded again."""
     with studio.films.watch(str(ask["token"])) as film:
-        x, y, zoom = map(float, ask.get("crop") or film.crop)
         if film.photo is None:
             raise tc.TokenizerError(NO_PHOTO)
         # an example's crop is this visitor's alone, and so the first of its family
         family = "" if film.key else film.family
-        return Film(film.photo, info, (x, y, zoom), film.credit, family=family)
+        return Film(film.photo, info, crop_of(ask, film.crop), film.credit, family=family)
+
+
+def crop_of(ask: Any, otherwise: Crop) -> Crop:
+    """The centre (0..1 of width and height) and the zoom that are asked for, if any are."""
+    x, y, zoom = map(float, ask.get("crop") or otherwise)
+    return x, y, zoom
 
 
 def other(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
@@ -190,6 +197,17 @@ def models(studio: Studio, _: Any) -> dict:
 
 
 @spoken
+def whole(studio: Studio, ask: Any) -> dict:
+    """Called by the page when a crop is to be chosen: {"webp": all of the photo, small} or {"error"}."""
+    with studio.films.watch(str(ask["token"])) as film:
+        if film.photo is None:
+            raise tc.TokenizerError(NO_PHOTO)
+        small = film.photo.copy()
+    small.thumbnail((WHOLE, WHOLE))
+    return {"webp": b64(webp(small))}
+
+
+@spoken
 def forget(studio: Studio, ask: Any) -> dict:
     """Called by the page: all films of a visitor's photo go (other crops, other models); their tokens."""
     return {"forgotten": studio.films.forget(str(ask["token"]))}
@@ -205,6 +223,7 @@ ANSWERS = {
     "start": first,
     "view": view,
     "models": models,
+    "whole": whole,
     "forget": forget,
     "need": need,
 }  # to what the page asks; else it pulls

@@ -119,6 +119,33 @@ def test_the_length_at_the_dial_comes_first_and_alone_then_its_sample(studio, tm
     assert means == [13, *sorted(SHORT), *(k for k in rest_of_ladder(range(TOP + 1)) if k != 13)]
 
 
+def came(answers):
+    """Which frames came, in order; answers within one turn are one part of it."""
+    return [(mode, k) for frames in answers for mode, k, *_ in frames]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["upload", "crop"])
+def test_on_a_processor_the_ladder_of_samples_comes_before_the_other_means(studio, tmp_path, again):
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
+    if again:
+        head = start(studio, "again", token=head["start"]["token"], crop=[1.0, 0.5, 1])
+    order = came(m["frames"] for m in pulls(studio, head, k=13, rest=True) if "frames" in m)
+    ladder_of_means = [("mean", k) for k in sorted(SHORT)]
+    ladder_of_samples = [("sample", k) for k in sorted(SHORT)]
+    others = [("mean", k) for k in rest_of_ladder(range(TOP + 1)) if k != 13]
+    assert order == [("mean", 13), ("sample", 13), *ladder_of_means, *ladder_of_samples, *others]
+
+
+def test_on_a_gpu_all_samples_come_and_the_other_means_last(studio, tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "on_gpu", lambda name: True)
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
+    order = came(m["frames"] for m in pulls(studio, head, k=13, rest=True) if "frames" in m)
+    ladder_of_means = [("mean", k) for k in sorted(SHORT)]
+    others = [k for k in rest_of_ladder(range(TOP + 1)) if k != 13]
+    samples = [("sample", k) for k in [*sorted(SHORT), *others]]
+    assert order == [("mean", 13), ("sample", 13), *ladder_of_means, *samples, *(("mean", k) for k in others)]
+
+
 def test_the_next_answer_follows_the_dial(studio, tmp_path):
     head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     next(pulls(studio, head, k=13))

@@ -14,28 +14,31 @@ import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
 import { codes } from "./panels/codes.js";
 import { compare } from "./panels/compare.js";
+import { crop } from "./panels/crop.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
 import { halted } from "./panels/halted.js";
 import { lecture } from "./panels/lecture.js";
 import { model } from "./panels/model.js";
 import { needs } from "./panels/needs.js";
-import { numbers, status } from "./panels/numbers.js";
+import { numbers } from "./panels/numbers.js";
 import { overlays } from "./panels/overlays.js";
 import { pictures } from "./panels/pictures.js";
 import { play } from "./panels/play.js";
 import { rail } from "./panels/rail.js";
 import { scenes } from "./panels/scenes.js";
 import { share } from "./panels/share.js";
+import { sheet } from "./panels/sheet.js";
 import { spectrum } from "./panels/spectrum.js";
 import { stage } from "./panels/stage.js";
+import { status } from "./panels/status.js";
 import { sweep } from "./panels/sweep.js";
 import { tabs } from "./panels/tabs.js";
 import { terms } from "./panels/terms.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
-import { fresh, read, told, write } from "./state.js";
+import { common, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
 
@@ -56,7 +59,6 @@ export function start(element, source) {
   let round = link.named ? new Round(link.sender) : null;
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
-  let coming = false; // a visitor's own photo is on its way
   let shown = /** @type {Frame | null} */ (null);
   let resting = 0;
 
@@ -64,18 +66,13 @@ export function start(element, source) {
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
-  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
-  const asked = () => ({
-    token: film?.token ?? "",
-    steps: Math.max(2, state.steps || film?.info.default_steps || 8),
-    seed: state.seed,
-    k: state.k,
-    rest: !film || lacking(),
-  });
+  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
+  const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
+  const asked = () => ({ ...common(state, film), rest: !film || lacking() });
 
   const draw = () => {
     waiting = 0;
-    const [frame, words] = film?.choose(state.k, state.mode) ?? [];
+    const [frame, words] = film?.choose(state.k, state.mode, sweeping.playing()) ?? [];
     if (!film || !frame || !words) return;
     if (state.follow) state.token = Math.min(film.top, Math.max(1, state.k));
     shown = frame;
@@ -97,7 +94,7 @@ export function start(element, source) {
   const puller = new Puller(
     {
       source,
-      film: () => (coming ? null : film), // a photo that is sent has the line for itself
+      film: newest,
       asked,
       lacking,
       unpack,
@@ -110,7 +107,7 @@ export function start(element, source) {
     frameOf,
   );
 
-  const begin = (/** @type {Start} */ head) => {
+  const begin = (/** @type {Start} */ head, /** @type {From} */ from) => {
     film?.close();
     film = new Film(head);
     state.model = head.models && head.models[0].name !== head.info.name ? head.info.name : "";
@@ -120,36 +117,34 @@ export function start(element, source) {
     if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
     state.k = nearest(film.lengths, state.k);
     state.token = Math.min(film.top, state.token);
-    for (const panel of panels) panel.begin?.(film, head);
-  };
-
-  const expect = (/** @type {boolean} */ on) => {
-    coming = on;
-    showArriving(root, on);
+    for (const panel of panels) panel.begin?.(film, head, from);
   };
 
   /** @type {Intents["open"]} */
   const bring = async (what, words = "Reading the photo…") => {
-    sweeping.stop();
+    sweeping.expect();
+    const own = typeof what === "function";
     const { model } = state;
     if (typeof what !== "function") state.model = String(what.model ?? model);
-    expect(typeof what === "function");
+    showArriving(root, own);
     act.say(words, false, Number.POSITIVE_INFINITY);
     const got = await opener.open(what, () => ({
       ...asked(),
-      rest: state.mode === "sample",
+      rest: state.mode !== "mean",
       model: state.model,
+      ...(own && cropping.wanted()),
     }));
     if (!got) return;
-    expect(false);
+    showArriving(root, false);
     if (!got.start) {
+      cropping.leave();
       state.model = model;
       act.say(got.error ?? "", true);
       film?.resend();
       puller.pull();
       return got.error;
     }
-    begin(got.start);
+    begin(got.start, own ? "upload" : what.crop ? "crop" : /** @type {From} */ (what.from));
     act.say("");
     if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
     puller.pull();
@@ -177,7 +172,7 @@ export function start(element, source) {
     paint,
     arrived,
     settled,
-    say: (text, bad, stay) => line.say(text, bad, stay),
+    say: (...what) => line.say(...what),
     turn(k, how) {
       if (!Number.isFinite(k)) return;
       const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
@@ -215,7 +210,8 @@ export function start(element, source) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root);
+  const line = status(root, newest);
+  const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
@@ -227,6 +223,7 @@ export function start(element, source) {
     rail(root, act),
     sweeping,
     numbers(root),
+    cropping,
     line,
     spectra,
     nearness,
@@ -240,6 +237,7 @@ export function start(element, source) {
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
     panes,
+    sheet(root),
     lecture(root, act, (hash) => dial.visit(hash)),
     terms(root),
   ];

@@ -7,6 +7,12 @@ export class Opener {
   constructor(source) {
     this.source = source;
     this.run = 0;
+    this.ended = 0; // the run that was answered last
+  }
+
+  /** Whether something was asked for that is not answered yet. */
+  get busy() {
+    return this.run !== this.ended;
   }
 
   /**
@@ -19,7 +25,9 @@ export class Opener {
     this.run += 1;
     const mine = this.run;
     const got = await this.answer(what, common, mine);
-    return mine === this.run ? got : null;
+    if (mine !== this.run) return null;
+    this.ended = mine;
+    return got;
   }
 
   /**

@@ -106,3 +106,15 @@ export const told = (film, link, k) => ({
   tokens: film?.told.codes?.[k] ?? film?.told.tokens ?? link.tokens,
   home: film?.start.home ?? "",
 });
+
+/**
+ * What each question says of the dial.
+ * @param {State} state
+ * @param {Film | null} film
+ */
+export const common = ({ k, seed, steps }, film) => ({
+  token: film?.token ?? "",
+  steps: Math.max(2, steps || film?.info.default_steps || 8),
+  seed,
+  k,
+});

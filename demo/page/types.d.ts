@@ -37,6 +37,7 @@ interface Start {
   credit: string;
   example: string;
   models?: Choice[]; // the first is the default
+  crop?: Crop;
 }
 
 /** A model that a visitor may choose. */
@@ -46,6 +47,9 @@ interface Choice {
   role: string;
   ordered: boolean;
 }
+
+/** What is taken of a photo: the centre, 0..1 of width and height, and the zoom (1: the largest square). */
+type Crop = [x: number, y: number, zoom: number];
 
 /** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
 type Row = [Mode, number, string, string, number | null, number | null, number[] | null];
@@ -172,9 +176,12 @@ interface Scene {
   turning: boolean;
 }
 
+/** How a film came: a photo of the visitor's own, or another crop of one, or else. */
+type From = "upload" | "crop" | "again" | "example" | "link";
+
 /** A panel: what main calls, all of it optional. Only `draw` runs in a drag. */
 interface Panel {
-  begin?(film: Film, start: Start): void; // another film
+  begin?(film: Film, start: Start, from: From): void; // another film
   draw?(scene: Scene): void; // an animation frame in which something changed
   arrive?(film: Film): void; // frames or facts came
   told?(film: Film, told: Told): void;
@@ -190,7 +197,7 @@ interface Intents {
   change(patch: Partial<State>): void;
   paint(): void;
   arrived(): void;
-  say(text: string, bad?: boolean, stay?: number): void;
+  say(text: string, bad?: boolean, stay?: number, about?: Film): void; // dropped if about an older film
   open(question: Question | (() => Promise<Question>), words?: string): Promise<string | undefined>;
   mode(mode: Mode): void;
   retake(steps: number, seed: number): void; // another seed or number of steps: the means stay

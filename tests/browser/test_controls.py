@@ -236,7 +236,7 @@ def test_the_words_links(turned, means):
     turned.wait_for_function("document.querySelector('.dial.guess.riddle') && dial.k === 1", timeout=20_000)
 
 
-SETTINGS = ["Model", "Steps of a sample", "Seed", "Crop: zoom", "Crop: left to right", "Crop: top to bottom"]
+SETTINGS = ["Model", "Steps of a sample", "Seed"]
 SAVED = {"picture": ".png", "curves": "curves.csv", "spectra": "spectra-32.csv", "tokens": ".tokens"}
 
 
@@ -288,8 +288,9 @@ def test_the_settings(turned, means):
         lambda r: "component_server" in r.url and '"steps":8' not in (r.post_data or "")
     ):
         slide(turned, "Steps of a sample", means)
-    for name in ("Crop: zoom", "Crop: left to right", "Crop: top to bottom"):
-        changes(turned, photo_shown, lambda n=name: slide(turned, n, means))
+    press(turned.locator("#dial .recrop"), means)
+    turned.keyboard.press("-")
+    changes(turned, photo_shown, lambda: press(turned.get_by_role("button", name="Use this part"), means))
     turned.wait_for_function(LINEAR, timeout=60_000)
     for name, kind in SAVED.items():
         with turned.expect_download() as caught:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fresh, read, write } from "../../demo/page/state.js";
+import { common, fresh, read, write } from "../../demo/page/state.js";
 import { bytes, urlsafe } from "../../demo/page/tokens.js";
 
 const HERE = "https://x.example/dial/?photo=coffee#k=9";
@@ -71,4 +71,13 @@ test("an example's link is short, and a Space's is what is around its frame", ()
 test("base64 to bytes, and to what a link may hold", () => {
   assert.deepEqual([...bytes("AQL/")], [1, 2, 255]);
   assert.equal(urlsafe("+/+="), "-_-");
+});
+
+test("a question says where the dial is, and a sample's steps are at least two", () => {
+  const state = { ...fresh(), k: 7, seed: 3 };
+  assert.deepEqual(common(state, null), { token: "", steps: 8, seed: 3, k: 7 });
+  const film = (default_steps) => ({ token: "t", info: { default_steps } });
+  assert.equal(common(state, film(4)).steps, 4);
+  assert.equal(common(state, film(1)).steps, 2);
+  assert.equal(common({ ...state, steps: 12 }, film(4)).steps, 12);
 });

@@ -93,7 +93,7 @@ export function clip(root, act) {
       const { length } = frame;
       write(frame.bitmap, `${tokens(length)}, ${film.bytesOf(length)} bytes`);
       brush.fillRect(28, 688, 664 * scale.place(length), 8);
-      act.say(`Recording: ${tokens(length)}`);
+      act.say(`Recording: ${tokens(length)}`, false, 0, film);
       await made.add(frame === frames.at(-1) ? END : MS);
       if (act.film !== film) return made.drop();
     }
@@ -103,11 +103,11 @@ export function clip(root, act) {
       if (act.film !== film) return made.drop();
     }
     const type = own ?? "image/gif";
-    give(new File(await made.end(), `tokens.${type.slice(6)}`, { type }));
+    give(film, new File(await made.end(), `tokens.${type.slice(6)}`, { type }));
   };
 
   /** A phone gives it to whom the visitor chooses; else it is a file. Called off: no file either. */
-  const give = async (/** @type {File} */ file) => {
+  const give = async (/** @type {Film} */ film, /** @type {File} */ file) => {
     const files = [file];
     const given = matchMedia("(pointer: coarse)").matches && navigator.canShare?.({ files });
     try {
@@ -116,7 +116,7 @@ export function clip(root, act) {
     } catch (why) {
       if (/** @type {DOMException} */ (why).name !== "AbortError") save(file, file.name);
     }
-    act.say("The clip is ready.", false, 5000);
+    act.say("The clip is ready.", false, 5000, film);
   };
 
   one(root, ".clip").addEventListener("click", record);
