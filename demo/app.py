@@ -82,6 +82,11 @@ for (const name of {dumps(MODULES)}) {{
 }}
 const begin = ({{ start, served }}) => start(element, served(server, root));
 window.tokendial = import(new URL("main.js", files)).then(begin);
+window.tokendial.catch((why) => {{
+  const words = element.querySelector(".empty");
+  words.textContent = words.dataset.failed;
+  console.error(why);
+}});
 """
 
 

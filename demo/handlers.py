@@ -14,6 +14,7 @@ import tokenizer_core as tc
 from demo import examples, links, views
 from demo.examples import EXAMPLES
 from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
+from demo.store import Gone
 from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
@@ -23,12 +24,17 @@ PART = 4  # means that are decoded in one turn on a CPU: others get the processo
 
 
 def spoken(handler: Callable[..., dict]) -> Callable[..., dict]:
-    """A decorator: errors reach the visitor as {"error": one sentence}."""
+    """A decorator: errors reach the visitor as {"error": one sentence}.
+
+    Of a film that is not here {"gone": its token} comes along, so that the page can begin it again.
+    """
 
     @functools.wraps(handler)
     def guarded(*args: Any) -> dict:
         try:
             return handler(*args)
+        except Gone as error:
+            return {"error": str(error), "gone": error.token}
         except tc.TokenizerError as error:
             return {"error": str(error)}
         except Exception:
@@ -162,7 +168,12 @@ def forget(studio: Studio, ask: Any) -> dict:
     return {"forgotten": studio.films.forget(str(ask["token"]))}
 
 
-ANSWERS = {"start": first, "view": view, "forget": forget}  # to what the page asks; else it pulls
+def here(*_: Any) -> dict:
+    """Called by the page after a line broke: whether it was the line or the server."""
+    return {"here": True}
+
+
+ANSWERS = {"start": first, "view": view, "forget": forget, "here": here}  # to what the page asks; else it pulls
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:

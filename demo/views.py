@@ -15,6 +15,7 @@ import numpy as np
 import tokenizer_core as tc
 from demo import examples
 from demo.film import MEAN, Film, Take, b64, ladder, webp
+from demo.store import Gone
 from demo.studio import Studio
 
 
@@ -74,6 +75,8 @@ def codes(ask: Ask) -> dict:
 def mix(ask: Ask) -> dict:
     """The first k tokens of this photo, then another one's, or the other way round."""
     film = ask.studio.films.get(str(ask.of))
+    if film is None and ask.of:
+        raise Gone(str(ask.of))
     if film is None:  # nothing was here before: another example
         about = next(e for e in examples.EXAMPLES if e.name != ask.film.example)
         film = examples.film(about, ask.film.info, about.name)

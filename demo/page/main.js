@@ -1,5 +1,6 @@
 // The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
 import { api } from "./api.js";
+import { connect } from "./connect.js";
 import { all, one, showArriving } from "./dom.js";
 import { Film } from "./film.js";
 import { frameOf, unpack } from "./frames.js";
@@ -26,7 +27,7 @@ import { tabs } from "./panels/tabs.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
-import { fresh, read, told, write } from "./state.js";
+import { asks, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
 
@@ -35,16 +36,17 @@ const REST = 250; // ms without a move until the dial rests
 /**
  * Begin: the first film comes from the address, else it is the first example.
  * @param {HTMLElement} element it holds dial.html
- * @param {Source} source
+ * @param {Source} given
  * @returns what the forms around the dial, and tests, may call; `window.dial`, too
  */
-export function start(element, source) {
+export function start(element, given) {
   const root = one(element, ".dial");
   const link = read(new URL(location.href));
   const state = { ...fresh(), ...link.state };
   /** @type {Film | null} */
   let film = null;
   let round = link.named ? new Round(link.sender) : null;
+  const { source, again } = connect(given, (away) => line.away(away));
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
   let coming = false; // a visitor's own photo is on its way
@@ -56,13 +58,7 @@ export function start(element, source) {
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
   const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
-  const asked = () => ({
-    token: film?.token ?? "",
-    steps: Math.max(2, state.steps || film?.info.default_steps || 8),
-    seed: state.seed,
-    k: state.k,
-    rest: !film || lacking(),
-  });
+  const asked = () => asks(state, film, !film || lacking());
 
   const draw = () => {
     waiting = 0;
@@ -124,11 +120,8 @@ export function start(element, source) {
     if (typeof what !== "function" && what.model) state.model = String(what.model);
     expect(typeof what === "function");
     act.say(words, false, Number.POSITIVE_INFINITY);
-    const got = await opener.open(what, () => ({
-      ...asked(),
-      rest: state.mode === "sample",
-      model: state.model,
-    }));
+    if (typeof what !== "function" && what.from === "link") link.tokens = String(what.tokens);
+    const got = await opener.open(what, () => ({ ...asked(), rest: state.mode === "sample" }));
     if (!got) return;
     expect(false);
     if (!got.start) {
@@ -137,17 +130,21 @@ export function start(element, source) {
       puller.pull();
       return got.error;
     }
+    const asNamed = !film && !link.tokens && (!link.photo || link.photo === got.start.example);
     begin(got.start);
     act.say("");
     if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
+    if (!asNamed) record();
     puller.pull();
   };
 
+  /** The address bar says what is here, and of a visitor's own photo the dial alone. */
+  const record = () => film && !hidden() && history.replaceState(null, "", act.address(false));
   const settled = () => {
     clearTimeout(resting);
     resting = window.setTimeout(() => {
       if (turning()) return;
-      if (film && !hidden()) history.replaceState(null, "", act.address(false));
+      record();
       puller.pull();
       if (film) for (const panel of panels) panel.settle?.(film);
     }, REST);
@@ -184,11 +181,13 @@ export function start(element, source) {
       Object.assign(state, { steps: steps || 0, seed: seed || 0 });
       if (!film || same) return;
       film.retake();
+      record();
       puller.pull();
       arrived();
     },
     mode(mode) {
       state.mode = mode;
+      record();
       arrived();
       puller.pull();
     },
@@ -203,7 +202,7 @@ export function start(element, source) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root);
+  const line = status(root, again);
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);

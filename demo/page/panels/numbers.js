@@ -33,22 +33,45 @@ export function numbers(root) {
 }
 
 /**
- * The status line: about the newest thing that was asked for.
+ * The status line: about the newest thing that was asked for, unless the server is away.
  * @param {HTMLElement} root
- * @returns {Panel & { say: Intents["say"] }}
+ * @param {() => void} [tryAgain]
+ * @returns {Panel & { say: Intents["say"], away(on: boolean): void }}
  */
-export function status(root) {
+export function status(root, tryAgain = () => {}) {
   const line = one(root, ".status");
+  const button = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "plain retry",
+  });
+  button.textContent = "try again";
+  button.addEventListener("click", tryAgain);
   let until = 0; // until then the line keeps its words
+  let newest = { words: "", bad: false };
+  put(line, ""); // the words come before the button
+
+  const show = () => {
+    const gone = button.isConnected;
+    line.classList.toggle("bad", gone || newest.bad);
+    put(
+      line,
+      gone ? "The server is away. What is here stays; the rest comes when it is back. " : newest.words,
+    );
+  };
 
   /** @type {Intents["say"]} */
   const say = (words, bad = false, stay = 0) => {
     until = bad ? Number.POSITIVE_INFINITY : performance.now() + stay;
-    line.classList.toggle("bad", bad);
-    put(line, words);
+    newest = { words, bad };
+    show();
   };
   return {
     say,
+    away(on) {
+      if (on) line.append(button);
+      else button.remove();
+      show();
+    },
     arrive(film) {
       if (performance.now() <= until) return;
       const [here, all] = [film.mean.at.size, film.lengths.length];
