@@ -83,6 +83,11 @@ for (const name of {dumps(MODULES)}) {{
 const begin = ({{ start, served }}) => start(element, served(server, root));
 element.addEventListener("seed", () => trigger("select"), true);  // chosen in a panel: the form shows it, too
 window.tokendial = import(new URL("main.js", files)).then(begin);
+window.tokendial.catch((why) => {{
+  const words = element.querySelector(".empty");
+  words.textContent = words.dataset.failed;
+  console.error(why);
+}});
 """
 
 

@@ -15,6 +15,7 @@ from demo import beside, examples, links, needs, views
 from demo.examples import EXAMPLES
 from demo.film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
 from demo.film import take_of as film_take
+from demo.store import Gone
 from demo.studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
@@ -26,12 +27,17 @@ PART = 4  # pictures of one step that are decoded in one turn on a CPU: others g
 
 
 def spoken(handler: Callable[..., dict]) -> Callable[..., dict]:
-    """A decorator: errors reach the visitor as {"error": one sentence}."""
+    """A decorator: errors reach the visitor as {"error": one sentence}.
+
+    Of a film that is not here {"gone": its token} comes along, so that the page can begin it again.
+    """
 
     @functools.wraps(handler)
     def guarded(*args: Any) -> dict:
         try:
             return handler(*args)
+        except Gone as error:
+            return {"error": str(error), "gone": error.token}
         except tc.TokenizerError as error:
             return {"error": str(error)}
         except Exception:
@@ -219,6 +225,12 @@ def need(studio: Studio, ask: Any) -> dict:
     return needs.answer(studio, ask)
 
 
+def here(*_: Any) -> dict:
+    """Called by the page after a line broke: whether it was the line or the server."""
+    return {"here": True}
+
+
+# to what the page asks; else it pulls
 ANSWERS = {
     "start": first,
     "view": view,
@@ -226,7 +238,8 @@ ANSWERS = {
     "whole": whole,
     "forget": forget,
     "need": need,
-}  # to what the page asks; else it pulls
+    "here": here,
+}
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:

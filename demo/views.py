@@ -15,6 +15,7 @@ import numpy as np
 import tokenizer_core as tc
 from demo import examples
 from demo.film import MEAN, Film, Take, b64, ladder, webp
+from demo.store import Gone
 from demo.studio import Studio
 
 THUMB = 96  # px of a photo that gave tokens to a mix
@@ -58,6 +59,8 @@ def seeds(ask: Ask) -> dict:
 def mix(ask: Ask) -> dict:
     """The first k tokens of this photo, then another one's, or the other way round; and who gave which."""
     film = ask.studio.films.get(str(ask.of))
+    if film is None and ask.of:
+        raise Gone(str(ask.of))
     if film is None:  # nothing was here before: another example
         about = next(e for e in examples.EXAMPLES if e.name != ask.film.example)
         film = examples.film(about, ask.film.info, about.name)

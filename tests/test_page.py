@@ -345,7 +345,9 @@ NONE = {"start": {"token": "x"}}
     [None, {}, [], {"token": 3}, {"token": []}, nothing(NONE) | {"steps": "?"}, nothing(NONE) | {"means": 3}],
 )
 def test_nonsense_from_the_page_is_a_sentence(studio, handler, ask):
-    assert handler(studio, ask) in ({"error": GONE}, {"error": handlers.BROKEN})
+    answer = handler(studio, ask)
+    token = str(dict(ask or {}).get("token"))
+    assert answer in ({"error": GONE, "gone": token}, {"error": handlers.BROKEN})
 
 
 @pytest.mark.parametrize(
@@ -382,8 +384,18 @@ def test_settings_out_of_range_are_a_sentence(studio, change, sentence):
 
 
 def test_a_film_that_is_gone_is_a_sentence(studio):
-    assert handlers.pull(studio, nothing(NONE)) == {"error": GONE}
-    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": GONE}
+    assert handlers.pull(studio, nothing(NONE)) == {"error": GONE, "gone": "x"}
+    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": GONE, "gone": "gone"}
+
+
+def test_a_mix_with_a_film_that_is_gone_says_which(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    mix = nothing(head) | {"view": "mix", "k": 4, "n": 0, "of": "other"}
+    assert handlers.view(studio, mix) == {"error": GONE, "gone": "other"}
+
+
+def test_a_page_hears_whether_the_server_is_there(studio):
+    assert handlers.ANSWERS["here"](studio, {"what": "here"}) == {"here": True}
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence_and_is_tried_again(studio, tmp_path):
@@ -407,7 +419,7 @@ def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
     tokens = [run["start"]["token"] for run in (kept, first, crop, *linked)]
     assert list(studio.films) == tokens
     assert forget(crop) == {"forgotten": tokens[1:3]}
-    assert forget(crop) == {"error": GONE}
+    assert forget(crop) == {"error": GONE, "gone": crop["start"]["token"]}
     assert forget(linked[0]) == {"forgotten": tokens[3:4]}, "another film without a photo is of another photo"
     assert list(studio.films) == [tokens[0], tokens[4]]
 

@@ -1,6 +1,7 @@
 // Long because every panel is named here, and nowhere else.
 // The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
 import { api } from "./api.js";
+import { connect } from "./connect.js";
 import { all, one, showArriving } from "./dom.js";
 import { Film } from "./film.js";
 import { frameOf, unpack } from "./frames.js";
@@ -38,7 +39,7 @@ import { terms } from "./panels/terms.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
-import { common, fresh, read, told, write } from "./state.js";
+import { asks, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
 
@@ -47,16 +48,17 @@ const REST = 250; // ms without a move until the dial rests
 /**
  * Begin: the first film comes from the address, else it is the first example.
  * @param {HTMLElement} element it holds dial.html
- * @param {Source} source
+ * @param {Source} given
  * @returns what the forms around the dial, and tests, may call; `window.dial`, too
  */
-export function start(element, source) {
+export function start(element, given) {
   const root = one(element, ".dial");
   const link = read(new URL(location.href));
   const state = { ...fresh(), ...link.state };
   /** @type {Film | null} */
   let film = null;
   let round = link.named ? new Round(link.sender) : null;
+  const { source, again } = connect(given, (away) => line.away(away));
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
   let shown = /** @type {Frame | null} */ (null);
@@ -68,7 +70,7 @@ export function start(element, source) {
   const hidden = () => !!round && !round.known;
   const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
   const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
-  const asked = () => ({ ...common(state, film), rest: !film || lacking() });
+  const asked = () => asks(state, film, !film || lacking());
 
   const draw = () => {
     waiting = 0;
@@ -128,10 +130,10 @@ export function start(element, source) {
     if (typeof what !== "function") state.model = String(what.model ?? model);
     showArriving(root, own);
     act.say(words, false, Number.POSITIVE_INFINITY);
+    if (typeof what !== "function" && what.from === "link") link.tokens = String(what.tokens);
     const got = await opener.open(what, () => ({
       ...asked(),
       rest: state.mode !== "mean",
-      model: state.model,
       ...(own && cropping.wanted()),
     }));
     if (!got) return;
@@ -144,17 +146,21 @@ export function start(element, source) {
       puller.pull();
       return got.error;
     }
+    const asNamed = !film && !link.tokens && (!link.photo || link.photo === got.start.example);
     begin(got.start, own ? "upload" : what.crop ? "crop" : /** @type {From} */ (what.from));
     act.say("");
     if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
+    if (!asNamed) record();
     puller.pull();
   };
 
+  /** The address bar says what is here, and of a visitor's own photo the dial alone. */
+  const record = () => film && !hidden() && history.replaceState(null, "", act.address(false));
   const settled = () => {
     clearTimeout(resting);
     resting = window.setTimeout(() => {
       if (turning()) return;
-      if (film && !hidden()) history.replaceState(null, "", act.address(false));
+      record();
       puller.pull();
       if (film) for (const panel of panels) panel.settle?.(film);
     }, REST);
@@ -191,11 +197,13 @@ export function start(element, source) {
       Object.assign(state, { steps: steps || 0, seed: seed || 0 });
       if (!film || same) return;
       film.retake();
+      record();
       puller.pull();
       arrived();
     },
     mode(mode) {
       Object.assign(state, { mode, scene: "", turned: true });
+      record();
       arrived();
       puller.pull();
     },
@@ -210,7 +218,7 @@ export function start(element, source) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root, newest);
+  const line = status(root, newest, again);
   const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);

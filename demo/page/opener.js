@@ -17,7 +17,7 @@ export class Opener {
 
   /**
    * The answer, or a sentence; null where something newer was asked for meanwhile.
-   * @param {Question | (() => Promise<Question>)} what a question, or one that takes a while, as a photo that is sent
+   * @param {Question | Bringing} what
    * @param {() => Question} common what each question says
    * @returns {Promise<Answer | null>}
    */
@@ -31,16 +31,17 @@ export class Opener {
   }
 
   /**
-   * @param {Question | (() => Promise<Question>)} what
+   * @param {Question | Bringing} what
    * @param {() => Question} common
    * @param {number} mine
    * @returns {Promise<Answer>}
    */
   async answer(what, common, mine) {
+    const wanted = () => mine === this.run;
     try {
-      const question = typeof what === "function" ? await what() : what;
-      if (mine !== this.run) return {};
-      return askOrSay(this.source, { ...common(), what: "start", ...question });
+      const question = typeof what === "function" ? await what(wanted) : what;
+      if (!wanted()) return {};
+      return askOrSay(this.source, { ...common(), what: "start", ...question }, wanted);
     } catch (why) {
       return { error: /** @type {Error} */ (why).message };
     }

@@ -1,6 +1,6 @@
 // What the visitor turned and chose, as one object, and the address that says the same.
 import { panesRead, panesSaid } from "./panes.js";
-import { urlsafe } from "./tokens.js";
+import { tokensOf, urlsafe } from "./tokens.js";
 
 const OVERLAYS = ["", "on", "add", "less", "right", "open"];
 const PANELS = ["explore", "measure", "compare", "needs", "chance", "play", "share"];
@@ -34,11 +34,26 @@ const whole = (text, otherwise) => {
 };
 
 /**
+ * The link that stands where an address has tokens: somebody pasted all of it.
+ * @param {string} hash
+ */
+function linkInside(hash) {
+  const text = /[#&]t=(?:%20|\s)*(https?(?::|%3a).+)/is.exec(hash)?.[1] ?? "";
+  try {
+    return new URL(text.includes("#") ? text : decodeURIComponent(text));
+  } catch {
+    return null;
+  }
+}
+
+/**
  * What an address says: its query names an example, its hash holds the rest.
  * @param {URL} url
  * @returns {Link}
  */
 export function read(url) {
+  const inside = linkInside(url.hash);
+  if (inside) return read(inside);
   const hash = new URLSearchParams(url.hash.slice(1));
   const named = hash.has("name");
   const k = whole(hash.get("k"), 32);
@@ -58,7 +73,7 @@ export function read(url) {
   if (OVERLAYS.includes(show)) state.overlay = /** @type {Overlay} */ (show);
   return {
     photo: url.searchParams.get("photo") ?? "",
-    tokens: hash.get("t") ?? "",
+    tokens: hash.has("t") ? tokensOf(url.hash) : "",
     named,
     sender: whole(hash.get("k"), 0),
     state,
@@ -103,18 +118,21 @@ export function write(state, film, here, all, more = {}) {
 export const told = (film, link, k) => ({
   example: film?.example ?? "",
   original: film?.original ?? null,
-  tokens: film?.told.codes?.[k] ?? film?.told.tokens ?? link.tokens,
+  tokens: film?.told.codes?.[k] ?? film?.told.tokens ?? (film?.original ? "" : link.tokens),
   home: film?.start.home ?? "",
 });
 
 /**
- * What each question says of the dial.
+ * What each question says.
  * @param {State} state
  * @param {Film | null} film
+ * @param {boolean} rest whether the dial rests in want of a sample
  */
-export const common = ({ k, seed, steps }, film) => ({
+export const asks = ({ k, seed, steps, model }, film, rest) => ({
   token: film?.token ?? "",
   steps: Math.max(2, steps || film?.info.default_steps || 8),
   seed,
   k,
+  model,
+  rest,
 });

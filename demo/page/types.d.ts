@@ -15,6 +15,7 @@ interface Info {
   adaptive?: boolean; // whether it says which places of the picture are right already
   ordered?: boolean; // whether a short code is the beginning of a long one
   default_steps: number;
+  checkpoint_id?: string;
   has_attention: boolean;
   ladder?: number[];
   layers_read?: number;
@@ -72,6 +73,9 @@ interface Told {
 
 interface Answer {
   error?: string;
+  gone?: string; // the token of a film that the server does not hold
+  forgotten?: string[];
+  late?: boolean; // no answer came in time
   note?: string;
   start?: Start;
   frames?: Row[];
@@ -113,12 +117,14 @@ interface Need {
 }
 
 type Question = Record<string, unknown>;
+/** A question that takes a while, as a photo that is sent; it may stop where nobody wants it any more. */
+type Bringing = (wanted: () => boolean) => Promise<Question>;
 
 /** Where answers come from. */
 interface Source {
   still: boolean; // no server: what is stored is all there is
-  ask(question: Question): Promise<Answer>;
-  upload?(file: File, progress: (part: number) => void): Promise<string>;
+  ask(question: Question, wanted?: () => boolean): Promise<Answer>;
+  upload?(file: File, progress: (part: number) => void, wanted?: () => boolean): Promise<string>;
 }
 
 /** One picture; `bitmap` is an ImageBitmap, or a stand-in where there is no browser. */
@@ -198,7 +204,7 @@ interface Intents {
   paint(): void;
   arrived(): void;
   say(text: string, bad?: boolean, stay?: number, about?: Film): void; // dropped if about an older film
-  open(question: Question | (() => Promise<Question>), words?: string): Promise<string | undefined>;
+  open(question: Question | Bringing, words?: string): Promise<string | undefined>;
   mode(mode: Mode): void;
   retake(steps: number, seed: number): void; // another seed or number of steps: the means stay
   view(view: string, more: Question): Promise<Answer>;

@@ -72,7 +72,7 @@ export function play(root, act, game) {
   one(card, ".next").addEventListener("click", () => begin((game.now()?.number ?? -1) + 1));
   one(card, ".tell").addEventListener("click", async () => {
     const now = game.now();
-    if (now && (await copy(told(title(now), now.most, now.wrong, now.sender)))) {
+    if (now && (await copy(told(title(now), now.most, now.wrong, now.sender), one(root, ".status")))) {
       act.say("The result is copied: it does not say what it was.", false, 5000);
     }
   });

@@ -25,7 +25,8 @@ export function share(root, act, needed) {
     }
     const long = `${thousands.format(url.length)} characters hold the tokens, never the photo`;
     const words = `The link is copied: ${film.example ? "it opens this example" : long}.`;
-    if (await copy(url)) act.say(words, false, 5000);
+    if (await copy(url, one(root, ".status"))) act.say(words, false, 5000);
+    else act.say("The browser refuses the clipboard: here is the link, to be copied by hand.", false, 60_000);
   };
 
   one(root, ".copy").addEventListener("click", () => {
