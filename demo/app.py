@@ -21,10 +21,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 import tokenizer_core as tc
-from demo import handlers, programs, scenes
-from demo.examples import EXAMPLES, FOLDER
-from demo.preview import Preview
-from demo.studio import Studio
+
+from . import handlers, programs, scenes
+from .examples import EXAMPLES, FOLDER
+from .preview import Preview
+from .studio import Studio
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"

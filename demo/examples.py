@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tokenizer_core as tc
-from demo.film import MEAN, Film, Frame, Take
+
+from .film import MEAN, Film, Frame, Take
 
 FOLDER = Path(__file__).parent / "examples"
 

@@ -13,7 +13,8 @@ from string import Template
 from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
-from demo.examples import EXAMPLES, FOLDER
+
+from .examples import EXAMPLES, FOLDER
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
@@ -24,7 +25,7 @@ def export(folder: Path) -> None:
     Raises:
         TokenizerError: the folder cannot be written.
     """
-    from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
+    from .app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
     weights = first["start"]["info"]["checkpoint_id"]

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
-from demo import examples, links, views
-from demo.examples import EXAMPLES
-from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
-from demo.studio import BATCH, CROWD, Studio
+
+from . import examples, links, views
+from .examples import EXAMPLES
+from .film import LADDER, MEAN, Film, Plan, Reel, Take, without
+from .studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."

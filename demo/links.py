@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Mapping
 
 import tokenizer_core as tc
-from demo.film import Film
+
+from .film import Film
 
 LONGEST = 3_000  # characters; all 256 tokens take 2,778
 DAMAGED = "This link is damaged or was cut short. Please ask for it once more."

@@ -15,10 +15,11 @@ import numpy as np
 from gradio.components import Component
 
 import tokenizer_core as tc
-from demo import links
-from demo.film import Take, log_power
-from demo.handlers import BROKEN
-from demo.studio import Studio
+
+from . import links
+from .film import Take, log_power
+from .handlers import BROKEN
+from .studio import Studio
 
 log = logging.getLogger("tokendial")
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 import tokenizer_core as tc
-from demo import examples
-from demo.film import MEAN, Film, Take, b64, ladder, webp
-from demo.studio import Studio
+
+from . import examples
+from .film import MEAN, Film, Take, b64, ladder, webp
+from .studio import Studio
 
 
 class Ask(NamedTuple):

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import tokenizer_core as tc
-from demo.commands import allocate, bench, decode, encode, evaluate, judge, models, serve, train
+
+from . import allocate, bench, decode, encode, evaluate, judge, models, serve, train
 
 VERBS = (serve, models, encode, decode, evaluate, allocate, judge, bench, train)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import add_device, add_seed, add_verb, progress
+
+from . import files
+from .options import add_device, add_seed, add_verb, progress
 
 
 def add(subparsers: Any) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import (
+
+from . import files
+from .options import (
     add_model,
     add_photos,
     add_seeds,

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from demo.commands.options import add_verb
+from .options import add_verb
 
 
 def add(subparsers: Any) -> None:
