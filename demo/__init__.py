@@ -2,11 +2,13 @@
 
 app.py          layout and wiring of the page
 handlers.py     what happens when a visitor does something
+questions.py    what the page asks, checked before anything happens
 film.py         one photo, its encoding, and the pictures that were decoded so far
 studio.py       the loaded tokenizers, and the one call that uses the device
 turn.py         whose turn it is
 store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
+uploads.py      visitors' files on the server's disk
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
 scenes.py       the six scenes below the panels

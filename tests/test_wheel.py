@@ -56,7 +56,9 @@ def test_its_packages_have_names_of_ours_and_all_their_files(wheel):
     files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert {name.split("/")[0] for name in files} == {"tokendial", "tokenizer_core"}
     wanted = {name for name in tracked() if name.startswith(("demo/", "tokenizer_core/"))}
-    renamed = {"tokendial" + name.removeprefix("demo") if name.startswith("demo/") else name for name in wanted}
+    renamed = {
+        "tokendial" + name.removeprefix("demo") if name.startswith("demo/") else name for name in wanted
+    }
     assert renamed == files
 
 
