@@ -156,8 +156,7 @@ def allocate(
     info = tokenizer.info
     if limit is not None and limit < 1:
         raise TokenizerError("The number of photos is 1 or more.")
-    lengths = tuple(info.ladder if lengths is None else lengths)
-    tokenizer.check_lengths(lengths)
+    lengths = tuple(tokenizer.check_lengths(info.ladder if lengths is None else lengths))
     needs = []
     for name, photo in photo_set(photos, limit):
         original = square_crop(photo, info.picture_size)
@@ -186,7 +185,7 @@ def need_of(
     name: str = "",
 ) -> Need:
     """What one picture needs; see `allocate`."""
-    lengths = tokenizer.info.ladder if lengths is None else lengths
+    lengths = tokenizer.check_lengths(tokenizer.info.ladder if lengths is None else lengths)
     began = time.perf_counter()
     pictures = (picture for _, picture in tokenizer.grow(original, lengths=lengths))
     place, reached, scores = first_that_reaches(criterion, original, pictures)
