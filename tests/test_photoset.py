@@ -19,7 +19,7 @@ from tests.drawn import saved
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.photos import archives
 from tokenizer_core.photos.files import MAX_BYTES
-from tokenizer_core.photos.photoset import iter_photos, load_crops, photo_files
+from tokenizer_core.photos.photoset import iter_photos, load_crops, load_photos, photo_files
 
 PHOTO = saved(Image.effect_noise((60, 40), 50), "JPEG")
 CUT_PHOTO = PHOTO[: len(PHOTO) // 2]
@@ -349,6 +349,13 @@ def test_crops_of_what_can_be_opened(workers: int, tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match=r"^3\.jpg: This picture is damaged"):
         load_crops(path, 32, None, workers)
     np.testing.assert_array_equal(crops[:2], crops[2:4])
+
+
+def test_of_a_share_what_is_left_out_keeps_its_place(tmp_path: Path) -> None:
+    """Ranks number the crops of a source in common, so none may lose a place that the others count."""
+    path = zipped(tmp_path / "x.zip", *((f"{i}.jpg", b"" if i == 2 else PHOTO) for i in range(6)))
+    shares = [load_photos(path, 32, None, 1, share=(rank, 2), damaged=[]) for rank in (0, 1)]
+    assert [list(map(len, share)) for share in shares] == [[2, 0, 2], [2, 2, 2]]
 
 
 def test_nothing_there(tmp_path: Path) -> None:
