@@ -12,7 +12,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch, see cli.py
 
 import gradio as gr
 from gradio.themes import Default
-from gradio.utils import get_upload_folder
 from markdown_it import MarkdownIt
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -21,10 +20,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 import tokenizer_core as tc
-from demo import glossary, handlers, programs, scenes
-from demo.examples import EXAMPLES, FOLDER
-from demo.preview import Preview
-from demo.studio import Studio
+
+from . import glossary, programs, questions, scenes, uploads
+from .examples import EXAMPLES, FOLDER
+from .preview import Preview
+from .studio import Studio
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
@@ -124,12 +124,10 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     """
     studio = Studio(load, models, device)
 
-    def ask(question: dict) -> dict:  # what the page calls, as `server.ask`
-        if not Path(str(question.get("path"))).resolve().is_relative_to(get_upload_folder()):
-            question.pop("path", None)  # no other file is a visitor's
-        return handlers.ANSWERS.get(question.get("what", ""), handlers.pull)(studio, question)
+    def ask(question: Any) -> dict:  # what the page calls, as `server.ask`
+        return questions.answer(studio, question, uploads.holds)
 
-    with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
+    with programs.Page(title="tokendial", delete_cache=uploads.SCHEDULE) as page:
         dial = gr.HTML(
             html_template=markup(f"{STATIC}/photos/", studio.default.to_dict()),
             css_template="padding: 0;\n" + styles(),
@@ -175,10 +173,15 @@ def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
         device: "auto", "cpu", "cuda".
         dtype: "auto", "float32", "bfloat16".
         options: of `gr.Blocks.launch`: `server_name`, `server_port`, `share` and the like.
+
+    Raises:
+        TokenizerError: there are no models here, or tools are asked for and the extra for them is missing.
     """
     models = tc.catalog()
     if not any(info.role == "main" for info in models):
         tc.default_model()  # says in a sentence where to get them
+    programs.check_tools()
+    uploads.own_folder()
 
     def load(name: str, where: str) -> tc.Tokenizer:
         return tc.load(name, where, dtype)

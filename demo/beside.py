@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import tokenizer_core as tc
-from demo.examples import Example
-from demo.film import MEAN, Film, Take, ladder
+
+from .examples import Example
+from .film import MEAN, Film, Take, ladder
 
 CODECS = "WebP", "JPEG"
 MOST_SIZES = 32  # in one question

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         with _quiet_end():
-            from demo.commands import run
+            from .commands import run
         code = run(argv)
         sys.stdout.flush()
         return code

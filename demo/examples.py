@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tokenizer_core as tc
-from demo.film import Film, Frame, take_of
+
+from .film import Film, Frame, take_of
 
 FOLDER = Path(__file__).parent / "examples"
 

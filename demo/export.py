@@ -14,9 +14,10 @@ from string import Template
 from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
-from demo import beside
-from demo.examples import EXAMPLES, FOLDER
-from demo.film import LADDER
+
+from . import beside
+from .examples import EXAMPLES, FOLDER
+from .film import LADDER
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
@@ -27,7 +28,7 @@ def export(folder: Path) -> None:
     Raises:
         TokenizerError: the folder cannot be written.
     """
-    from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
+    from .app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
     info = first["start"]["info"]

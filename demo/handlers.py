@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
-from demo import beside, examples, links, needs, views
-from demo.examples import EXAMPLES
-from demo.film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
-from demo.film import take_of as film_take
-from demo.store import Gone
-from demo.studio import BATCH, CROWD, Studio
+
+from . import beside, examples, links, needs, views
+from .examples import EXAMPLES
+from .film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
+from .film import take_of as film_take
+from .store import Gone
+from .studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."

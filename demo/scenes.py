@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from demo.figure import figure
+from .figure import figure
 
 PAGE = Path(__file__).parent / "page"
 STATES = "before", "after", "reveal"

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import tokenizer_core as tc
-from demo.film import WATCHED, Film
+
+from .film import WATCHED, Film
 
 LIMIT = 512 << 20  # bytes of films and photos: some thirty large photos with all their frames
 MOST_TOKENS = 10_000  # that lead to one film

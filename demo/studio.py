@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 import tokenizer_core as tc
-from demo.film import MEAN, Film, Plan, Take, b64, ladder
-from demo.store import Store
-from demo.turn import Turn
+
+from .film import MEAN, Film, Plan, Take, b64, ladder
+from .store import Store
+from .turn import Turn
 
 try:
     from spaces import GPU  # pyright: ignore[reportMissingImports]

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tokenizer_core as tc
-from demo import examples
-from demo.film import MEAN, Film, Take, b64, ladder, webp
-from demo.store import Gone
-from demo.studio import Studio
+
+from . import examples
+from .film import MEAN, Film, Take, b64, ladder, webp
+from .store import Gone
+from .studio import Studio
 
 THUMB = 96  # px of a photo that gave tokens to a mix
 

@@ -30,7 +30,8 @@ def imports(path: Path) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            module = ".".join(filter(None, ["." * node.level, node.module]))
+            found += [f"{module}.{alias.name}" for alias in node.names]
     return found
 
 

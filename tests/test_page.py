@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import app, examples, handlers, links, views
+from demo import app, examples, handlers, links, questions, views
 from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
 from demo.store import GONE
 from demo.studio import Studio
@@ -318,7 +318,7 @@ def test_only_what_was_uploaded_is_opened(monkeypatch, tmp_path):
     mine, other = photo(tmp_path / "uploads" / "p.png"), photo(tmp_path / "q.png")
     assert "start" in ask(question | {"path": mine})
     for path in (other, str(tmp_path / "uploads" / ".." / "q.png"), "/etc/passwd", "", None, 3):
-        assert ask(question | {"path": path}) == {"error": handlers.BROKEN}
+        assert ask(question | {"path": path}) == {"error": questions.ODD}
 
 
 def nothing(head):

@@ -2,11 +2,12 @@
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.nesting import nesting
+from tokenizer_core.codes.text import text_of_tokens, tokens_of_text
 from tokenizer_core.engine.devices import find_device, find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
-from tokenizer_core.measure.criteria import CRITERIA, Criterion, criterion_of
+from tokenizer_core.measure.criteria import CRITERIA, Criterion, criterion_of, first_that_reaches
 from tokenizer_core.measure.metrics import psnr, ssim
 from tokenizer_core.measure.scorer import Score, Scorer
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
@@ -70,6 +71,7 @@ __all__ = [
     "fetch",
     "find_device",
     "find_dtype",
+    "first_that_reaches",
     "import_weights",
     "judge_curves",
     "load",
@@ -87,6 +89,8 @@ __all__ = [
     "spectrum_error",
     "square_crop",
     "ssim",
+    "text_of_tokens",
+    "tokens_of_text",
     "visitors_sheet",
     "write_comparison",
     "write_judges_page",

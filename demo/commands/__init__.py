@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import tokenizer_core as tc
-from demo.commands import (
+
+from . import (
     allocate,
     bench,
     compare,

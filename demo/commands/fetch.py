@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands.options import add_verb
+
+from .options import add_verb
 
 
 def add(subparsers: Any) -> None:

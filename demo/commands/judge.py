@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import (
+
+from . import files
+from .options import (
     add_model,
     add_photos,
     add_seeds,
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int | None:
         tokenizer, baseline, photos, args.seeds, classifier=classifier, progress=progress()
     )
     print(found.tables(), flush=True)
-    rows = list(tc.visitors_sheet(tokenizer, args.photos, args.free))
+    rows = list(tc.visitors_sheet(tokenizer, photos, args.free))
     with files.sentences(args.out):
         tc.write_judges_page(found, rows, Path(args.out))
     print(f"{args.out}: JUDGE.md, judge.png, judge.webp, and the sheet of {len(rows)} rows")

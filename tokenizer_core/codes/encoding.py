@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from tokenizer_core.codes.packing import SOFT, packer_of
-from tokenizer_core.errors import TokenizerError
+from tokenizer_core.errors import TokenizerError, whole_number
 
 MAGIC, MAGIC_3 = b"TKD2", b"TKD3"
 LARGEST_COUNT = 4096  # tokens of a code
@@ -119,6 +119,7 @@ class Encoding:
         """
         if self.ordered:
             return self.prefix(length)
+        length = whole_number(length, "The length")
         for code in (*self.shorter, replace(self, shorter=())):
             if len(code) == length:
                 return code
@@ -133,6 +134,7 @@ class Encoding:
         """
         if not self.ordered:
             raise TokenizerError(f"Tokens of {self.model} have no order: the first {k} are no code.")
+        k = whole_number(k, "The length")
         if not 0 <= k <= len(self):
             raise TokenizerError(f"A prefix of {k} is not possible: this code holds {len(self)} tokens.")
         return replace(self, tokens=self.tokens[:k], positions=self.positions[:k])
@@ -154,10 +156,13 @@ class Encoding:
         Raises:
             TokenizerError: the codes are of different weights, have no order, or n is out of range.
         """
+        if not isinstance(other, Encoding):
+            raise TokenizerError("Tokens are mixed with those of another Encoding.")
         if (self.checkpoint_id, self.model, self.kind) != (other.checkpoint_id, other.model, other.kind):
             raise TokenizerError("Tokens of different models cannot be mixed.")
         if not (self.ordered and other.ordered):
             raise TokenizerError(f"Tokens of {self.model} have no order, so they cannot be mixed.")
+        n = whole_number(n, "The slot at which two codes are mixed")
         slots = max([*self.positions, *other.positions], default=-1) + 1
         if not 0 <= n <= slots:
             raise TokenizerError(f"A mix at {n} is not possible: these codes have {slots} slots.")
