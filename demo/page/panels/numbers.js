@@ -40,11 +40,16 @@ export function numbers(root) {
 export function status(root) {
   const line = one(root, ".status");
   let until = 0; // until then the line keeps its words
+  let over = 0;
 
   /** @type {Intents["say"]} */
   const say = (words, bad = false, stay = 0) => {
     until = bad ? Number.POSITIVE_INFINITY : performance.now() + stay;
     line.classList.toggle("bad", bad);
+    line.classList.toggle("news", bad || stay > 0); // it stays in sight below the dial
+    clearTimeout(over);
+    if (stay < Number.POSITIVE_INFINITY && !bad)
+      over = window.setTimeout(() => line.classList.remove("news"), stay);
     put(line, words);
   };
   return {
