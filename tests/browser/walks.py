@@ -58,6 +58,7 @@ def for_a_class(page: Page, address: str, shot: Shot) -> None:
     """On a desk: find the scenes, scroll along, press one, then show them large with guesses and answers."""
     page.goto(address)
     page.wait_for_function("window.dial && dial.loaded.sample > 16", timeout=120_000)
+    page.wait_for_function("document.querySelector('#dial .layer option')", timeout=120_000)
     page.wait_for_timeout(8000)  # the first sweep is over
     shot(page, "class-1-arrives")
     page.evaluate("document.querySelector('#scene-gist').scrollIntoView({ block: 'center' })")
