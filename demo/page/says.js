@@ -47,6 +47,11 @@ export class Says {
     this.words = words;
   }
 
+  /** Whether the words stay for a while, whatever comes. */
+  holds() {
+    return this.clock() < this.until;
+  }
+
   /**
    * Frames of a film came.
    * @param {Film} film

@@ -22,6 +22,11 @@ CUT = f"""() => Array.from(document.querySelectorAll('#dial {WORDS}'))
   .filter((node) => !node.closest('.tabs'))
   .map((node) => node.outerHTML.slice(0, 90))"""
 
+# the picture: small beside the dial, or large beside the last scene
+SEEN = """['.mini', '.beside-scenes .stage'].some((name) => {
+  const box = document.querySelector('#dial ' + name)?.getBoundingClientRect();
+  return box?.height > 50 && box.bottom > 50 && box.top < innerHeight - 50; })"""
+
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
@@ -72,9 +77,15 @@ def test_everything_has_its_place(browser, host, tmp_path, wide, high, scheme):
     inside = small["x"] + small["width"] <= stage["x"] + stage["width"] + 1
     assert inside == (wide < 600), "the photo is beside the picture, or in its corner"
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    page.locator("#dial .mini").wait_for()
+    page.wait_for_function(SEEN)
     pinned = page.locator("#dial .turn").bounding_box()
     assert pinned["y"] >= 0, "the dial stays in sight"
     assert pinned["height"] <= 0.32 * high
+    page.evaluate("document.querySelector('#scene-soft').scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if wide >= 1000:  # the picture is beside the scenes
+        for one, two in itertools.combinations(page.evaluate(BOXES, [".turn", "#scene-soft", ".pair"]), 2):
+            assert overlap(one, two) <= 1, (one, two)
     page.screenshot(path=tmp_path / "page.png")
     page.close()

@@ -54,7 +54,10 @@ export function choose(root, act, source, visit) {
 
   for (const radio of modes) {
     radio.checked = radio.value === act.state.mode;
-    radio.addEventListener("change", () => act.mode(/** @type {Mode} */ (radio.value)));
+    radio.addEventListener("change", () => {
+      act.mode(/** @type {Mode} */ (radio.value));
+      act.settled();
+    });
   }
 
   const clicked = (/** @type {MouseEvent} */ event) => {

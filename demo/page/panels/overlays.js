@@ -29,6 +29,7 @@ export function overlays(root, act) {
       const overlay = box.checked ? NAMES[i] : "";
       show(overlay);
       act.change({ overlay, scene: "", turned: true });
+      act.settled(); // the address says it
     });
   });
   return { draw: ({ state }) => show(state.overlay) };

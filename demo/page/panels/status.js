@@ -20,16 +20,21 @@ export function status(root, newest, tryAgain = () => {}) {
   button.textContent = "try again";
   button.addEventListener("click", tryAgain);
   put(line, ""); // the words come before the button
+  let over = 0;
 
   const show = () => {
     const gone = button.isConnected;
     line.classList.toggle("bad", gone || says.bad);
+    line.classList.toggle("news", gone || says.bad || says.holds()); // it stays in sight below the dial
     put(line, gone ? AWAY : says.words);
   };
   return {
     say(...what) {
       says.say(...what);
       show();
+      clearTimeout(over);
+      const [, , stay = 0] = what;
+      if (Number.isFinite(stay)) over = window.setTimeout(show, stay + 1);
     },
     away(on) {
       if (on) line.append(button);
