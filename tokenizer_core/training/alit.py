@@ -228,7 +228,7 @@ def shift_root(pool: PhotoPool, frozen: Autoencoder, place: Place) -> Float[Tens
             moves.append((frozen.decode(moved).float() - before).flatten() / SHIFT)
     rows = torch.stack(moves)
     values, vectors = torch.linalg.eigh(rows @ rows.T / rows.shape[1])
-    return place.take_first(vectors * values.clamp(min=0).sqrt())
+    return place.take_first((vectors * values.clamp(min=0).sqrt()).contiguous())
 
 
 @torch.no_grad()
