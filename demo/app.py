@@ -169,13 +169,14 @@ def told(call: str, names: str = "") -> str:
 
 
 def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
-    """Serve the page with the bundled models until the process ends.
+    """Serve the page until the process ends, with all models or with those that TOKENDIAL_MODELS names.
 
     Args:
         device: "auto", "cpu", "cuda".
         dtype: "auto", "float32", "bfloat16".
         options: of `gr.Blocks.launch`: `server_name`, `server_port`, `share` and the like.
     """
+    tc.fetch_chosen(print)
     models = tc.catalog()
     if not any(info.role == "main" for info in models):
         tc.default_model()  # says in a sentence where to get them
