@@ -182,3 +182,22 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path, monkeypatch, picture):
     encoding = loaded.encode(picture)
     assert np.array_equal(encoding.tokens, made.encode(picture).tokens)
     assert loaded.decode(encoding, 5) == made.decode(made.encode(picture), 5)
+
+
+def test_the_published_way_is_measured_beside_ours(monkeypatch):
+    """Times of tiny networks say nothing; that both ways do what they are said to do is shown here."""
+    from studies import published_way
+
+    tokenizer, encoded = tiny.make_semanticist(), []
+    encode = tokenizer.encode
+    monkeypatch.setattr(tokenizer, "encode", lambda picture: encoded.append(1) or encode(picture))
+    monkeypatch.setattr(published_way, "PUBLISHED_STEPS", 4)
+    picture = published_way.draw_picture(64)
+    assert published_way.ours(tokenizer, picture, 2) == len(tokenizer.info.ladder) == 9
+    assert len(encoded) == 1
+    for length in (1, 8):
+        published_way.published(tokenizer, picture, length, seed=length)
+    assert len(encoded) == 3
+    found = published_way.measure(tokenizer, runs=1)
+    assert list(found) == ["encode", "position, published way", "ladder, 4 steps", "ladder, 25 steps"]
+    assert min(found.values()) > 0
