@@ -167,7 +167,7 @@ def told(call: str, names: str = "") -> str:
 
 
 def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
-    """Serve the page with the bundled models until the process ends.
+    """Serve the page until the process ends, with all models or with those that TOKENDIAL_MODELS names.
 
     Args:
         device: "auto", "cpu", "cuda".
@@ -177,6 +177,7 @@ def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
     Raises:
         TokenizerError: there are no models here, or tools are asked for and the extra for them is missing.
     """
+    tc.fetch_chosen(print)
     models = tc.catalog()
     if not any(info.role == "main" for info in models):
         tc.default_model()  # says in a sentence where to get them

@@ -165,7 +165,7 @@ def test_after_a_cut_it_goes_on_where_it_was(offered, hub, cache):
 
 def test_a_wrong_sum_is_thrown_away(offered, tmp_path, monkeypatch, hub, cache):
     make_offer(tmp_path, monkeypatch, files=[offered | {"sha256": "0" * 64}])
-    assert "It was thrown away" in refused()
+    assert "was not taken" in refused()
     assert not list(cache.glob("arrivals/**/*.bin"))
 
 
@@ -264,6 +264,41 @@ def test_what_is_gone_is_a_sentence(offered, hub):
 def test_what_is_not_offered_is_a_sentence(capsys):
     assert main(["fetch", "nothing", "--yes"]) == 2
     assert "nothing cannot be fetched; these can: one-d-piece-s-256" in capsys.readouterr().err
+
+
+def test_what_the_hub_s_own_cache_has_is_not_fetched_again(offered, hub, tmp_path, monkeypatch):
+    """As a Space's `preload_from_hub` leaves it; also without a network."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    place = tmp_path / "hub" / f"models--{REPOSITORY.replace('/', '--')}"
+    (place / "snapshots" / local_hub.COMMIT).mkdir(parents=True)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(local_hub.COMMIT)
+    (place / "snapshots" / local_hub.COMMIT / FILE).write_bytes(hub.files[PLACE])
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    tc.fetch(NAME)
+    assert hub.ranges == []
+    assert (place / "snapshots" / local_hub.COMMIT / FILE).exists()
+    config = json.loads((fetched_folder() / NAME / "config.json").read_text("utf-8"))
+    assert config["origin"]["revision"] == local_hub.COMMIT
+
+
+def test_chosen_models_are_fetched_at_the_start(offered, hub, monkeypatch):
+    said = []
+    monkeypatch.setenv("TOKENDIAL_MODELS", f"pca,{NAME}")
+    tc.fetch_chosen(said.append)
+    assert [info.name for info in tc.catalog()] == ["pca", NAME]
+    requests = len(hub.ranges)
+    tc.fetch_chosen(said.append)
+    assert len(hub.ranges) == requests
+
+
+def test_a_chosen_model_that_cannot_be_fetched_leaves_the_others(offered, hub, monkeypatch):
+    said = []
+    hub.gone.add(REPOSITORY)
+    monkeypatch.setenv("TOKENDIAL_MODELS", f"pca,{NAME}")
+    tc.fetch_chosen(said.append)
+    assert "is not on the hub any more" in said[0]
+    assert [info.name for info in tc.catalog()] == ["pca"]
 
 
 @pytest.mark.parametrize("form", ["MAR's", "that of diffusers"])

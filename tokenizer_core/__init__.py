@@ -15,7 +15,7 @@ from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import MODES, VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.published.bring import IMPORTED, fetch, import_weights
+from tokenizer_core.models.published.bring import IMPORTED, fetch, fetch_chosen, import_weights
 from tokenizer_core.models.published.offers import Offer, offer, offers
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
 from tokenizer_core.photos.memory import opening as photo_memory
@@ -69,6 +69,7 @@ __all__ = [
     "evaluate",
     "families",
     "fetch",
+    "fetch_chosen",
     "find_device",
     "find_dtype",
     "first_that_reaches",

@@ -94,7 +94,7 @@ def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> 
 def _described() -> tuple[list[ModelInfo], list[tuple[str, str]]]:
     """The catalog's lines, and what is wrong with the other folders."""
     known, lines, folders = families(), [], _folders()
-    lacking = set(_chosen()) - {folder.name for folder in folders}
+    lacking = set(chosen_models()) - {folder.name for folder in folders}
     wrong = [(name, f"TOKENDIAL_MODELS names {name}, which is not here.") for name in sorted(lacking)]
     for folder in folders:
         try:
@@ -114,15 +114,15 @@ def _family_of(config: dict[str, Any], name: str, known: dict[str, Family]) -> F
 
 def _folders() -> list[Path]:
     """Folders of models that say what they are, bundled ones first."""
-    chosen, found = _chosen(), {}
+    chosen, found = chosen_models(), {}
     for place in (checkpoints_folder(), fetched_folder()):
         for folder in _below(place):
             found.setdefault(folder.name, folder)
     return [folder for name, folder in found.items() if not chosen or name in chosen]
 
 
-def _chosen() -> list[str]:
-    """What TOKENDIAL_MODELS names; nothing chooses all."""
+def chosen_models() -> list[str]:
+    """What TOKENDIAL_MODELS names; none chooses all."""
     return [name.strip() for name in os.getenv("TOKENDIAL_MODELS", "").split(",") if name.strip()]
 
 

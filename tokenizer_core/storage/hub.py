@@ -38,49 +38,54 @@ def download(repository: str, revision: str, name: str, folder: Path, sha256: st
         repository: "owner/name".
         revision: commit; "" takes the newest.
         name: of the file there.
-        folder: where it goes, made if need be; what arrived stays there after a failure.
+        folder: where it goes, made if need be; what arrived stays there after a failure. What the hub's own
+            cache has is read there.
         sha256: that it must have; "" where nobody knows it yet.
 
     Raises:
         TokenizerError: no network, no such file, not allowed, no space, cut short, or another sum.
     """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.file_download import http_get
-
-    endpoint = os.getenv("HF_ENDPOINT")
     with _sentences(repository, name):
-        url = hf_hub_url(repository, name, revision=revision or None, endpoint=endpoint)
-        about = get_hf_file_metadata(url, endpoint=endpoint)
-        commit = about.commit_hash or revision
-        path = folder / name
-        part = folder / f"{name}.{commit[:12]}.part"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            with part.open("ab") as file:
-                http_get(
-                    url,
-                    file,
-                    resume_size=file.tell(),
-                    expected_size=about.size,
-                    headers=_authorisation(),
-                    displayed_filename=name,
-                )
-            part.replace(path)
+        path, commit = _cached(repository, revision, name) or _fetched(repository, revision, name, folder)
         found = sum_of(path)
     if sha256 and found != sha256:
-        path.unlink()
+        if path == folder / name:
+            path.unlink()
         raise TokenizerError(
-            f"{name} of {repository} is not the file that it should be: its SHA-256 begins {found[:12]}, "
-            f"not {sha256[:12]}. It was thrown away."
+            f"{name} of {repository} is not the file that it should be, and was not taken: "
+            f"its SHA-256 begins {found[:12]}, not {sha256[:12]}."
         )
     return Fetched(path, commit, found)
 
 
-def _authorisation() -> dict[str, str]:
-    """What the hub's client sends: a token, if the user has one."""
+def _cached(repository: str, revision: str, name: str) -> tuple[Path, str] | None:
+    """The file where another program has fetched it, or a Space's build; and its commit."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, name, revision=revision or None)
+    if not isinstance(found, str):
+        return None
+    return Path(found), Path(found).parts[-1 - len(Path(name).parts)]  # .../snapshots/COMMIT/NAME
+
+
+def _fetched(repository: str, revision: str, name: str, folder: Path) -> tuple[Path, str]:
+    """The file from the hub, or what is missing of it; and its commit."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers
 
-    return build_hf_headers()
+    endpoint = os.getenv("HF_ENDPOINT")
+    url = hf_hub_url(repository, name, revision=revision or None, endpoint=endpoint)
+    about = get_hf_file_metadata(url, endpoint=endpoint)
+    path, commit = folder / name, about.commit_hash or revision
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{commit[:12]}.part")
+        with part.open("ab") as file:
+            size, headers = about.size, build_hf_headers()
+            http_get(url, file, resume_size=file.tell(), expected_size=size, headers=headers)
+        part.replace(path)
+    return path, commit
 
 
 @contextmanager

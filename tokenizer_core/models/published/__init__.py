@@ -14,7 +14,8 @@ adaptive.py     sizes and names of these two
 transformer.py  the block of all but Semanticist
 vqgan.py        MaskGIT's VQGAN
 common.py       what all of them share
-offers.py       which can be fetched (offers.json)
+offers.py       which can be fetched
+offers.json     from where, how large, of which licence
 bring.py        fetch and import
 """
 

@@ -23,7 +23,8 @@ from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.published import alit, karl, semanticist, titok
 from tokenizer_core.models.published.adaptive import own_names
 from tokenizer_core.models.published.common import Origin, PublishedConfig
-from tokenizer_core.models.published.offers import Offer, OfferedFile, offer
+from tokenizer_core.models.published.offers import Offer, OfferedFile, offer, offers
+from tokenizer_core.models.registry import chosen_models
 from tokenizer_core.storage.checkpoints import (
     Checkpoint,
     fetched_folder,
@@ -76,6 +77,20 @@ def fetch(name: str, say: Say = lambda line: None) -> ModelInfo:
     info = _keep(family, *convert(said, parts))
     shutil.rmtree(_arrivals(wanted), ignore_errors=True)
     return info
+
+
+def fetch_chosen(say: Say) -> None:
+    """Fetch what TOKENDIAL_MODELS names, can be fetched, and is not here: whoever set it has asked for it.
+
+    Args:
+        say: is told what happens, and why something could not be fetched; the others are there nevertheless.
+    """
+    for name in chosen_models():
+        if name in offers() and not (fetched_folder() / name).exists():
+            try:
+                fetch(name, say)
+            except TokenizerError as error:
+                say(str(error))
 
 
 def import_weights(kind: str, path: str | Path, name: str | None = None) -> ModelInfo:
