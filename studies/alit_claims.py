@@ -15,6 +15,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from tokenizer_core.models.alit.networks import Pass, run_passes
 from tokenizer_core.models.alit.tokenizer import AlitTokenizer
 from tokenizer_core.nn.autoencoder import latent_to_sequence, sequence_to_latent
 from tokenizer_core.photos.photoset import photo_set
+from tokenizer_core.storage.checkpoints import checkpoints_folder, read_part
 
 THRESHOLDS = (0.03, 0.05, 0.06, 0.07, 0.08, 0.09)  # of the mean absolute error
 COMPLEXITY_THRESHOLDS = (0.06, 0.07, 0.08, 0.09)
@@ -114,7 +116,7 @@ def errors(scores: Scores) -> Figures:
 
 
 def tokens_needed(l1: Tensor, a_pass: int) -> list[Figures]:
-    """Point 2: by threshold the mean need in tokens, the share that stops after each pass, and that never does."""
+    """Point 2: by threshold the mean need in tokens, and the shares that stop after each pass, or never."""
     found = []
     for threshold in THRESHOLDS:
         passes = need(l1, "l1", threshold)
@@ -167,7 +169,7 @@ def tasks(scores: Scores, a_pass: int) -> Figures:
     return {
         name: {
             "threshold": CRITERIA[name].threshold,
-            "tokens": (some.clamp(max=8) * a_pass).double().mean().item(),
+            "tokens": (some.clamp(max=scores[name].shape[1]) * a_pass).double().mean().item(),
             "reached": (some <= scores[name].shape[1]).double().mean().item(),
             "with_l1": rank_correlation(some, needs["l1"]),
         }
@@ -177,7 +179,7 @@ def tasks(scores: Scores, a_pass: int) -> Figures:
 
 @torch.inference_mode()
 def numbers_of(model: AlitTokenizer, files: Sequence[tuple[bytes, int]]) -> dict[str, Tensor]:
-    """By what is probed, (photographs, numbers): bits of the first and of all tokens, and their mean state."""
+    """By what is probed, (photographs, numbers): bits of the first and of all tokens; their mean state."""
     pictures = [tc.square_crop(tc.open_photo(io.BytesIO(data))) for data, _ in files]
     parts: dict[str, list[Tensor]] = defaultdict(list)
     for pixels in _pixels(pictures).split(AT_ONCE):
@@ -212,8 +214,8 @@ def probed(model: AlitTokenizer, options: argparse.Namespace) -> Figures:
 def segments(model: AlitTokenizer, photos: Sequence[tc.Picture]) -> Figures:
     """Point 7: how well the map of the best of the first tokens covers a pasted piece, by layer and pass.
 
-    Of each map as many places are taken as the piece has. Beside it: the mean over those tokens, the best of as
-    many discs on a grid, and a disc in the middle.
+    Of each map as many places are taken as the piece has. Beside it: the mean over those tokens, the best
+    of as many discs on a grid, and a disc in the middle.
     """
     made = list(pasted([photo.array for photo in photos], PASTED_COUNT))
     side, count = model.config.autoencoder.latent_size, model.config.tokens_per_pass
@@ -250,13 +252,13 @@ def overlaps(maps: Tensor, masks: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def nesting(model: AlitTokenizer, pictures: Sequence[tc.Picture]) -> Figures:
-    """Point 8: what stays of a code in the next longer one, and the picture of a code that was cut instead."""
+    """Point 8: what stays of a code in the next longer one, and the picture of a code that was cut."""
     a_pass, rows = model.config.tokens_per_pass, defaultdict(list)
     kind = getattr(torch, model.dtype)
     for pixels in _pixels(pictures).split(AT_ONCE):
         original = pixels.to(model.device)
         passes = [(one.quantised.codes, made) for one, made in grow(model, pixels)]
-        for number, ((short, _), (long, _)) in enumerate(zip(passes, passes[1:], strict=False)):
+        for number, ((short, _), (long, _)) in enumerate(pairwise(passes)):
             same = short == long[:, : short.shape[1]]
             rows["tokens", number].append(same.all(-1).double().mean(1))
             rows["numbers", number].append(same.double().mean((1, 2)))
@@ -275,7 +277,9 @@ def measured(model: AlitTokenizer, options: argparse.Namespace) -> Figures:
     classifier = tc.LiteClassifier(2).to(model.device)
     pictures = [tc.square_crop(photo) for _, photo in photo_set(options.photos, options.limit)]
     scores, a_pass = score(model, pictures, classifier), model.config.tokens_per_pass
-    about = {"model": model.info.name, "checkpoint_id": model.info.checkpoint_id, "n": len(pictures)}
+    folder = checkpoints_folder() / model.info.name
+    sums = {name: read_part(folder, f"{name}.safetensors")[1] for name in ("encoder", "writer")}
+    about = {"model": model.info.name, "sha256": sums, "n": len(pictures)}
     return about | {
         "dtype": model.dtype,
         "lengths": list(model.info.lengths),
@@ -311,7 +315,7 @@ def _edges(picture: tc.Picture) -> float:
 
 
 def _discs(side: int, count: int) -> Tensor:
-    """Maps (count + 1, N) that fall with the distance from the cells' centres of a grid, and from the middle."""
+    """Maps (count + 1, N) that fall with the distance from the centres of a grid's cells, then the middle."""
     columns = 2 ** round(np.log2(count) / 2 + 0.25)
     rows = count // columns
     places = [((r + 0.5) / rows, (c + 0.5) / columns) for r in range(rows) for c in range(columns)]

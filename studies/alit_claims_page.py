@@ -4,7 +4,9 @@ Each verdict is a condition on the figures, so that the page says of other weigh
 `alit_claims` measures and calls `write`.
 """
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from studies.pages import ROOT, table
@@ -12,114 +14,130 @@ from studies.pages import ROOT, table
 FOLDER = ROOT / "checkpoints/alit-256"
 DATA, PAGE = FOLDER / "claims.json", FOLDER / "CLAIMS.md"
 USUAL = 0.07  # of L1
-LEAST_SHARE = 0.03  # of photographs that stop at each notch
+LEAST_SHARE = 0.03  # of photographs that stop at each length
+LEAST_CORRELATION = 0.65  # of need with the size as WebP
+OTHER_NEED = 0.5  # below this rank correlation two criteria ask for different photographs
+WIDTH = 120  # of a line of the page
 Figures = dict[str, Any]
 
 
 class Claim(NamedTuple):
-    """A claim, whether it holds here, and the figures in words and tables."""
+    """A claim, whether it holds here, and what was found: words, a table, and more words."""
 
     said: str
     holds: bool
-    found: str
+    found: Sequence[str]
 
 
 def errors(data: Figures) -> Claim:
     """Point 1."""
-    e, lengths = data["errors"], data["lengths"]
+    e = data["errors"]
     rows = [
         ("L1 x 10", *(f"{10 * value:.2f}" for value in e["l1"])),
         ("PSNR, dB", *(f"{value:.2f}" for value in e["psnr"])),
         ("feature distance", *(f"{value:.3f}" for value in e["feature"])),
         ("label", *(f"{value:.0%}" for value in e["label"])),
-        ("spectrum error", *(f"{value:.2f}" for value in e["spectrum"])),
+        ("spectrum error, decades", *(f"{value:.2f}" for value in e["spectrum"])),
     ]
-    falling = all(b < a for a, b in zip(e["l1"], e["l1"][1:], strict=False))
-    found = f"""
-The mean error falls by {1 - e["l1"][-1] / e["l1"][0]:.0%} from the first pass to the last (published: 33 to 35 %); photograph by
-photograph it falls in {e["falls"]:.0%} of the steps.
-
-{table(("tokens", *map(str, lengths)), rows)}"""
+    words = _words(
+        f"The mean error falls by {1 - e['l1'][-1] / e['l1'][0]:.0%} from the first pass to the last",
+        "(published:",
+        "34 to 35 %).",
+        f"Photograph by photograph it falls in {e['falls']:.0%} of the steps.",
+    )
+    falling = all(after < before for before, after in pairwise(e["l1"]))
+    found = (words, table(("tokens", *map(str, data["lengths"])), rows))
     return Claim("The error falls with every pass.", falling, found)
 
 
 def needs(data: Figures) -> Claim:
     """Point 2."""
-    lengths, rows = data["lengths"], []
-    for one in data["needs"]:
-        shares = [f"{share:.0%}" for share in one["shares"]]
-        rows.append((f"{one['threshold']:g}", f"{one['tokens']:.0f}", *shares))
+    lengths = data["lengths"]
+    rows = [
+        (f"{one['threshold']:g}", f"{one['tokens']:.0f}", *(f"{share:.1%}" for share in one["shares"]))
+        for one in data["needs"]
+    ]
     usual = next(one for one in data["needs"] if one["threshold"] == USUAL)
-    used = min(usual["shares"][: len(lengths)])
-    found = f"""
-Tokens until L1 is reached (all, where it never is), and the share of photographs that stop at each length. Published (other
-photographs): 250 / 221 / 129 tokens at 0.03 / 0.05 / 0.09, always after all passes; here a photograph's passes end when it stops.
-
-{table(("L1", "mean tokens", *map(str, lengths), "never"), rows)}
-
-At {USUAL} the least used length is that of {used:.0%} of the photographs."""
-    return Claim("Photographs differ in how many tokens they need.", used >= LEAST_SHARE, found)
+    least = min(usual["shares"][: len(lengths)])
+    words = _words(
+        "Tokens until L1 is reached (all, where it never is), and the share of photographs that stop at each",
+        "length. Published, on other photographs: 250 / 221 / 129 tokens at 0.03 / 0.05 / 0.09, always",
+        "after all",
+        "passes; here no pass is computed behind the one that is enough.",
+    )
+    after = f"At {USUAL} the length that the fewest photographs stop at has {least:.1%} of them."
+    found = (words, table(("L1", "mean tokens", *map(str, lengths), "never"), rows), after)
+    said = f"Photographs differ in their need: each length is enough for {LEAST_SHARE:.0%} of them or more."
+    return Claim(said, least >= LEAST_SHARE, found)
 
 
 def complexity(data: Figures) -> Claim:
     """Point 3."""
     c = data["complexity"]
-    rows = [(name, *(f"{c[threshold][name]:.2f}" for threshold in c)) for name in ("WebP", "JPEG", "edges")]
-    found = f"""
-Rank correlation of need with the size as WebP and as JPEG (quality 75), and with the share of pixels at edges.
-
-{table(("need at L1 of", *c), rows)}"""
-    return Claim("Complex photographs need more.", c[f"{USUAL:g}"]["WebP"] >= 0.65, found)
+    rows = [(name, *(f"{c[limit][name]:.2f}" for limit in c)) for name in ("WebP", "JPEG", "edges")]
+    words = _words(
+        "Rank correlation of need with the size of the file as WebP and as JPEG (quality 75), and with the",
+        f"share of pixels at edges. It holds from {LEAST_CORRELATION} on, for WebP at {USUAL}.",
+    )
+    found = (words, table(("need at L1 of", *c), rows))
+    return Claim("Complex photographs need more.", c[f"{USUAL:g}"]["WebP"] >= LEAST_CORRELATION, found)
 
 
 def familiarity(data: Figures) -> Claim:
     """Point 4."""
-    rows = [
-        (
-            name,
-            str(one["n"]),
-            f"{one['tokens']:.0f}",
-            f"{one['never']:.0%}",
-            " to ".join(f"{10 * value:.2f}" for value in one["l1"]),
-            " to ".join(f"{10 * value:.2f}" for value in one["soft_l1"]),
-            f"{one['webp'] / 1000:.1f}",
-            "" if name == "photographs" else f"{one['auroc']:.2f}",
-        )
-        for name, one in data["familiarity"].items()
-    ]
-    found_of = {name: one for name, one in data["familiarity"].items() if name != "photographs"}
-    holds = all(one["auroc"] > 0.5 for one in found_of.values())
-    less = [name for name, one in found_of.items() if one["auroc"] <= 0.5]
-    noise, board = (found_of[name]["l1"] for name in ("noise", "chessboards"))
+    drawn = {name: one for name, one in data["familiarity"].items() if name != "photographs"}
+    rows = [_familiarity_row(name, one) for name, one in data["familiarity"].items()]
+    less = [name for name, one in drawn.items() if one["auroc"] <= 0.5]
+    noise, board = ([f"{10 * value:.2f}" for value in drawn[name]["l1"]] for name in ("noise", "chessboards"))
+    exact = [name for name, one in data["familiarity"].items() if _nearer(one["soft_l1"], one["l1"])]
+    words = _words(
+        "Pictures drawn by rule (`studies/unfamiliar.py`), which no training saw, need more than photographs",
+        f"(save {', '.join(less)})." if less else "of every kind.",
+        "AUROC: the chance that one of them needs more than a photograph, ties counting half.",
+        "Published: noise",
+        f"hardly gets nearer with more tokens (1.2 to 1.1; here {' to '.join(noise)}), chessboards do",
+        f"(1.4 to 0.2; here {' to '.join(board)}). Without codes: the same networks, with the numbers",
+        "before they",
+        "become bits, which the writer never saw; with all tokens that is",
+        f"nearer for {', '.join(exact)} alone." if exact else "nearer for nothing.",
+        f"Need is at L1 <= {USUAL}.",
+    )
     head = ("", "n", "tokens", "never", "L1 x 10, first to last", "without codes", "kB as WebP", "AUROC")
-    found = f"""
-Pictures drawn by rule (`studies/unfamiliar.py`), which no training saw, need more than photographs{f", save {', '.join(less)}" if less else ""}.
-AUROC: the chance that one of them needs more than a photograph. Noise does not get nearer with more tokens
-({10 * noise[0]:.2f} to {10 * noise[1]:.2f}; published 1.2 to 1.1), chessboards do ({10 * board[0]:.2f} to {10 * board[1]:.2f}; 1.4 to 0.2).
-"Without codes" is the same networks with the numbers before they become bits. Need at L1 <= {USUAL}.
+    return Claim("Unfamiliar pictures need more.", not less, (words, table(head, rows)))
 
-{table(head, rows)}"""
-    return Claim("Unfamiliar pictures need more.", holds, found)
+
+def _familiarity_row(name: str, one: Figures) -> Sequence[str]:
+    return (
+        name,
+        str(one["n"]),
+        f"{one['tokens']:.0f}",
+        f"{one['never']:.0%}",
+        " to ".join(f"{10 * value:.2f}" for value in one["l1"]),
+        " to ".join(f"{10 * value:.2f}" for value in one["soft_l1"]),
+        f"{one['webp'] / 1000:.1f}",
+        "" if name == "photographs" else f"{one['auroc']:.2f}",
+    )
 
 
 def tasks(data: Figures) -> Claim:
     """Point 5."""
+    t = data["tasks"]
+    columns = ("threshold", "tokens", "reached", "with_l1")
+    forms = ("{:g}", "{:.0f}", "{:.0%}", "{:.2f}")
     rows = [
-        (
-            name,
-            f"{one['threshold']:g}",
-            f"{one['tokens']:.0f}",
-            f"{one['reached']:.0%}",
-            f"{one['with_l1']:.2f}",
-        )
-        for name, one in data["tasks"].items()
+        (name, *(form.format(one[column]) for column, form in zip(columns, forms, strict=True)))
+        for name, one in t.items()
     ]
-    weak = min(data["tasks"][name]["with_l1"] for name in ("feature", "label"))
-    found = f"""
-Depth, the paper's other task, has no weights here and is left out; the classifier's label and features stand for a task.
-
-{table(("criterion", "threshold", "mean tokens", "reached", "rank correlation with need by L1"), rows)}"""
-    return Claim("How many tokens are needed depends on the task.", weak < 0.5, found)
+    words = _words(
+        "Need by criterion, each at its usual threshold (`tokendial allocate`). Depth, a task of the",
+        "paper, has",
+        "no weights here and is left out; the classifier's label and features stand for a task. It",
+        "holds where",
+        f"need by both correlates less than {OTHER_NEED} with need by L1.",
+    )
+    holds = max(t[name]["with_l1"] for name in ("feature", "label")) < OTHER_NEED
+    head = ("criterion", "threshold", "mean tokens", "reached", "rank correlation with need by L1")
+    return Claim("How many tokens are needed depends on the task.", holds, (words, table(head, rows)))
 
 
 def probe(data: Figures) -> Claim:
@@ -128,25 +146,23 @@ def probe(data: Figures) -> Claim:
     names = {
         "first": "bits of the first 32 tokens",
         "all": "bits of all tokens",
-        "state": "mean state of the tokens",
+        "state": "tokens' mean state",
     }
-    passes = [key.split()[1] for key in p if key.startswith("first ")]
-    rows = []
-    for key, words in names.items():
-        cells = [p[f"{key} {number}"] for number in passes]
-        rows.append(
-            (words, *(f"{c['right']:.0%} ({c['interval'][0]:.0%} to {c['interval'][1]:.0%})" for c in cells))
-        )
+    passes = [int(key.split()[1]) for key in p if key.startswith("first ")]
+    rows = [(words, *(_share(p[f"{key} {number}"]) for number in passes)) for key, words in names.items()]
     first, last = (p[f"first {number}"] for number in (passes[0], passes[-1]))
-    middle, end = p[f"all {passes[1]}"], p[f"all {passes[-1]}"]
-    found = f"""
-A linear probe of ten classes, learnt from {p["train"]} photographs and tested on {p["test"]}, after 1, 2, 4 and 8 passes. More passes
-{_more(first, last)} the first 32 tokens. The second claim, that 64 tokens probe better than 256, {_said(end, middle)}.
-
-{table(("", *(f"{lengths[int(number) - 1]} tokens" for number in passes)), rows)}"""
-    return Claim(
-        "More passes help a probe of the first 32 tokens.", last["interval"][0] > first["right"], found
+    some, end = p[f"all {passes[1]}"], p[f"all {passes[-1]}"]
+    words = _words(
+        f"A linear probe of ten classes, learnt from {p['train']} photographs and tested on {p['test']}",
+        "(95 %",
+        f"intervals), after {', '.join(map(str, passes))} passes. More passes {_more(first, last)} the",
+        "first 32",
+        f"tokens. That {lengths[passes[1] - 1]} tokens probe better than {lengths[passes[-1] - 1]}",
+        f"{'holds' if some['interval'][0] > end['right'] else 'does not hold'}.",
     )
+    head = ("", *(f"{lengths[number - 1]} tokens" for number in passes))
+    holds = last["interval"][0] > first["right"]
+    return Claim("More passes help a probe of the first 32 tokens.", holds, (words, table(head, rows)))
 
 
 def segments(data: Figures) -> Claim:
@@ -157,65 +173,90 @@ def segments(data: Figures) -> Claim:
         ("the best of the first 32 tokens", *(f"{value:.2f}" for value in s["best"][layer])),
         ("any of them, the mean", *(f"{value:.2f}" for value in s["random"][layer])),
     ]
+    words = _words(
+        f"{s['n']} photographs with a piece of another one pasted in ({s['area']:.0%} of the picture):",
+        "intersection",
+        f"over union of the piece with as many places of a token's attention, in layer {layer} of the",
+        "encoder, the",
+        f"best one after the last pass. Of 32 discs on a grid the best one has {s['grid']:.2f}, a disc",
+        "in the",
+        f"middle {s['middle']:.2f}. Published, on ImageNet-S: 0.58.",
+    )
     holds = s["best"][layer][-1] > max(s["grid"], s["middle"])
-    found = f"""
-{s["n"]} photographs with a piece of another one pasted in ({s["area"]:.0%} of the picture): intersection over union of the piece with as
-many places of a token's attention, in layer {layer} of the encoder, which is the best of all layers after the last pass. The best
-of 32 discs on a grid has {s["grid"]:.2f}, a disc in the middle {s["middle"]:.2f}. (Published, ImageNet-S: 0.58.)
-
-{table(("passes", *map(str, range(1, len(s["best"][0]) + 1))), rows)}"""
-    return Claim("A token's attention is an object.", holds, found)
+    head = ("passes", *map(str, range(1, len(s["best"][0]) + 1)))
+    return Claim("A token's attention outlines an object.", holds, (words, table(head, rows)))
 
 
 def nesting(data: Figures) -> Claim:
     """Point 8."""
     n, lengths = data["nesting"], data["lengths"]
     rows = [
-        ("tokens that stay, %", *(f"{100 * value:.1f}" for value in n["tokens"])),
-        ("bits that stay, %", *(f"{100 * value:.0f}" for value in n["numbers"])),
+        ("tokens that stay", *(f"{value:.1%}" for value in n["tokens"])),
+        ("bits that stay", *(f"{value:.0%}" for value in n["numbers"])),
     ]
-    psnr = n["psnr"]
-    found = f"""
-What of a code is still there in the next longer one. In the ordered model everything is, by construction. A code of {lengths[0]} that was cut
-off one of {lengths[1]} or of {lengths[-1]} is no code: its picture has {psnr["next"]:.1f} or {psnr["last"]:.1f} dB, where the code itself has {psnr["own"]:.1f}.
+    p = n["psnr"]
+    words = _words(
+        "What of a code is still there in the next longer one; in the ordered model everything is, by",
+        f"construction. {lengths[0]} tokens that were cut off a code of {lengths[1]} or {lengths[-1]}",
+        "are no code:",
+        f"their picture has {p['next']:.1f} or {p['last']:.1f} dB, that of the code itself {p['own']:.1f}.",
+    )
+    found = (words, table(("from, to", *(f"{a}, {b}" for a, b in pairwise(lengths))), rows))
+    return Claim("A long code does not begin with the short one.", max(n["tokens"]) < 1, found)
 
-{table(("from, to", *(f"{a}, {b}" for a, b in zip(lengths, lengths[1:], strict=False))), rows)}"""
-    return Claim("A long code does not begin with the short one.", n["tokens"][0] < 0.5, found)
 
-
-POINTS: tuple[Callable[[Figures], Claim], ...] = (
-    errors,
-    needs,
-    complexity,
-    familiarity,
-    tasks,
-    probe,
-    segments,
-    nesting,
-)
+POINTS: dict[str, Callable[[Figures], Claim]] = {
+    "errors": errors,
+    "needs": needs,
+    "complexity": complexity,
+    "familiarity": familiarity,
+    "tasks": tasks,
+    "probe": probe,
+    "segments": segments,
+    "nesting": nesting,
+}
 
 
 def page(data: Figures) -> str:
-    """The whole page."""
-    claims = [point(data) for point in POINTS]
-    rows = [
-        (str(place), claim.said, "yes" if claim.holds else "**no**") for place, claim in enumerate(claims, 1)
-    ]
-    head = f"""# What the second paper claims, and what is true of alit-256
-
-`python -m studies.alit_claims` measured this on {data["n"]} validation photographs, with the bundled int8 weights in {data["dtype"]}
-and the mean pictures, and made this page of claims.json. Claims and published figures are those of arXiv 2411.02393 and
-2507.07995, on other photographs and with far larger networks.
-
-{table(("", "claim", "holds here"), rows)}
-"""
-    parts = [f"\n## {place}. {claim.said}\n{claim.found}\n" for place, claim in enumerate(claims, 1)]
-    return head + "".join(parts)
+    """The whole page; a point that was not measured says so."""
+    claims = [(name, POINTS[name](data) if name in data else None) for name in POINTS]
+    rows, parts = [], []
+    for place, (name, claim) in enumerate(claims, 1):
+        said = claim.said if claim else name
+        rows.append((str(place), said, _verdict(claim)))
+        found = claim.found if claim else ("Not measured.",)
+        parts.append("\n\n".join((f"## {place}. {said}", *found)))
+    words = _words(
+        f"`python -m studies.alit_claims` measured this on {data['n']} validation photographs with the",
+        "bundled",
+        f"int8 weights in {data['dtype']} and the mean pictures, and made this page of claims.json. The",
+        "claims and the",
+        "published figures are those of arXiv 2411.02393 and 2507.07995, on other photographs and with",
+        "far larger",
+        "networks.",
+    )
+    head = "# What the second paper claims, and what is true of alit-256"
+    return "\n\n".join((head, words, table(("", "claim", "holds here"), rows), *parts)) + "\n"
 
 
 def write(data: Figures) -> None:
     """Make the page of the data."""
     PAGE.write_text(page(data), "utf-8")
+
+
+def _verdict(claim: Claim | None) -> str:
+    if claim is None:
+        return "not measured"
+    return "yes" if claim.holds else "**no**"
+
+
+def _words(*parts: str) -> str:
+    return textwrap.fill(" ".join(parts), WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _share(one: Figures) -> str:
+    low, high = one["interval"]
+    return f"{one['right']:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _more(before: Figures, after: Figures) -> str:
@@ -224,5 +265,6 @@ def _more(before: Figures, after: Figures) -> str:
     return "harm" if after["interval"][1] < before["right"] else "neither help nor harm"
 
 
-def _said(of_all: Figures, of_some: Figures) -> str:
-    return "holds" if of_some["interval"][0] > of_all["right"] else "does not hold"
+def _nearer(errors: Sequence[float], than: Sequence[float]) -> bool:
+    """Whether the last error is smaller, as the table shows both."""
+    return round(10 * errors[-1], 2) < round(10 * than[-1], 2)

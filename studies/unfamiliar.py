@@ -13,7 +13,22 @@ from PIL import Image, ImageDraw, ImageFont
 Array = UInt8[np.ndarray, "256 256 3"]
 SIDE = 256
 WORDS = (
-    "a the of and river mountain seven window under yellow quickly paper garden letter north music".split()
+    "a",
+    "the",
+    "of",
+    "and",
+    "river",
+    "mountain",
+    "seven",
+    "window",
+    "under",
+    "yellow",
+    "quickly",
+    "paper",
+    "garden",
+    "letter",
+    "north",
+    "music",
 )
 LEAST_AREA, LARGEST_AREA = 0.06, 0.35  # of the picture, that a pasted piece covers
 

@@ -17,12 +17,13 @@ import tokenizer_core as tc
 from demo.cli import main
 from tests.training_runs import steps_of, train_here, write_photos
 from tokenizer_core.models.alit.config import AlitConfig, tiny_config
-from tokenizer_core.nn.autoencoder import sequence_to_latent
+from tokenizer_core.nn.autoencoder import Autoencoder, sequence_to_latent
 from tokenizer_core.storage.checkpoints import write_checkpoint
 from tokenizer_core.training import alit, alit_pixels
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
-from tokenizer_core.training.alit import AlitNetworks, AlitRun, latent_losses, pixel_cost
+from tokenizer_core.training.alit import AlitNetworks, AlitRun, latent_losses, pixel_cost, shift_root
 from tokenizer_core.training.alit_pixels import AlitPixelsRun, PassDiscriminator
+from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.weights import load_weights
 
@@ -78,6 +79,14 @@ def changed(before: Path, after: Path) -> set[str]:
 
 
 # Losses
+
+
+def test_what_a_shift_costs_lies_in_order_so_that_processes_can_share_it(photos: Path) -> None:
+    pool = PhotoPool([str(photos)], PLACE, 64, None, 1)
+    autoencoder = draw_weights(Autoencoder(CONFIG.autoencoder), 1).eval()
+    root = shift_root(pool, autoencoder, PLACE)
+    assert root.shape == (CONFIG.autoencoder.latent_channels,) * 2
+    assert root.is_contiguous()
 
 
 def passes_of(latent: torch.Tensor, quantiser: str = "fsq") -> list:
