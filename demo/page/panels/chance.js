@@ -7,12 +7,11 @@ const SEEDS = 8; // the first one among them
 const SIDE = 256; // of the map
 
 /**
- * A picture under its name.
+ * A picture; its name stands below it.
  * @param {string} webp
- * @param {string} name
  */
-async function loaded(webp, name) {
-  const picture = Object.assign(new Image(), { src: pictureAddress(webp), alt: name });
+async function loaded(webp) {
+  const picture = Object.assign(new Image(), { src: pictureAddress(webp), alt: "" });
   await picture.decode();
   return picture;
 }
@@ -100,7 +99,7 @@ export function chance(root, act) {
       put(words, `Painting seed ${n + 1} of ${SEEDS} at ${tokens(k)} …`);
       const got = known.has(at) ? {} : await act.view("seeds", { k, n, seed: first });
       if (mine !== run) return;
-      if (got.webp) known.set(at, await loaded(got.webp, `Seed ${seed}`));
+      if (got.webp) known.set(at, await loaded(got.webp));
       if (mine !== run) return;
       const picture = known.get(at);
       if (!picture) return put(words, got.error ?? "");
@@ -108,7 +107,10 @@ export function chance(root, act) {
       if (open === "seeds") offer(picture, seed);
     }
     drawMap(pictures);
-    put(words, `${SEEDS} seeds at ${tokens(k)}. Press one, and the dial shows it.`);
+    put(
+      words,
+      `${SEEDS} seeds at ${tokens(k)}.${open === "seeds" ? " Press one, and the dial shows it." : ""}`,
+    );
     act.paint();
   };
 
@@ -139,7 +141,7 @@ export function chance(root, act) {
       const figure = document.createElement("figure");
       const names = document.createElement("figcaption");
       names.append(...(got.given ?? []).map(donor));
-      figure.append(await loaded(got.webp, got.caption ?? ""), names);
+      figure.append(await loaded(got.webp), names);
       if (mine !== run) return;
       boxes.push(figure);
     }
