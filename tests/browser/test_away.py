@@ -8,10 +8,12 @@ import pytest
 from gradio.context import Context
 from PIL import Image
 
+from demo.commands.files import load_tokens, read_about
 from demo.handlers import ANSWERS
 from tests.browser.conftest import another_document, open_panel
 from tests.browser.test_places import Patient, Proxy
 from tests.conftest import served
+from tokenizer_core import TokenizerError
 
 pytestmark = pytest.mark.browser
 LOADED = "window.dial && dial.loaded.mean >= 17"
@@ -228,6 +230,22 @@ def test_tokens_with_blanks_or_as_a_whole_link_open(visit, photo):
         other.wait_for_function("dial.k === 9")
 
 
+def test_a_picture_and_a_card_say_how_they_were_made(visit, tmp_path):
+    page = visit()
+    page.evaluate("dial.set(64), dial.mode('mean')")
+    page.wait_for_function("dial.shown === 64 && dial.badge === 'mean'")
+    made = {"model": "prefix-flow-256", "weights": "57a2d100ab0e", "steps": 1, "seed": 0}
+    open_panel(page, "share")
+    for save, more in (("dial.picture()", {"length": 64}), (CARD, {"lengths": [1, 4, 16, 64, 256]})):
+        with page.expect_download(timeout=20_000) as caught:
+            page.evaluate(save)
+        caught.value.save_as(tmp_path / "saved.png")
+        assert read_about(tmp_path / "saved.png") == made | more
+    with pytest.raises(TokenizerError, match="tokendial painted .*weights 57a2d100ab0e"):
+        load_tokens(tmp_path / "saved.png")
+
+
+CARD = "document.querySelector('.card-button').click()"
 BEFORE_ALL = "for (const name of ['OffscreenCanvas', 'createImageBitmap']) delete globalThis[name];"
 
 
