@@ -14,7 +14,10 @@ test("a file is taken, whatever else comes along", () => {
 });
 
 test("a link into a page like this one opens; its tokens may be broken by line ends", () => {
-  const { link } = brought(transfer({ "text/plain": `\n ${LINK.slice(0, 70)}\n  ${LINK.slice(70)} ` }), false);
+  const { link } = brought(
+    transfer({ "text/plain": `\n ${LINK.slice(0, 70)}\n  ${LINK.slice(70)} ` }),
+    false,
+  );
   assert.deepEqual([link.get("t"), link.get("k"), link.get("seed")], [TOKENS, "24", "3"]);
   assert.equal(linkIn("https://x.example/?photo=china#k=4").get("photo"), "china");
 });

@@ -5,8 +5,7 @@ import { crc, described, madeOf } from "../../demo/page/png.js";
 import { frame, start } from "./stand_in.js";
 
 // a PNG of one grey pixel
-const PIXEL =
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
 const png = () => Uint8Array.from(Buffer.from(PIXEL, "base64"));
 const film = () => new Film(start({ checkpoint_id: "2aabda6989dc" }));
 
