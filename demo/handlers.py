@@ -173,7 +173,8 @@ def here(*_: Any) -> dict:
     return {"here": True}
 
 
-ANSWERS = {"start": first, "view": view, "forget": forget, "here": here}  # to what the page asks; else it pulls
+# to what the page asks; else it pulls
+ANSWERS = {"start": first, "view": view, "forget": forget, "here": here}
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -175,7 +176,7 @@ def test_forget_is_done_when_the_server_says_so(line, visit):
 def test_a_view_that_gets_no_answer_ends_in_a_sentence(visit, monkeypatch):
     page = visit()
     over = threading.Event()
-    monkeypatch.setitem(ANSWERS, "view", lambda *_: over.wait(90) and {} or {})
+    monkeypatch.setitem(ANSWERS, "view", lambda *_: {"caption": str(over.wait(90))})
     open_panel(page, "chance")
     page.clock.install()
     page.click("#panel-chance .view[value=seeds]")
@@ -208,8 +209,7 @@ def test_what_is_dropped_or_pasted_works_or_is_a_sentence(visit, photo):
     page.locator("#dial .status.bad", has_text="fetches nothing from elsewhere").wait_for()
     page.evaluate(DROP, {"text/plain": "a cat"})
     page.locator("#dial .status.bad", has_text="holds no picture").wait_for()
-    with open(photo, "rb") as file:
-        page.evaluate(PASTE, list(file.read()))
+    page.evaluate(PASTE, list(Path(photo).read_bytes()))
     page.wait_for_function("document.querySelector('.credit').textContent === '' && dial.loaded.mean > 0")
     page.wait_for_function("!document.querySelector('.status').classList.contains('bad')")
 
@@ -241,7 +241,7 @@ def test_a_picture_and_a_card_say_how_they_were_made(visit, tmp_path):
             page.evaluate(save)
         caught.value.save_as(tmp_path / "saved.png")
         assert read_about(tmp_path / "saved.png") == made | more
-    with pytest.raises(TokenizerError, match="tokendial painted .*weights 57a2d100ab0e"):
+    with pytest.raises(TokenizerError, match=r"tokendial painted .*weights 57a2d100ab0e"):
         load_tokens(tmp_path / "saved.png")
 
 
