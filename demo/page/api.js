@@ -44,13 +44,8 @@ export function api(root, act, parts) {
     },
     /** Go where a link into the page says: a photo, a length, a kind, one of the overlays, a panel. */
     async visit(/** @type {URLSearchParams} */ hash) {
-      const {
-        overlay = "",
-        mode,
-        panel,
-        scene = "",
-        seed = 0,
-      } = read(new URL(`#${hash}`, location.href)).state;
+      const said = read(new URL(`#${hash}`, location.href)).state;
+      const { overlay = "", mode, panel, scene = "", seed = 0 } = said;
       const photo = hash.get("photo");
       const tokens = hash.get("t");
       if (photo && act.film?.example !== photo) await act.open({ from: "example", photo });

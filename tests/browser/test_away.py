@@ -228,6 +228,9 @@ def test_tokens_with_blanks_or_as_a_whole_link_open(visit, photo):
         assert "mode=mean" in other.evaluate("location.hash")
         other.evaluate(DROP, {"text/plain": link.replace("k=24", "k=9")})
         other.wait_for_function("dial.k === 9")
+    with another_document(other):
+        other.evaluate(DROP, {"text/plain": f"{link}&name=1"})
+    other.locator("#dial .name .said", has_text="Name it!").wait_for()
 
 
 def test_a_picture_and_a_card_say_how_they_were_made(visit, tmp_path):

@@ -1,6 +1,7 @@
 // The numbers under the dial, and the status line.
 import { one, put } from "../dom.js";
 
+const AWAY = "The server is away. What is here stays; the rest comes when it is back. ";
 const thousands = new Intl.NumberFormat("en"); // made once: it is slow to make
 
 /**
@@ -42,9 +43,9 @@ export function status(root, tryAgain = () => {}) {
   const line = one(root, ".status");
   const button = Object.assign(document.createElement("button"), {
     type: "button",
-    className: "plain retry",
+    textContent: "try again",
   });
-  button.textContent = "try again";
+  button.className = "plain retry";
   button.addEventListener("click", tryAgain);
   let until = 0; // until then the line keeps its words
   let newest = { words: "", bad: false };
@@ -53,10 +54,7 @@ export function status(root, tryAgain = () => {}) {
   const show = () => {
     const gone = button.isConnected;
     line.classList.toggle("bad", gone || newest.bad);
-    put(
-      line,
-      gone ? "The server is away. What is here stays; the rest comes when it is back. " : newest.words,
-    );
+    put(line, gone ? AWAY : newest.words);
   };
 
   /** @type {Intents["say"]} */
