@@ -48,12 +48,24 @@ export function linkIn(text) {
 }
 
 /**
+ * A round begins with the page.
+ * @param {URLSearchParams} link
+ */
+function loadAnew(link) {
+  const photo = link.get("photo");
+  link.delete("photo");
+  history.replaceState(null, "", `${location.pathname}${photo ? `?photo=${photo}` : ""}#${link}`);
+  location.reload();
+}
+
+/**
  * Hear what is dropped, pasted, or written into the address bar.
  * @param {{ send(file: File): unknown, visit(hash: URLSearchParams): unknown, say(words: string): unknown }} to
  */
 export function hear(to) {
   const take = (/** @type {Brought} */ { file, link, words }) => {
     if (file) to.send(file);
+    else if (link?.has("name")) loadAnew(link);
     else if (link) to.visit(link);
     else if (words) to.say(words);
   };
@@ -69,6 +81,6 @@ export function hear(to) {
   });
   addEventListener("hashchange", () => {
     const link = linkIn(location.href);
-    if (link?.has("t")) to.visit(link);
+    if (link?.has("t")) take({ link });
   });
 }

@@ -114,9 +114,9 @@ export const pictureAddress = (webp) => `data:image/webp;base64,${webp}`;
  * Copy a text; whether it is copied. Where the clipboard is refused, as in a frame, it stands selected in a field, for
  * as long as the visitor is in it.
  * @param {string} text
- * @param {Element} place of the field
+ * @param {Element} button the field stands below it
  */
-export async function copy(text, place) {
+export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -125,7 +125,7 @@ export async function copy(text, place) {
     field.className = "by-hand";
     field.ariaLabel = "To be copied by hand";
     field.addEventListener("blur", () => field.remove());
-    place.append(field);
+    button.parentElement?.append(field);
     field.focus();
     field.select();
     return false;

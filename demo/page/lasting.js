@@ -129,6 +129,7 @@ export function lasting(source, patience = new Patience(), around = {}) {
       if (broken === BROKEN) throw new Error(broke(file.size, BROKEN));
       await wait(1000 * Math.max(1, broken));
       await answered({ what: "here" }, wanted);
+      if (!wanted()) throw new Away("another one was chosen");
       progress(0);
     }
   };

@@ -78,7 +78,7 @@ export class Puller {
       }
       this.needs.arrived();
     } catch {
-      this.later = setTimeout(() => this.pull(), 1000); // the server is away
+      this.later = setTimeout(() => this.pull(), 1000); // the next question may do better
     }
     this.pulling = false;
   }

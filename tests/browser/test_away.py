@@ -2,16 +2,19 @@
 
 import contextlib
 import threading
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from gradio.context import Context
 from PIL import Image
 
+from demo.commands.files import load_tokens, read_about
 from demo.handlers import ANSWERS
 from tests.browser.conftest import another_document, open_panel
 from tests.browser.test_places import Patient, Proxy
 from tests.conftest import served
+from tokenizer_core import TokenizerError
 
 pytestmark = pytest.mark.browser
 LOADED = "window.dial && dial.loaded.mean >= 17"
@@ -173,7 +176,7 @@ def test_forget_is_done_when_the_server_says_so(line, visit):
 def test_a_view_that_gets_no_answer_ends_in_a_sentence(visit, monkeypatch):
     page = visit()
     over = threading.Event()
-    monkeypatch.setitem(ANSWERS, "view", lambda *_: (over.wait(90) and {}) or {})
+    monkeypatch.setitem(ANSWERS, "view", lambda *_: {"caption": str(over.wait(90))})
     open_panel(page, "chance")
     page.clock.install()
     page.click("#panel-chance .view[value=seeds]")
@@ -206,7 +209,7 @@ def test_what_is_dropped_or_pasted_works_or_is_a_sentence(visit, photo):
     page.locator("#dial .status.bad", has_text="fetches nothing from elsewhere").wait_for()
     page.evaluate(DROP, {"text/plain": "a cat"})
     page.locator("#dial .status.bad", has_text="holds no picture").wait_for()
-    page.evaluate(PASTE, list(photo.read_bytes()))
+    page.evaluate(PASTE, list(Path(photo).read_bytes()))
     page.wait_for_function("document.querySelector('.credit').textContent === '' && dial.loaded.mean > 0")
     page.wait_for_function("!document.querySelector('.status').classList.contains('bad')")
 
@@ -225,8 +228,27 @@ def test_tokens_with_blanks_or_as_a_whole_link_open(visit, photo):
         assert "mode=mean" in other.evaluate("location.hash")
         other.evaluate(DROP, {"text/plain": link.replace("k=24", "k=9")})
         other.wait_for_function("dial.k === 9")
+    with another_document(other):
+        other.evaluate(DROP, {"text/plain": f"{link}&name=1"})
+    other.locator("#dial .name .said", has_text="Name it!").wait_for()
 
 
+def test_a_picture_and_a_card_say_how_they_were_made(visit, tmp_path):
+    page = visit()
+    page.evaluate("dial.set(64), dial.mode('mean')")
+    page.wait_for_function("dial.shown === 64 && dial.badge === 'mean'")
+    made = {"model": "prefix-flow-256", "weights": "57a2d100ab0e", "steps": 1, "seed": 0}
+    open_panel(page, "share")
+    for save, more in (("dial.picture()", {"length": 64}), (CARD, {"lengths": [1, 4, 16, 64, 256]})):
+        with page.expect_download(timeout=20_000) as caught:
+            page.evaluate(save)
+        caught.value.save_as(tmp_path / "saved.png")
+        assert read_about(tmp_path / "saved.png") == made | more
+    with pytest.raises(TokenizerError, match=r"tokendial painted .*weights 57a2d100ab0e"):
+        load_tokens(tmp_path / "saved.png")
+
+
+CARD = "document.querySelector('.card-button').click()"
 BEFORE_ALL = "for (const name of ['OffscreenCanvas', 'createImageBitmap']) delete globalThis[name];"
 
 

@@ -69,7 +69,7 @@ def test_a_photo_that_cannot_be_sent_leaves_what_was_there(browser, address, lar
     page = opened(browser, address)
     page.route("**/gradio_api/upload*", lambda route: route.fulfill(status=413, body=""))
     page.set_input_files("#choose input[type=file]", str(large))
-    page.get_by_text("larger than 20 MB").wait_for(timeout=20_000)
+    page.get_by_text("B was refused as too large").wait_for(timeout=20_000)
     assert not page.locator("#dial .coming").is_visible()
     assert page.locator("#dial .credit").inner_text() != "", "the example is still there"
     page.evaluate("dial.set(100)")

@@ -81,3 +81,21 @@ test("a photo that nobody waits for is not sent to its end", async () => {
   );
   assert.deepEqual(told, [0.5]);
 });
+
+test("where nothing moves for a minute it is given up, and may be tried again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const made = { ...request({ status: 200 }), send() {} };
+  const given = send(
+    "to",
+    photo(),
+    () => {},
+    wanted,
+    () => made,
+  );
+  await new Promise(setImmediate);
+  context.mock.timers.tick(59_000);
+  assert.equal(made.aborted, false);
+  context.mock.timers.tick(1_000);
+  await assert.rejects(given, Away);
+  assert.equal(made.aborted, true);
+});
