@@ -147,7 +147,8 @@ export class Beside {
   async start(model, other) {
     other.asked = true;
     const { token } = /** @type {Film} */ (this.needs.main());
-    const common = { ...this.asked(null), token, what: "start", from: "beside", model };
+    const info = this.models?.find(({ name }) => name === model);
+    const common = { ...this.asked(null, info), token, what: "start", from: "beside", model };
     const got = await askOrSay(this.source, common);
     if (this.others.get(model) !== other) return;
     other.note = got.error ?? "";
@@ -191,10 +192,11 @@ export class Beside {
   /**
    * What each of a pane's questions says.
    * @param {Film | null} film
+   * @param {Info} [info] of its model
    */
-  asked(film) {
+  asked(film, info = film?.info) {
     const { steps, seed, k } = this.needs.state;
-    const own = Math.max(2, steps || film?.info.default_steps || 8);
+    const own = Math.max(2, steps || info?.default_steps || 8);
     const length = film ? (lengthFor(film, this.budget()) ?? film.lengths[0]) : k;
     return { token: film?.token ?? "", steps: own, seed, k: length, rest: false, beside: true };
   }

@@ -2,6 +2,7 @@
 
 const NEARER = 1.25; // a step of the zoom
 const STEP = 0.1; // of a pane that an arrow key moves
+const NEAREST = 0.05; // of a pane that two fingers are apart at least
 
 /**
  * @typedef {object} Hands
@@ -33,7 +34,8 @@ export function gestures(box, panes, hands) {
     /** @type {Element | null} */ (/** @type {Element} */ (event.target).closest?.(panes) ?? null);
   const spread = () => {
     const [[x, y], [x2, y2]] = fingers.values();
-    return { apart: Math.hypot(x - x2, y - y2), x: (x + x2) / 2, y: (y + y2) / 2 };
+    const apart = Math.max(NEAREST, Math.hypot(x - x2, y - y2)); // they may be in two panes, at the same place
+    return { apart, x: (x + x2) / 2, y: (y + y2) / 2 };
   };
 
   const moveOne = (
@@ -76,7 +78,7 @@ export function gestures(box, panes, hands) {
     "wheel",
     (event) => {
       const pane = paneOf(event);
-      const meant = event.ctrlKey || box.contains(document.activeElement); // else the page scrolls past
+      const meant = event.ctrlKey || document.activeElement === box; // else the page scrolls past
       if (!pane || !meant) return;
       event.preventDefault();
       const [left, top] = placeIn(pane, event);

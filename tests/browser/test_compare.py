@@ -114,7 +114,7 @@ def test_one_divider_and_one_zoom_for_all(page, address):
     over = page.get_by_label("Photo over all")
     over.press("Home")
     expect(page.locator("#dial .pane-over").first).not_to_be_visible()
-    page.mouse.wheel(0, -200)  # the panes have the focus no more: the page scrolls
+    page.mouse.wheel(0, -1)  # the panes have the focus no more: the page scrolls
     assert zoom(page) == ["1"] * 4
     page.get_by_role("group", name="Panes").focus()
     page.keyboard.press("+")
@@ -129,6 +129,26 @@ def test_one_divider_and_one_zoom_for_all(page, address):
     assert len(set(zoom(page))) == 1
     page.get_by_role("button", name="Whole").click()
     assert zoom(page) == ["1"] * 4
+    pinch(page, views.first)
+    page.wait_for_function(f"({ZOOM})()[3] === '3'")
+    assert zoom(page) == ["3"] * 4
+
+
+def pinch(page, pane):
+    """Two fingers on a pane, three times as far apart afterwards."""
+    session = page.context.new_cdp_session(page)
+    box = pane.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind, apart in [
+        ("touchStart", 15),
+        ("touchMove", 20),
+        ("touchMove", 32),
+        ("touchMove", 45),
+        ("touchEnd", 0),
+    ]:
+        fingers = [{"x": x + way * apart, "y": y, "id": way + 1} for way in (-1, 1)]
+        touched = {"type": kind, "touchPoints": fingers if apart else []}
+        session.send("Input.dispatchTouchEvent", touched)
 
 
 ZOOM = """() => Array.from(document.querySelectorAll('#dial .pane:not([hidden]) canvas'),

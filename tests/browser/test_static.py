@@ -85,6 +85,22 @@ def test_an_example_brings_maps_curves_and_spectra(page):
     assert page.evaluate("new URL(dial.address(true)).searchParams.get('photo')") == "chelsea_cat"
 
 
+def test_panes_stand_beside_an_example_and_are_read_once(page):
+    asked = len(page.asked)
+    open_panel(page, "compare")
+    shown = "document.querySelectorAll('#dial .pane:not([hidden], .blank)').length === %d"
+    page.wait_for_function(shown % 2)
+    for number, name in ((3, "WebP"), (4, "JPEG")):
+        page.get_by_role("button", name="Add a pane").click()
+        page.get_by_label(f"Pane {number}", exact=True).select_option(name)
+    page.evaluate("dial.set(200)")
+    page.wait_for_function(shown % 4)
+    page.get_by_text("64 tokens, 512 bytes").wait_for()
+    files = [url.rpartition("/")[2] for url in page.asked[asked:] if url.endswith(".json")]
+    assert files == ["beside.json", "coffee-beside.json"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
 MAP = """() => { const c = document.querySelector('canvas.att');
   return Array.from(c.getContext('2d').getImageData(0, 0, 16, 16).data); }"""
 

@@ -77,6 +77,7 @@ test("with equal bytes no longer picture stands in while a shorter one is here",
   for (const k of [16, 24]) film.mean.add(frame("mean", k));
   assert.equal(frameFor(film, 20, "mean", "tokens").length, 24, "the nearest in octaves");
   assert.equal(frameFor(film, 20, "mean", "bytes").length, 16);
+  assert.equal(frameFor(film, 24, "mean", "bytes").length, 24);
   assert.equal(frameFor(film, 8, "mean", "bytes").length, 16, "else what there is");
 });
 
@@ -144,6 +145,11 @@ test("the place under a finger stays under it, and nothing beside the picture is
   assert.deepEqual(zoomed(WHOLE, 0.5), WHOLE);
   assert.equal(zoomed(WHOLE, 100).zoom, 8);
   assert.deepEqual(moved(zoomed(WHOLE, 2), 9, -9), { zoom: 2, x: 0.25, y: 0.75 });
+  assert.deepEqual(
+    moved(zoomed(WHOLE, 4), 0.5, 0.25),
+    { zoom: 4, x: 0.375, y: 0.4375 },
+    "along with a finger",
+  );
   assert.deepEqual(placed(WHOLE), { "--zoom": "1.000", "--right": "0.000%", "--down": "0.000%" });
 });
 

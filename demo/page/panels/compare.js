@@ -63,7 +63,7 @@ export function compare(root, act, source) {
   const look = (/** @type {import("../lens.js").Lens} */ next) => {
     lens = next;
     for (const [name, value] of Object.entries(placed(lens))) row.style.setProperty(name, value);
-    row.classList.toggle("near", lens.zoom > 1);
+    row.classList.toggle("near", lens.zoom > 3);
   };
   gestures(row, ".pane-view", {
     wipe: (part) => act.film?.original && wipe(part),
@@ -121,6 +121,7 @@ export function compare(root, act, source) {
       points: [],
     }));
     plots.name(drawn, film);
+    beside.go();
   };
 
   /** @param {Film} film @param {boolean} turning */
