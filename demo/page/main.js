@@ -29,7 +29,7 @@ import { tabs } from "./panels/tabs.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
-import { common, fresh, read, told, write } from "./state.js";
+import { asks, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
 
@@ -59,7 +59,7 @@ export function start(element, source) {
   const hidden = () => !!round && !round.known;
   const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
   const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
-  const asked = () => ({ ...common(state, film), rest: !film || lacking() });
+  const asked = () => asks(state, film, !film || lacking());
 
   const draw = () => {
     waiting = 0;
@@ -120,7 +120,6 @@ export function start(element, source) {
     const got = await opener.open(what, () => ({
       ...asked(),
       rest: state.mode === "sample",
-      model: state.model,
       ...(own && cropping.wanted()),
     }));
     if (!got) return;

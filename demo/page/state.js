@@ -90,13 +90,16 @@ export const told = (film, link) => ({
 });
 
 /**
- * What each question says of the dial.
+ * What each question says.
  * @param {State} state
  * @param {Film | null} film
+ * @param {boolean} rest whether the dial rests in want of a sample
  */
-export const common = ({ k, seed, steps }, film) => ({
+export const asks = ({ k, seed, steps, model }, film, rest) => ({
   token: film?.token ?? "",
   steps: Math.max(2, steps || film?.info.default_steps || 8),
   seed,
   k,
+  model,
+  rest,
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { common, fresh, read, write } from "../../demo/page/state.js";
+import { asks, fresh, read, write } from "../../demo/page/state.js";
 import { bytes, urlsafe } from "../../demo/page/tokens.js";
 
 const HERE = "https://x.example/dial/?photo=coffee#k=9";
@@ -56,10 +56,11 @@ test("base64 to bytes, and to what a link may hold", () => {
 });
 
 test("a question says where the dial is, and a sample's steps are at least two", () => {
-  const state = { ...fresh(), k: 7, seed: 3 };
-  assert.deepEqual(common(state, null), { token: "", steps: 8, seed: 3, k: 7 });
+  const state = { ...fresh(), k: 7, seed: 3, model: "m" };
+  const asked = { token: "", steps: 8, seed: 3, k: 7, model: "m", rest: true };
+  assert.deepEqual(asks(state, null, true), asked);
   const film = (default_steps) => ({ token: "t", info: { default_steps } });
-  assert.equal(common(state, film(4)).steps, 4);
-  assert.equal(common(state, film(1)).steps, 2);
-  assert.equal(common({ ...state, steps: 12 }, film(4)).steps, 12);
+  assert.equal(asks(state, film(4), false).steps, 4);
+  assert.equal(asks(state, film(1), false).steps, 2);
+  assert.equal(asks({ ...state, steps: 12 }, film(4), false).steps, 12);
 });

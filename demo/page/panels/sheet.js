@@ -58,6 +58,7 @@ export function sheet(root) {
     pulled = false;
   });
   one(side, ".tabs").addEventListener("click", () => show(true));
+  one(root, ".lecturing").addEventListener("click", () => show(false));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !isOpen()) return;
     show(false);
