@@ -219,11 +219,11 @@ export function start(element, source) {
     ...all(root, ".row").map((row) => pictures(row, act)),
     clip(root, act),
     card(root, act),
+    sheet(root, act),
     play(root, act, game),
     share(root, act, () => round?.most ?? state.k),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
-    sheet(root),
     scenes(root, act, (hash) => dial.visit(hash)),
   ];
 

@@ -5,8 +5,8 @@
 uploads to a page that is being served and prints, as JSON, the seconds from the file's choice until the photo
 itself is seen (`photo`), to the first true picture (`first`), the first `sample`, the `ladder` of means (17
 lengths) and that of `samples`, and `all` means; and of a drag that begins at the ladder of means the share of
-painted frames that showed the length under the finger. On a machine that does anything else meanwhile the figures
-say little: `uptime` should say a load below 0.5 before the page is served.
+painted frames that showed the length under the finger. On a machine that does anything else meanwhile the
+figures say little: `uptime` should say a load below 0.5 before the page is served.
 """
 
 import argparse

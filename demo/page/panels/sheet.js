@@ -7,9 +7,10 @@ const PHONE = "(max-width: 599px), (max-width: 999px) and (max-height: 500px)"; 
 
 /**
  * @param {HTMLElement} root
+ * @param {Intents} act
  * @returns {Panel}
  */
-export function sheet(root) {
+export function sheet(root, act) {
   const side = one(root, ".side");
   const grip = one(side, ".grip");
   const phone = matchMedia(PHONE);
@@ -68,7 +69,8 @@ export function sheet(root) {
 
   return {
     begin() {
-      if (root.classList.contains("guess")) show(false);
+      scrolled = 0;
+      if (act.hidden()) show(false); // a round has the page for itself
     },
   };
 }
