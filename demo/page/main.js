@@ -239,13 +239,13 @@ export function start(element, given) {
     ...all(root, ".row").map((row) => pictures(row, act)),
     chance(root, act),
     scenes(root, act, (hash) => dial.visit(hash)), // before play: a round needs the picture at its place
+    sheet(root, act),
     play(root, act, game),
     share(root, act, () => round?.most ?? state.k),
     needs(root, act, source),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
     panes,
-    sheet(root),
     lecture(root, act, (hash) => dial.visit(hash)),
     terms(root),
   ];

@@ -65,6 +65,7 @@ OTHERS |= {".again", "[role=tab]", ".round", ".typed input", ".typed button", ".
 OTHERS |= {".scene a", ".lecturing", ".lecture button", ".term", ".first-seed", ".open-on"}
 # tests/browser/test_compare.py
 OTHERS |= {".pane-name", ".pane-away", "[name=equal]", ".wipe-all", ".panes-measure", ".zoom[value=whole]"}
+OTHERS |= {".recrop", ".crop button", ".grip"}  # see test_crop.py and test_sheet.py
 
 
 LINEAR = "dial.plots.curves.data[3].some((value) => value !== null)"
@@ -288,6 +289,7 @@ def test_the_settings(turned, means):
         lambda r: "component_server" in r.url and '"steps":8' not in (r.post_data or "")
     ):
         slide(turned, "Steps of a sample", means)
+    turned.locator("#dial .crop").wait_for(state="hidden")  # it opened by itself, and closes so
     press(turned.locator("#dial .recrop"), means)
     turned.keyboard.press("-")
     changes(turned, photo_shown, lambda: press(turned.get_by_role("button", name="Use this part"), means))

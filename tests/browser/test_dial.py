@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 
 from tests.browser.arrival import arrival, throttle
-from tests.browser.conftest import another_document, line, open_panel, open_plots
+from tests.browser.conftest import another_document, close_panel, line, open_panel, open_plots
 from tests.browser.drag import PROBE, drag, percentile
 
 pytestmark = pytest.mark.browser
@@ -201,10 +201,13 @@ def test_the_words_turn_the_dial_that_stays_in_sight(page):
 def test_nothing_that_a_screen_reader_would_trip_over(page, scheme):
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function("dial.done", timeout=120_000)
+    open_panel(page, "explore")
     page.check("#dial .att-on")
+    found = Axe().run(page).response["violations"]
+    close_panel(page)
     page.get_by_role("button", name="Seed, steps").click()
     page.get_by_label("Steps of a sample").first.wait_for()
-    found = Axe().run(page).response["violations"]
+    found += Axe().run(page).response["violations"]
     assert [(f["id"], f["impact"], [n["target"] for n in f["nodes"]]) for f in found] == []
 
 
@@ -248,6 +251,7 @@ def test_a_photo_is_forgotten(page, photo):
 
 def test_attention_follows_the_dial_or_stays(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
+    open_panel(page, "explore")
     page.check("#dial .att-on")
     turn(page, 9)
     first = page.evaluate(MAP)
@@ -261,6 +265,13 @@ def test_attention_follows_the_dial_or_stays(page):
     assert page.locator("#dial .n-token").inner_text() == "9"
 
 
+def show_means_beside(page, panel):
+    """Choose means, which on a phone an open panel hides, and open the panel."""
+    close_panel(page)
+    page.get_by_label("mean", exact=True).check()
+    open_panel(page, panel)
+
+
 def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     page.wait_for_function("dial.done", timeout=120_000)
     open_plots(page)
@@ -269,7 +280,7 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     assert points["mean"] == loaded["mean"] == 257
     assert points["sample"] == loaded["sample"]
     assert points["linear"] == 65
-    page.get_by_label("mean", exact=True).check()
+    show_means_beside(page, "measure")
     turn(page, 40)
     page.wait_for_function("dial.badge === 'mean'")
     place = "document.querySelector('#dial .{}').style.transform"
@@ -356,6 +367,7 @@ def test_what_is_not_there_yet_grows_darker(page):
       const rgba = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
       const gain = document.querySelector('#dial .n-gain').textContent.match(/([0-9]+) times/);
       return rgba.filter((_, i) => (i & 3) < 3).reduce((a, b) => a + b) / (gain ? +gain[1] : 1); }"""
+    open_panel(page, "explore")
     page.check("#dial .add-on")
     page.check("#dial .less-on")
     assert not page.locator("#dial .add-on").is_checked(), "one at a time"
@@ -411,7 +423,7 @@ def test_mean_and_sample_differ(page):
     open_plots(page)
     settle(page)
     sample, curve, other = page.evaluate(PIXELS), *both(page)
-    page.get_by_label("mean", exact=True).check()
+    show_means_beside(page, "measure")
     page.wait_for_function("dial.badge === 'mean'")
     settle(page)
     assert page.evaluate(PIXELS) != sample
@@ -518,6 +530,7 @@ def test_nothing_moves_by_itself_where_motion_is_not_wanted(browser, address):
 def test_what_a_token_added_is_seen_beside_where_it_looks(page):
     page.wait_for_function("dial.done", timeout=120_000)
     turn(page, 5)
+    open_panel(page, "explore")
     page.check("#dial .att-on")
     page.locator("#dial .add-on").press("Space")
     assert not page.is_checked("#dial .att-on"), "one of the two at a time"
@@ -588,6 +601,7 @@ def test_pictures_beside_the_film(page, photo):
     )
     assert "all but token 21" in boxes.nth(1).inner_text(), "where the dial rests, it is painted again"
     assert page.evaluate("dial.loaded.sample") == shown + 1, "the film has its own take's frames alone"
+    close_panel(page)
     page.locator("#examples button").first.click()
     page.wait_for_function("!document.querySelector('#panel-explore .open').textContent", timeout=20_000)
     assert page.locator("#dial .pictures figure").count() == 0, "another photo"
@@ -630,6 +644,7 @@ def test_a_patch_of_the_photo_shows_which_tokens_look_there(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
     bars, seen = "document.querySelector('#dial .bars').getAttribute('d')", page.locator("#dial .n-seen")
     mass = page.evaluate(bars)
+    open_panel(page, "explore")
     stage = page.locator("#dial .stage")
     stage.hover(position={"x": 5, "y": 5})
     assert page.evaluate(bars) == mass, "only where attention is shown"
@@ -655,6 +670,7 @@ def test_a_link_holds_the_tokens(page, photo, browser, address):
     page.wait_for_function("document.querySelector('#dial .status').textContent.includes('never the photo')")
     url = page.evaluate("navigator.clipboard.readText()")
     assert "#k=24&seed=0&mode=sample&t=" in url
+    close_panel(page)
     page.get_by_label("mean", exact=True).check()
     settle(page)
     sent = page.evaluate(PIXELS)

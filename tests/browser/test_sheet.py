@@ -39,7 +39,7 @@ def is_open(page):
         return False
     assert page.locator("#dial .grip").get_attribute("aria-expanded") == "true"
     side, size = box(page, ".side"), page.viewport_size
-    for name in (".stage", ".thumbnail", ".rail"):
+    for name in (".stage", ".thumbnail", ".rail", ".status"):
         seen = box(page, name)
         assert seen["y"] >= -1
         assert seen["y"] + seen["height"] <= size["height"] + 1

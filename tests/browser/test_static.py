@@ -10,7 +10,7 @@ from PIL import Image
 from demo.cli import main
 from demo.examples import EXAMPLES, FOLDER
 from demo.film import LADDER
-from tests.browser.conftest import line, open_panel, open_plots
+from tests.browser.conftest import close_panel, line, open_panel, open_plots
 from tests.browser.pictures import hosted
 
 pytestmark = pytest.mark.browser
@@ -107,6 +107,7 @@ MAP = """() => { const c = document.querySelector('canvas.att');
 
 def test_maps_of_other_layers_are_read_and_written(page):
     page.evaluate("dial.set(16)")
+    open_panel(page, "explore")
     page.locator(".att-on").check()
     page.wait_for_function("document.querySelector('.n-mass').textContent.endsWith('%')")
     chosen, maps, words = page.locator(".layer"), set(), set()
@@ -124,6 +125,7 @@ def test_maps_of_other_layers_are_read_and_written(page):
     chosen.focus()
     page.keyboard.press("ArrowUp")
     page.wait_for_function("document.querySelector('.layer').selectedIndex === 3")
+    close_panel(page)
     page.locator("#examples button").nth(2).click()
     page.wait_for_function("document.querySelector('.credit').textContent.includes('daniel')")
     page.wait_for_function("document.querySelectorAll('.layer option').length === 5")

@@ -74,9 +74,9 @@ test("base64 to bytes, and to what a link may hold", () => {
 });
 
 test("a question says where the dial is, and a sample's steps are at least two", () => {
-  const state = { ...fresh(), k: 7, seed: 3 };
-  const first = { token: "", steps: 8, seed: 3, k: 7, model: "", rest: true };
-  assert.deepEqual(asks(state, null, true), first);
+  const state = { ...fresh(), k: 7, seed: 3, model: "m" };
+  const asked = { token: "", steps: 8, seed: 3, k: 7, model: "m", rest: true };
+  assert.deepEqual(asks(state, null, true), asked);
   const film = (default_steps) => ({ token: "t", info: { default_steps } });
   assert.equal(asks(state, film(4), false).steps, 4);
   assert.equal(asks(state, film(1), false).steps, 2);

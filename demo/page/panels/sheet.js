@@ -7,9 +7,10 @@ const PHONE = "(max-width: 599px), (max-width: 999px) and (max-height: 500px)"; 
 
 /**
  * @param {HTMLElement} root
+ * @param {Intents} act
  * @returns {Panel}
  */
-export function sheet(root) {
+export function sheet(root, act) {
   const side = one(root, ".side");
   const grip = one(side, ".grip");
   const phone = matchMedia(PHONE);
@@ -58,6 +59,7 @@ export function sheet(root) {
     pulled = false;
   });
   one(side, ".tabs").addEventListener("click", () => show(true));
+  one(root, ".lecturing").addEventListener("click", () => show(false));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !isOpen()) return;
     show(false);
@@ -67,7 +69,8 @@ export function sheet(root) {
 
   return {
     begin() {
-      if (root.classList.contains("guess")) show(false);
+      scrolled = 0;
+      if (act.hidden()) show(false); // a round has the page for itself
     },
   };
 }
