@@ -1,37 +1,38 @@
 """The page without a server: its dial with the examples, as a folder of files that any host serves.
 
 What was decoded when the examples were made is all there is: 17 lengths as means and as samples, spectra,
-scores, maps. What stands beside a film in *Compare*, the baseline and codecs, is quick and made here.
-page/static.html stands in for Gradio.
+scores, maps; of another model what its caches hold. What stands beside a film in *Compare*, the baseline and
+codecs, is quick and made here. page/static.html stands in for Gradio.
 """
 
-import gzip
 import json
 import shutil
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
 
 from . import beside
-from .examples import EXAMPLES, FOLDER
+from .examples import EXAMPLES, others, stored
 from .film import LADDER
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
 
 def export(folder: Path) -> None:
-    """Write index.html, and a photo and a film for each example and each round of *Name it*.
+    """Write index.html, and a photo and its films for each example and each round of *Name it*.
 
     Raises:
         TokenizerError: the folder cannot be written.
     """
     from .app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
-    first = json.loads(gzip.decompress((FOLDER / f"{EXAMPLES[0].name}.json.gz").read_bytes()))
-    info = first["start"]["info"]
+    films = {model: films_of(model) for model in ("", *others())}
+    models = [choice(next(iter(some.values()))) for some in films.values()]
+    info = films[""][EXAMPLES[0].name]["start"]["info"]
     static = Template(read("static.html"))
     page = static.substitute(
         words=MarkdownIt().render(ABOUT.partition("<!--")[0]),  # the rest is about a server
@@ -48,11 +49,26 @@ def export(folder: Path) -> None:
         )
         for example in EXAMPLES:
             shutil.copy(example.photo, folder)
-            film = gzip.decompress((FOLDER / f"{example.name}.json.gz").read_bytes())
-            (folder / f"{example.name}.json").write_bytes(film)
+        for model, some in films.items():
+            (folder / model).mkdir(exist_ok=True)
+            for name, film in some.items():
+                film["start"]["models"] = models
+                (folder / model / f"{name}.json").write_text(json.dumps(film), "utf-8")
         write_beside(folder, info["bytes_per_token"])
     except OSError:
         raise tc.TokenizerError(f"{folder} is not a folder that can be written to.") from None
+
+
+def films_of(model: str) -> dict[str, dict[str, Any]]:
+    """The stored films of a model, by example; "" is the first model."""
+    found = {example.name: stored(example, model) for example in EXAMPLES}
+    return {name: film for name, film in found.items() if film is not None}
+
+
+def choice(film: dict[str, Any]) -> dict[str, Any]:
+    """A film's model as `Studio.models` lists it."""
+    info = film["start"]["info"]
+    return {"role": "main"} | {what: info[what] for what in ("name", "title", "ordered")}
 
 
 def write_beside(folder: Path, bytes_per_token: float) -> None:
@@ -68,5 +84,5 @@ def write_beside(folder: Path, bytes_per_token: float) -> None:
     sizes = tuple(int(k * bytes_per_token) for k in LADDER if k)
     (folder / "beside.json").write_text(json.dumps(beside.models([baseline])), "utf-8")
     for example in EXAMPLES:
-        stored = beside.stored(example, baseline, sizes)
-        (folder / f"{example.name}-beside.json").write_text(json.dumps(stored), "utf-8")
+        answers = beside.stored(example, baseline, sizes)
+        (folder / f"{example.name}-beside.json").write_text(json.dumps(answers), "utf-8")

@@ -126,8 +126,12 @@ def inspect(ask: Ask, what: str, *more: Any) -> Any:
 
 
 def nesting(ask: Ask) -> dict:
-    """{"nesting": [short, long, share of tokens, share of bits] of neighbours on the ladder}."""
-    lengths = [k for k in ladder(ask.film.lengths) if k in ask.tokens.lengths]
+    """{"nesting": [short, long, share of tokens, share of bits] of neighbouring lengths}.
+
+    Where there are many lengths, a code and one twice as long are neighbours.
+    """
+    few = not ask.film.info.ordered
+    lengths = [k for k in ladder(ask.film.lengths) if k in ask.tokens.lengths and (few or not k & (k - 1))]
     changes = tc.nesting(ask.tokens, lengths)
     return {"nesting": [[one.short, one.long, round(one.tokens, 4), round(one.bits, 4)] for one in changes]}
 

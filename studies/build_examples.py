@@ -1,6 +1,7 @@
-"""Make the examples' caches with the bundled model.
+"""Make the examples' caches with a bundled model.
 
     python -m studies.build_examples --control runs/control
+    python -m studies.build_examples --model alit-256
 
 Beside what a film holds of itself they have what the page would ask for (maps of a few layers, what a
 classifier sees), and the spectra of the control's means.
@@ -17,7 +18,7 @@ import numpy as np
 
 import tokenizer_core as tc
 from demo import examples, views
-from demo.film import MEAN, Film, Take, b64, ladder
+from demo.film import Film, b64, ladder, take_of
 from demo.studio import Studio, look
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
@@ -62,16 +63,29 @@ def spectra(control: Tokenizer, film: Film) -> dict[int, str]:
     return {k: b64(film.levels(tc.power_spectrum(picture))) for (_, k), picture in found}
 
 
-def build(studio: Studio, folder: Path = examples.FOLDER, control: Tokenizer | None = None) -> None:
-    """Encode each example once, decode the ladder as means and as samples, and write `<name>.json.gz`."""
-    info = studio.default
+def build(
+    studio: Studio,
+    folder: Path = examples.FOLDER,
+    control: Tokenizer | None = None,
+    info: tc.ModelInfo | None = None,
+) -> None:
+    """Encode each example once, decode the ladder in all modes, and write `<name>.json.gz`.
+
+    Rounds are counted in single tokens: a model that has no code of so few has none. Nor are its layers kept:
+    it has maps of its own for each code.
+    """
+    info = info or studio.default
+    folder.mkdir(exist_ok=True)
     for about in examples.EXAMPLES:
+        if not info.ordered and about.name.startswith("round"):
+            continue
         photo = tc.open_photo(about.photo)
         film = Film(photo, info, credit=about.credit, example=about.name, token=about.name)
-        for take in (MEAN, Take("sample", info.default_steps, 0)):
-            studio.develop(film, take, ladder(info.lengths))
+        for mode in info.modes:
+            studio.develop(film, take_of(info, mode), ladder(info.lengths))
         film.tell(studio.rivals(film.original, info) | guesses(studio, film))
-        film.tell({"layers": layers(studio, film)})
+        if info.ordered:
+            film.tell({"layers": layers(studio, film)})
         if control:
             film.tell({"control": spectra(control, film)})
         (folder / f"{about.name}.json.gz").write_bytes(pack(film))
@@ -81,9 +95,13 @@ def main() -> None:
     """Make them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--control", type=Path, help="the control's checkpoint (studies/control_sheet.py)")
-    folder = parser.parse_args().control
-    control = FlowTokenizer.from_checkpoint(read_checkpoint(folder), "cpu") if folder else None
-    build(Studio(tc.load, tc.catalog()), control=control)
+    parser.add_argument("--model", help="another one than the first; its caches have a folder of its name")
+    args = parser.parse_args()
+    control = FlowTokenizer.from_checkpoint(read_checkpoint(args.control), "cpu") if args.control else None
+    studio = Studio(tc.load, tc.catalog())
+    info = studio.info(args.model or studio.default.name)
+    folder = examples.FOLDER if info == studio.default else examples.FOLDER / info.name
+    build(studio, folder, control, info)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ import tiny_alit
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import handlers, links
+from demo import examples, handlers, links, views
+from demo.export import choice
 from demo.ours import OURS
 from demo.studio import Studio
-from tests.stand_in import StandIn, models
+from studies.build_examples import build
+from tests.stand_in import StandIn, StandInClassifier, models
 from tokenizer_core.models.alit.config import tiny_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -151,8 +153,31 @@ def test_nesting_is_there_for_both_kinds_of_model(studio, photo):
     ordered = begin(studio, photo, FLOW)
     everything(studio, ordered)
     rows = view(studio, ordered, "nesting")["nesting"]
-    assert len(rows) > 5
+    assert [row[:2] for row in rows] == [[1, 2], [2, 4], [4, 8], [8, 16]]
     assert {tuple(row[2:]) for row in rows} == {(0, 0)}
+
+
+def test_examples_are_cached_for_another_model_too_and_exported(studio, tmp_path, monkeypatch):
+    some = [one for one in examples.EXAMPLES if one.name in ("coffee", "round-1")]
+    paths = {one.name: one.photo for one in some}
+    monkeypatch.setattr(examples, "EXAMPLES", some)
+    monkeypatch.setattr(examples, "FOLDER", tmp_path)
+    monkeypatch.setattr(examples.Example, "photo", property(lambda self: paths[self.name]))
+    monkeypatch.setattr(views, "classifier", lambda: (StandInClassifier(), StandInClassifier.names))
+    info = studio.infos[ALIT]
+    build(studio, tmp_path / ALIT, info=info)
+    assert examples.others() == [ALIT]
+    assert [path.name for path in (tmp_path / ALIT).iterdir()] == ["coffee.json.gz"], (
+        "rounds are of single tokens"
+    )
+    back = examples.film(some[0], info, "t")
+    assert {take.mode: sorted(reel) for take, reel in back.reels.items()} == {
+        "mean": [2, 4, 6],
+        "sharp": [2, 4, 6],
+    }
+    assert {"codes", "guess", "linear"} <= set(back.told)
+    assert not examples.film(some[0], studio.default, "t").told, "not of this model"
+    assert choice(examples.stored(some[0], ALIT))["name"] == ALIT
 
 
 # How many tokens does it need?

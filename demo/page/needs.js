@@ -52,7 +52,8 @@ export const inWords = ({ more, unit }, value) => `${more ? "at least" : "at mos
  */
 
 /**
- * Those with the least need first: tokens of the first model, among equals its score; what is not known yet last.
+ * Those with the least need first, by tokens and then by score; then those that were never near enough, the nearest
+ * first; then what is not known yet.
  * @param {Row[]} rows
  * @param {string} model
  * @param {boolean} more whether a larger score is better
@@ -62,7 +63,7 @@ export function sorted(rows, model, more) {
     const need = row.of[model]?.need;
     if (!need) return [3, 0, 0];
     const score = need.score ?? (more ? Number.POSITIVE_INFINITY : 0);
-    return [need.reached ? 1 : 2, need.tokens, more ? -score : score];
+    return need.reached ? [1, need.tokens, more ? -score : score] : [2, more ? -score : score, 0];
   };
   return [...rows].sort((a, b) => {
     const [one, other] = [key(a), key(b)];
@@ -90,8 +91,8 @@ export function together(rows, model) {
   if (!known.length) return "";
   const mean = known.reduce((sum, need) => sum + need.tokens, 0) / known.length;
   const never = known.filter((need) => !need.reached).length;
-  const least = never ? `; ${never} of ${known.length} never near enough` : "";
-  return `${Math.round(mean)} tokens on average${least}`;
+  const least = never ? `, and ${never} of ${known.length} are never near enough` : "";
+  return `A picture takes ${Math.round(mean)} tokens on average${least}`;
 }
 
 /**

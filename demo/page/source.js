@@ -45,10 +45,18 @@ function among(stored, sizes) {
  * @returns {Source}
  */
 export function stored(base, get = (...what) => fetch(...what)) {
-  const file = async (/** @type {string} */ name) => {
-    const got = await get(new URL(`${encodeURIComponent(name)}.json`, base)).catch(() => null);
+  let first = ""; // the model whose films are not in a folder of its name
+  const file = async (/** @type {string} */ name, folder = "") => {
+    const path = `${folder}${encodeURIComponent(name)}.json`;
+    const got = await get(new URL(path, base)).catch(() => null);
     if (!got || got.status > 500) throw new Away("no file");
     return got.ok ? got.json() : NONE;
+  };
+  /** @param {string} name @param {string} model */
+  const film = async (name, model) => {
+    const found = await file(name, model && model !== first ? `${encodeURIComponent(model)}/` : "");
+    first = found.start?.models?.[0].name ?? first;
+    return found;
   };
   /** @type {Map<string, Promise<Record<string, Answer>>>} by example, what stands beside it */
   const read = new Map();
@@ -64,7 +72,7 @@ export function stored(base, get = (...what) => fetch(...what)) {
       if (what === "models") return file("beside");
       if (from === "beside") return (await beside(String(token)))[String(model)] ?? NONE;
       if (view === "codec") return among((await beside(String(token)))[String(of)], sizes);
-      return from === "example" ? file(String(photo || "coffee")) : NONE;
+      return from === "example" ? film(String(photo || "coffee"), String(model || "")) : NONE;
     },
   };
 }

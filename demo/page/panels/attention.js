@@ -174,19 +174,20 @@ export function attention(root, act) {
       masses = [];
       known = {};
       layer.replaceChildren();
-      put(share, share.dataset.read ?? "");
+      put(share, share.dataset[film.info.ordered === false ? "readCode" : "read"] ?? "");
       put(mass, "–");
       put(seen, "");
       bars.setAttribute("d", "M0 39H256");
       shown = "";
       for (const brush of [map, spot]) brush.clearRect(0, 0, brush.canvas.width, brush.canvas.height);
-      root.classList.toggle("nomap", !(film.original && film.info.has_attention));
+      const kept = !act.still || film.info.ordered !== false; // a page without a server has no code's own maps
+      root.classList.toggle("nomap", !(film.original && film.info.has_attention && kept));
       pick.max = String(film.top);
       pick.value = String(act.state.token);
       drawn = "";
     },
     told(film, told) {
-      if (!told.attention) return;
+      if (!told.attention || root.classList.contains("nomap")) return;
       const code = codeOf(film, film.top);
       for (const [name, packed, mass_] of told.layers ?? [])
         if (packed && mass_) known[`${name} of ${code}`] = [packed, mass_];
@@ -210,10 +211,10 @@ export function attention(root, act) {
       if (now === drawn) return;
       drawn = now;
       follow.checked = state.follow;
-      put(label, String(token));
-      needle.style.transform = `translateX(${((token - 0.5) / film.top) * 100}%)`;
+      const one = maps ? Math.min(token, masses.length) : token; // a short code has no more
+      put(label, String(one));
+      needle.style.transform = `translateX(${((one - 0.5) / film.top) * 100}%)`;
       if (!maps) return;
-      const one = Math.min(token, masses.length); // the maps of a longer code may not be here yet
       const percent = 100 * masses[one - 1];
       put(mass, `${percent.toFixed(percent < 9.5 ? 1 : 0)} %`);
       if (overlay === "on") drawMap(one);

@@ -5,25 +5,31 @@ import { Plot } from "../plot.js";
 const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
 
 /**
- * The answer, of the pair of lengths in the middle.
- * @param {Change[]} rows
+ * The two lengths that the question names: one and its double, where there are such.
+ * @param {number[]} ladder
+ * @returns {[number, number]}
  */
-export function answer(rows) {
-  const row = pairOf(rows);
-  if (!row) return "";
-  const [short, long, tokens, bits] = row;
-  if (!rows.some((each) => each[2])) {
-    return `Yes, here: the first ${short} of ${long} tokens are the code of ${short}. Not one bit differs, at no length.`;
-  }
-  const others = `${percent(tokens)} of the first ${short} tokens are others (${percent(bits)} of their bits)`;
-  return `No: a code of ${long} is not a code of ${short} and ${long - short} more. ${others}; of two codes that have nothing to do with each other it would be half of the bits. Each pass rewrites all.`;
+export function pairOf(ladder) {
+  const lengths = ladder.filter((k) => k > 0);
+  const doubled = lengths.filter((k) => lengths.includes(2 * k));
+  const short = doubled.find((k) => k >= 32) ?? doubled.at(-1);
+  return short ? [short, 2 * short] : [lengths[0], lengths[1]];
 }
 
 /**
- * The pair that the question names: the first whose longer code is twice the shorter one, else the first.
+ * The answer.
  * @param {Change[]} rows
+ * @param {[number, number]} pair
  */
-export const pairOf = (rows) => rows.find(([short, long]) => short > 1 && long === 2 * short) ?? rows[0];
+export function answer(rows, [short, long]) {
+  const row = rows.find((each) => each[0] === short && each[1] === long);
+  if (!row) return "";
+  if (!rows.some((each) => each[2])) {
+    return `Yes, here: the first ${short} of ${long} tokens are the code of ${short}. Not one bit differs, at no length.`;
+  }
+  const others = `${percent(row[2])} of the first ${short} tokens are others (${percent(row[3])} of their bits)`;
+  return `No: ${others}. Each pass rewrites all tokens. Of codes of two different photos about half of the bits would differ.`;
+}
 
 /**
  * @param {HTMLElement} root
@@ -68,8 +74,8 @@ export function codes(root, act) {
     axis.at = at;
     axis.range = [at[0], /** @type {number} */ (at.at(-1))];
   };
-  const showChange = (/** @type {Change[]} */ rows) => {
-    put(words, answer(rows));
+  const showChange = (/** @type {Film} */ film, /** @type {Change[]} */ rows) => {
+    put(words, answer(rows, pairOf(film.ladder)));
     figures[0].hidden = !rows.some((row) => row[2]);
     if (figures[0].hidden) return;
     span(
@@ -97,7 +103,7 @@ export function codes(root, act) {
     const { nesting = [], error } = await act.view("nesting", {});
     if (act.film !== film) return;
     if (error) put(words, error);
-    else showChange(nesting);
+    else showChange(film, nesting);
     if (!film.offers("sharpness") || !film.original) return;
     const { sharpness } = await act.view("sharpness", {});
     if (act.film === film && sharpness) showSharp(sharpness);
@@ -110,10 +116,7 @@ export function codes(root, act) {
       box.open = film.info.ordered === false;
       put(words, "");
       for (const figure of figures) figure.hidden = true;
-      const pairs = film.ladder
-        .slice(1)
-        .map((long, i) => /** @type {Change} */ ([film.ladder[i], long, 0, 0]));
-      const [few, many] = pairOf(pairs) ?? [32, 64];
+      const [few, many] = pairOf(film.ladder);
       put(one(root, ".n-short"), String(few));
       put(one(root, ".n-long"), String(many));
       put(one(root, ".n-rest"), String(many - few));

@@ -2,8 +2,8 @@
 import { one, pen, put } from "../dom.js";
 import { bytes } from "../tokens.js";
 
-const DIM = [8, 8, 16, 190]; // what is not right yet
-const LIGHT = [94, 234, 212, 70]; // what is
+const DIM = [8, 8, 16, 150]; // what is not right yet
+const LIGHT = [94, 234, 212, 60]; // what is
 
 /**
  * A mask as RGBA.

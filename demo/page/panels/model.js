@@ -33,7 +33,6 @@ export function byModel(film, name) {
  * @returns {Panel}
  */
 export function model(root, act) {
-  const box = one(root, ".models");
   const select = /** @type {HTMLSelectElement} */ (one(root, ".model"));
   let laid = "";
 
@@ -41,6 +40,7 @@ export function model(root, act) {
     if (!act.film) return;
     await act.open(byModel(act.film, select.value), "The other model reads the photo…");
     select.value = act.film.info.name; // it may have been refused
+    act.settled(); // the address names it
   });
 
   const lay = (/** @type {Choice[]} */ models) => {
@@ -59,7 +59,7 @@ export function model(root, act) {
   return {
     begin(film, { models = [] }) {
       lay(models);
-      box.hidden = models.length < 2;
+      select.hidden = models.length < 2;
       select.value = film.info.name;
     },
   };

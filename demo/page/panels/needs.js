@@ -60,10 +60,8 @@ export function needs(root, act, source) {
     const parts = names.filter(Boolean).map((name) => [titleOf(name), together(rows, name)]);
     const words = parts
       .filter(([, found]) => found)
-      .map(([title, found], i) => {
-        return `${["Left", "Right"][i]}: ${title}: ${found}.`;
-      });
-    put(said, words.join(" "));
+      .map(([title, found], i) => `${["In the middle", "On the right"][i]}: ${title}. ${found}.`);
+    put(said, words.join("\n"));
   };
 
   const asker = new Asker((question) => askOrSay(source, question), show);

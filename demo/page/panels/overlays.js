@@ -20,6 +20,7 @@ export function overlays(root, act) {
     boxes.forEach((box, i) => {
       box.checked = NAMES[i] === overlay; // one at a time
     });
+    root.classList.toggle("righting", overlay === "right");
     const light = overlay === "on" || overlay === "right";
     for (const name of [".att", ".spot"]) one(root, name).classList.toggle("on", light);
     root.classList.toggle("adding", overlay === "add" || overlay === "less");
