@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the import: no call to another host
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch, see cli.py
 
 import gradio as gr
 from gradio.themes import Default

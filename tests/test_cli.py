@@ -170,6 +170,26 @@ def test_judge_takes_any_model(stand_in, photo, tmp_path, capsys):
     assert {path.name for path in out.iterdir()} >= {"JUDGE.md", "judge.json", "judge.png", "sheet-1.png"}
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--free", "nowhere"], "There is no folder or archive named nowhere."),
+        (["--free", "empty"], "empty holds no photographs."),
+        (["--free", "photos", "--seeds", "0"], "The number of seeds is 1 or more."),
+        (["--free", "photos", "--limit", "0"], "The number of photos is 1 or more."),
+    ],
+)
+def test_judge_says_what_is_wrong_before_it_measures(
+    stand_in, photo, tmp_path, monkeypatch, capsys, options, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    photo.rename((tmp_path / "photos").mkdir() or tmp_path / "photos" / "photo.png")
+    assert main(["judge", "photos", *options]) == 2
+    assert capsys.readouterr().err == f"{sentence}\n"
+    assert stand_in.encoded == 0
+
+
 def test_words_that_are_no_numbers_are_refused(capsys):
     with pytest.raises(SystemExit) as refused:
         main(["evaluate", "photos", "--lengths", "one,two"])

@@ -1,6 +1,5 @@
 """The linear tokenizer: its fit, exact prefixes, and the sentences for what does not fit."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 from tiny_linear import TOKENS, make_tokenizer
 
-from demo.cli import main
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.metrics import psnr
@@ -168,22 +166,3 @@ def test_bundled_checkpoint_on_a_picture() -> None:
     figures = [psnr(picture, draw_picture()) for picture in pictures.values()]
     assert figures == sorted(figures)
     assert figures[-1] > 25
-
-
-def test_train_leaves_damaged_photographs_out_lists_them_and_says_so_at_its_end(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    photos, out = tmp_path / "photos", tmp_path / "pca"
-    photos.mkdir()
-    for seed in range(9):
-        draw_picture(seed=seed).to_pil().save(photos / f"{seed}.png")
-    (photos / "4.png").write_bytes((photos / "4.png").read_bytes()[:300])
-    words = ["train", "pca", "--photos", str(photos), "--out", str(out), "--num-tokens", "1"]
-    assert main(words) == 2
-    assert capsys.readouterr().err.startswith("4.png: This picture is damaged")
-    assert not out.exists()
-    for _ in range(2):  # a second run in the process begins its own list
-        assert main([*words, "--skip-damaged"]) == 3
-        told = capsys.readouterr().err.splitlines()
-        assert [line[:10] for line in told] == ["4.png: Thi", "1 photos w"]
-    assert json.loads((out / "config.json").read_text())["photos"] == 8

@@ -32,8 +32,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Measure, print the tables, and write the page."""
-    if not Path(args.free).exists():  # found out now, not after an hour of measuring
-        raise tc.TokenizerError(f"There is no folder named {Path(args.free).name}.")
+    next(tc.PhotoSet(args.free).files())  # found out now, not after an hour of measuring
     tokenizer = load(args)
     baseline = tc.load(_baseline(args.baseline))
     classifier = tc.LiteClassifier(2)
