@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_alit import CONFIG
+from tiny_alit import CONFIG, make_autoencoder
 from tiny_flow import draw_weights
 from torch import nn
 
@@ -17,7 +17,7 @@ import tokenizer_core as tc
 from demo.cli import main
 from tests.training_runs import steps_of, train_here, write_photos
 from tokenizer_core.models.alit.config import AlitConfig, tiny_config
-from tokenizer_core.nn.autoencoder import Autoencoder, sequence_to_latent
+from tokenizer_core.nn.autoencoder import sequence_to_latent
 from tokenizer_core.storage.checkpoints import write_checkpoint
 from tokenizer_core.training import alit, alit_pixels
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
@@ -83,8 +83,7 @@ def changed(before: Path, after: Path) -> set[str]:
 
 def test_what_a_shift_costs_lies_in_order_so_that_processes_can_share_it(photos: Path) -> None:
     pool = PhotoPool([str(photos)], PLACE, 64, None, 1)
-    autoencoder = draw_weights(Autoencoder(CONFIG.autoencoder), 1).eval()
-    root = shift_root(pool, autoencoder, PLACE)
+    root = shift_root(pool, make_autoencoder().eval(), PLACE)
     assert root.shape == (CONFIG.autoencoder.latent_channels,) * 2
     assert root.is_contiguous()
 
