@@ -125,7 +125,7 @@ export function start(element, source) {
     if (!got) return;
     showArriving(root, false);
     if (!got.start) {
-      cropping.leave();
+      if (own) cropping.leave();
       act.say(got.error ?? "", true);
       film?.resend();
       puller.pull();
