@@ -197,6 +197,29 @@ def test_a_frame_has_its_scores(studio, tmp_path):
     assert [row[4], row[5], *row[6]] == pytest.approx(wanted, abs=0.006)
 
 
+def test_an_upload_takes_the_part_that_is_asked_for_and_another_model_keeps_it(studio, tmp_path):
+    path = photo(tmp_path / "p.png")
+    assert start(studio, "upload", path=path)["start"]["crop"] == (0.5, 0.5, 1.0)
+    head = start(studio, "upload", path=path, crop=[0.9, 0.5, 2])["start"]
+    assert head["crop"] == (0.9, 0.5, 2.0)
+    wanted = tc.square_crop(tc.open_photo(path), center=(0.9, 0.5), zoom=2.0)
+    assert studio.films.get(head["token"]).original == wanted
+    again = start(studio, "again", model="pca", token=head["token"])["start"]
+    assert again["crop"] == head["crop"]
+    assert "error" in start(studio, "upload", path=path, crop=[0.9, 0.5, 0.2])
+
+
+def test_all_of_a_photo_is_shown_small_for_its_crop(studio, tmp_path):
+    for size, shown_size in (((320, 200), (320, 200)), ((900, 1800), (320, 640))):
+        head = start(studio, "upload", path=photo(tmp_path / "p.png", size=size), crop=[0.1, 0.5, 3])
+        got = handlers.whole(studio, {"token": head["start"]["token"]})
+        assert Image.open(io.BytesIO(base64.b64decode(got["webp"]))).size == shown_size
+    sent = upload(studio, photo(tmp_path / "p.png"))
+    linked = start(studio, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
+    assert handlers.whole(studio, {"token": linked["start"]["token"]}) == {"error": handlers.NO_PHOTO}
+    assert handlers.whole(studio, {"token": "gone"}) == {"error": GONE}
+
+
 def test_another_seed_reuses_the_encoding_and_the_means(studio, tmp_path):
     first = upload(studio, photo(tmp_path / "p.png"))
     second = collect(pulls(studio, first, seed=5, means=range(TOP + 1)))

@@ -139,7 +139,7 @@ export function start(element, given) {
     if (!got) return;
     showArriving(root, false);
     if (!got.start) {
-      cropping.leave();
+      if (own) cropping.leave();
       state.model = model;
       act.say(got.error ?? "", true);
       film?.resend();

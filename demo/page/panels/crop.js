@@ -26,7 +26,7 @@ export function crop(root, act, askWhole) {
   /** @type {squares.Size | null} of the photo in the box; null: it is not there */
   let photo = null;
   let square = { left: 0, top: 0, side: 1 };
-  let sending = false; // the photo in the box is on its way to the server
+  const sending = () => root.classList.contains("arriving"); // the photo is on its way to the server
   let touched = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let closing;
@@ -65,8 +65,8 @@ export function crop(root, act, askWhole) {
     if (act.film !== film) return;
     if (!got.webp) return act.say(got.error ?? "", true, 0, film);
     image.src = pictureAddress(got.webp);
-    await image.decode();
-    if (act.film === film && !sending) hold();
+    await image.decode().catch(() => {}); // another photo took its place
+    if (act.film === film && !sending()) hold();
   };
   const taken = () => act.film?.start.crop ?? squares.MIDDLE;
 
@@ -75,7 +75,6 @@ export function crop(root, act, askWhole) {
     await image.decode().catch(() => {}); // another photo took its place
     if (image.src !== coming.src) return;
     hold();
-    sending = true;
     wish = null;
     if (photo) lay(squares.squareOf(squares.MIDDLE, photo));
     show(!!photo && !squares.isSquare(photo));
@@ -98,7 +97,7 @@ export function crop(root, act, askWhole) {
     if (!photo) return;
     const chosen = squares.cropOf(square, photo);
     show(false);
-    if (sending) wish = chosen;
+    if (sending()) wish = chosen;
     else if (squares.differ(chosen, taken())) act.open({ from: "again", crop: chosen }, AGAIN);
   });
   one(box, ".keep").addEventListener("click", () => show(false));
@@ -128,9 +127,9 @@ export function crop(root, act, askWhole) {
   return {
     begin(film, { crop: kept = squares.MIDDLE }, from) {
       const wanted = wish && squares.differ(wish, kept) ? wish : null;
-      sending = false;
       wish = null;
       if (from === "upload") {
+        if (image.src !== coming.src) photo = null; // that of the photo before
         if (wanted) setTimeout(() => act.film === film && act.open({ from: "again", crop: wanted }, AGAIN));
         if (photo || act.hidden()) return;
         fetchWhole(film).then(() => {
@@ -144,15 +143,14 @@ export function crop(root, act, askWhole) {
       }
     },
     arrive(film) {
-      if (box.hidden || touched || closing || !film.started || sending) return;
+      if (box.hidden || touched || closing || !film.started || sending()) return;
       closing = setTimeout(() => show(false), narrow.matches ? LEFT.phone : LEFT.wide);
     },
     wanted: () => (wish ? { crop: wish } : {}),
     /** The photo did not come. */
     leave() {
-      if (!sending) return;
-      sending = false;
       photo = null;
+      wish = null;
       show(false);
     },
   };

@@ -69,8 +69,9 @@ export function sheet(root, act) {
 
   return {
     begin() {
+      if (!act.hidden()) return;
       scrolled = 0;
-      if (act.hidden()) show(false); // a round has the page for itself
+      show(false); // a round has the page for itself
     },
   };
 }
