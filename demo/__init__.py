@@ -2,6 +2,7 @@
 
 app.py          layout and wiring of the page
 handlers.py     what happens when a visitor does something
+questions.py    what the page asks, checked before anything happens
 film.py         one photo, its encoding, and the pictures that were decoded so far
 studio.py       the loaded tokenizers, and the one call that uses the device
 turn.py         whose turn it is
@@ -9,9 +10,13 @@ store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time
 ours.py         six pictures of ours for that
+beside.py       what Compare sets beside it: other models, WebP and JPEG files
+uploads.py      visitors' files on the server's disk
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
 scenes.py       the six scenes below the panels
+figure.py       a scene's figure over the validation photographs
+glossary.py     the page's words, and what it says behind each
 programs.py     endpoints for programs
 examples.py     the examples, and what the bundled model makes of them
 export.py       the page as files, without a server

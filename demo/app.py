@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the import: no call to another host
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch, see cli.py
 
 import gradio as gr
 from gradio.themes import Default
-from gradio.utils import get_upload_folder
 from markdown_it import MarkdownIt
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -21,14 +19,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 import tokenizer_core as tc
-from demo import handlers, programs, scenes
-from demo.examples import EXAMPLES, FOLDER
-from demo.preview import Preview
-from demo.studio import Studio
+
+from . import glossary, programs, questions, scenes, uploads
+from .examples import EXAMPLES, FOLDER
+from .preview import Preview
+from .studio import Studio
 
 HERE = Path(__file__).parent
 PAGE = HERE / "page"
-TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").split("\n---\n")
+TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").replace("$words", glossary.listed()).split("\n---\n")
 PANELS = sorted(path.name for path in (PAGE / "panels").glob("*.css"))
 LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
   return Number(link.get('seed')) || 0; }"""
@@ -47,17 +46,17 @@ def styles() -> str:
     return read("base.css", "vendor/uPlot.min.css", *(f"panels/{name}" for name in PANELS))
 
 
-def markup(photos: str, weights: str) -> str:
+def markup(photos: str, info: Mapping[str, Any]) -> str:
     """The dial's HTML.
 
     Args:
         photos: the address of the examples' folder, "" or with a slash at its end.
-        weights: the id of the first model, see `scenes.markup`.
+        info: the first model, see `scenes.markup`.
     """
     strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
     html = html.replace("$strip", strip)
-    return html.replace("$scenes", scenes.markup(weights))
+    return glossary.linked(html.replace("$scenes", scenes.markup(info)))
 
 
 def _version() -> str:
@@ -81,7 +80,13 @@ for (const name of {dumps(MODULES)}) {{
   document.head.append(Object.assign(link, {{ rel: "modulepreload", href: new URL(name, files) }}));
 }}
 const begin = ({{ start, served }}) => start(element, served(server, root));
+element.addEventListener("seed", () => trigger("select"), true);  // chosen in a panel: the form shows it, too
 window.tokendial = import(new URL("main.js", files)).then(begin);
+window.tokendial.catch((why) => {{
+  const words = element.querySelector(".empty");
+  words.textContent = words.dataset.failed;
+  console.error(why);
+}});
 """
 
 
@@ -118,14 +123,12 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     """
     studio = Studio(load, models, device)
 
-    def ask(question: dict) -> dict:  # what the page calls, as `server.ask`
-        if not Path(str(question.get("path"))).resolve().is_relative_to(get_upload_folder()):
-            question.pop("path", None)  # no other file is a visitor's
-        return handlers.ANSWERS.get(question.get("what", ""), handlers.pull)(studio, question)
+    def ask(question: Any) -> dict:  # what the page calls, as `server.ask`
+        return questions.answer(studio, question, uploads.holds)
 
-    with gr.Blocks(title="tokendial", delete_cache=(600, 3600)) as page:
-        gr.HTML(
-            html_template=markup(f"{STATIC}/photos/", studio.default.checkpoint_id),
+    with programs.Page(title="tokendial", delete_cache=uploads.SCHEDULE) as page:
+        dial = gr.HTML(
+            html_template=markup(f"{STATIC}/photos/", studio.default.to_dict()),
             css_template="padding: 0;\n" + styles(),
             apply_default_css=False,
             js_on_load=SCRIPT,
@@ -133,6 +136,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
             elem_id="dial",
         )
         seed = settings(studio)
+        dial.select(None, None, seed, js="() => window.dial.seed")
         gr.Markdown(ABOUT, elem_id="words")
         page.load(None, None, seed, js=LINKED)
         programs.add(studio)
@@ -142,22 +146,17 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> gr.Number:
     """The form, whose events go to the dial; returns the field of the seed."""
-    with gr.Accordion("Seed, steps, crop, download, forget", open=False):
+    with gr.Accordion("Seed, steps, download, forget", open=False):
         with gr.Row():
             steps = gr.Slider(2, 50, max(2, studio.default.default_steps), step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
         with gr.Row():
-            ways = "left to right", "top to bottom"
-            crop = [gr.Slider(0, 1, 0.5, step=0.01, label=f"Crop: {way}") for way in ways]
-            crop.append(gr.Slider(1, 4, 1, step=0.05, label="Crop: zoom"))
-        with gr.Row():
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
                 gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
             gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
-    again = told("dial.open({ from: 'again', crop })", "...crop")
-    gr.on([part.input for part in crop], None, crop, js=again)
-    gr.on([steps.change, seed.change], None, [steps, seed], js=told("dial.take(steps, seed)", "steps, seed"))
+    steps.change(None, steps, js=told("dial.take(steps, null)", "steps"))
+    seed.change(None, seed, js=told("dial.take(null, seed)", "seed"))
     return seed
 
 
@@ -167,16 +166,22 @@ def told(call: str, names: str = "") -> str:
 
 
 def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
-    """Serve the page with the bundled models until the process ends.
+    """Serve the page until the process ends, with all models or with those that TOKENDIAL_MODELS names.
 
     Args:
         device: "auto", "cpu", "cuda".
         dtype: "auto", "float32", "bfloat16".
         options: of `gr.Blocks.launch`: `server_name`, `server_port`, `share` and the like.
+
+    Raises:
+        TokenizerError: there are no models here, or tools are asked for and the extra for them is missing.
     """
+    tc.fetch_chosen(print)
     models = tc.catalog()
     if not any(info.role == "main" for info in models):
         tc.default_model()  # says in a sentence where to get them
+    programs.check_tools()
+    uploads.own_folder()
 
     def load(name: str, where: str) -> tc.Tokenizer:
         return tc.load(name, where, dtype)

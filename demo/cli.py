@@ -10,10 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-# Threads that wait spinning, torch's default, take two to ten times as long as threads that sleep where a
-# browser, other visitors or other programs want the same cores; alone they are a tenth to a quarter faster.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 STOPPED = 130  # what a shell gives a program that Ctrl-C ended
 PIPE_CLOSED = 141  # and one whose reader went away
 
@@ -25,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         with _quiet_end():
-            from demo.commands import run
+            from .commands import run
         code = run(argv)
         sys.stdout.flush()
         return code

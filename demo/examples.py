@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tokenizer_core as tc
-from demo.film import Film, Frame, take_of
+
+from .film import Film, Frame, take_of
 
 FOLDER = Path(__file__).parent / "examples"
 

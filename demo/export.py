@@ -1,7 +1,8 @@
 """The page without a server: its dial with the examples, as a folder of files that any host serves.
 
 What was decoded when the examples were made is all there is: 17 lengths as means and as samples, spectra,
-scores, maps; of another model what its caches hold. page/static.html stands in for Gradio.
+scores, maps; of another model what its caches hold. What stands beside a film in *Compare*, the baseline and
+codecs, is quick and made here. page/static.html stands in for Gradio.
 """
 
 import json
@@ -13,7 +14,10 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
-from demo.examples import EXAMPLES, others, stored
+
+from . import beside
+from .examples import EXAMPLES, others, stored
+from .film import LADDER
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
@@ -24,15 +28,15 @@ def export(folder: Path) -> None:
     Raises:
         TokenizerError: the folder cannot be written.
     """
-    from demo.app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
+    from .app import ABOUT, PAGE, markup, read, styles  # slow: it brings Gradio
 
     films = {model: films_of(model) for model in ("", *others())}
     models = [choice(next(iter(some.values()))) for some in films.values()]
-    weights = films[""][EXAMPLES[0].name]["start"]["info"]["checkpoint_id"]
+    info = films[""][EXAMPLES[0].name]["start"]["info"]
     static = Template(read("static.html"))
     page = static.substitute(
         words=MarkdownIt().render(ABOUT.partition("<!--")[0]),  # the rest is about a server
-        html=markup("", weights),
+        html=markup("", info),
         dial=styles(),
         page=read("page.css", "dark.css"),
     )
@@ -50,6 +54,7 @@ def export(folder: Path) -> None:
             for name, film in some.items():
                 film["start"]["models"] = models
                 (folder / model / f"{name}.json").write_text(json.dumps(film), "utf-8")
+        write_beside(folder, info["bytes_per_token"])
     except OSError:
         raise tc.TokenizerError(f"{folder} is not a folder that can be written to.") from None
 
@@ -64,3 +69,20 @@ def choice(film: dict[str, Any]) -> dict[str, Any]:
     """A film's model as `Studio.models` lists it."""
     info = film["start"]["info"]
     return {"role": "main"} | {what: info[what] for what in ("name", "title", "ordered")}
+
+
+def write_beside(folder: Path, bytes_per_token: float) -> None:
+    """Write what *Compare* asks for: the models that it may show, and of each example what they make of it.
+
+    Args:
+        folder: where the page is.
+        bytes_per_token: of the examples' films; the codecs' files are as large as those films' codes.
+    """
+    baseline = next((info for info in tc.catalog() if info.role == "baseline" and info.checkpoint_id), None)
+    if baseline is None:
+        return
+    sizes = tuple(int(k * bytes_per_token) for k in LADDER if k)
+    (folder / "beside.json").write_text(json.dumps(beside.models([baseline])), "utf-8")
+    for example in EXAMPLES:
+        answers = beside.stored(example, baseline, sizes)
+        (folder / f"{example.name}-beside.json").write_text(json.dumps(answers), "utf-8")

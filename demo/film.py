@@ -41,6 +41,8 @@ class Take(NamedTuple):
 
 
 MEAN = Take("mean", 1, 0)
+Crop = tuple[float, float, float]  # centre (0..1 of width and height), zoom (1: the largest square)
+MIDDLE: Crop = (0.5, 0.5, 1.0)
 
 
 def take_of(info: tc.ModelInfo, mode: str) -> Take:
@@ -118,7 +120,7 @@ class Film:
 
     photo: Image.Image | None  # None: a link brought the tokens alone
     info: tc.ModelInfo
-    crop: tuple[float, float, float] = (0.5, 0.5, 1.0)  # centre (0..1 of width and height), zoom
+    crop: Crop = MIDDLE
     credit: str = ""
     example: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12))
@@ -261,13 +263,13 @@ class Film:
     def plan(self, sample: Take, dial: int, rest: bool, all_samples: bool) -> Plan:
         """What to decode, in order: where the dial is (the sample, too, if it rests), the ladder, the others.
 
-        Samples cost `steps` times as much: without `all_samples` (on a CPU) they come last, for the ladder.
+        Samples cost `steps` times as much: without `all_samples` (on a CPU) only the ladder's are made. They
+        come before the other means, as the page shows samples unless it is told otherwise.
         """
         first, others = ladder(self.lengths), rest_of_ladder(self.lengths)
         here = [dial] if dial in self.lengths else []
-        head = [(MEAN, here), (sample, here if rest else []), (MEAN, first)]
-        tail = [(sample, first), (sample, others), (MEAN, others)]
-        plan = head + (tail if all_samples else [(MEAN, others), (sample, first)])
+        plan = [(MEAN, here), (sample, here if rest else []), (MEAN, first), (sample, first)]
+        plan += [(sample, others if all_samples else []), (MEAN, others)]
         return plan if len(self.info.modes) > 1 else [part for part in plan if part[0] == MEAN]
 
     def start(self) -> dict:
@@ -278,6 +280,7 @@ class Film:
             "token": self.token,
             "info": self.info.to_dict() | {"lengths": self.lengths, "ladder": ladder(self.lengths)},
             "scale": self.scale,
+            "crop": self.crop,
             "original": photo and b64(webp(photo.to_pil(), 90)),
             "reference": self.spectrum and b64(self.levels(self.spectrum)),
             "home": f"https://huggingface.co/spaces/{space}" if space else "",

@@ -11,25 +11,34 @@ from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
-from demo import examples, links, needs, views
-from demo.examples import EXAMPLES
-from demo.film import LADDER, MEAN, Film, Plan, Reel, Take, without
-from demo.film import take_of as film_take
-from demo.studio import BATCH, CROWD, Studio
+
+from . import beside, examples, links, needs, views
+from .examples import EXAMPLES
+from .film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
+from .film import take_of as film_take
+from .store import Gone
+from .studio import BATCH, CROWD, Studio
 
 log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
+BUSY = "The server is busy. Once more, please?"
 BROKEN = "Something went wrong on the server. Please try once more."
+WHOLE = 640  # pixels of the longer side of a photo whose crop is chosen
 PART = 4  # pictures of one step that are decoded in one turn on a CPU: others get the processor in between
 
 
 def spoken(handler: Callable[..., dict]) -> Callable[..., dict]:
-    """A decorator: errors reach the visitor as {"error": one sentence}."""
+    """A decorator: errors reach the visitor as {"error": one sentence}.
+
+    Of a film that is not here {"gone": its token} comes along, so that the page can begin it again.
+    """
 
     @functools.wraps(handler)
     def guarded(*args: Any) -> dict:
         try:
             return handler(*args)
+        except Gone as error:
+            return {"error": str(error), "gone": error.token}
         except tc.TokenizerError as error:
             return {"error": str(error)}
         except Exception:
@@ -53,10 +62,11 @@ def start(studio: Studio, ask: Any) -> dict:
 
 
 def upload(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
-    """A photo was uploaded, pasted, dropped or taken: "path"."""
+    """A photo was uploaded, pasted, dropped or taken: "path"; "crop", if another part than the middle."""
+    crop = crop_of(ask, MIDDLE)
     photo = tc.open_photo(ask["path"])
     with tc.photo_memory.hold(4 * photo.width * photo.height):  # until the film has made it smaller
-        return Film(photo, info)
+        return Film(photo, info, crop)
 
 
 def example(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
@@ -72,17 +82,32 @@ def link(studio: Studio, ask: Any, _: tc.ModelInfo) -> Film:
 
 
 def again(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
-    """The model or the crop (x, y, zoom; none: as it is) of the film "token" changed: it is encoded again."""
+    """The "crop" (none: as it is) or the model of the film "token" changed: its photo is encoded again."""
     with studio.films.watch(str(ask["token"])) as film:
-        x, y, zoom = map(float, ask.get("crop") or film.crop)
         if film.photo is None:
             raise tc.TokenizerError(NO_PHOTO)
         # an example's crop is this visitor's alone, and so the first of its family
         family = "" if film.key else film.family
-        return Film(film.photo, info, (x, y, zoom), film.credit, family=family)
+        return Film(film.photo, info, crop_of(ask, film.crop), film.credit, family=family)
 
 
-SOURCES = {"upload": upload, "example": example, "link": link, "again": again}
+def crop_of(ask: Any, otherwise: Crop) -> Crop:
+    """The centre (0..1 of width and height) and the zoom that are asked for, if any are."""
+    x, y, zoom = map(float, ask.get("crop") or otherwise)
+    return x, y, zoom
+
+
+def other(studio: Studio, ask: Any, info: tc.ModelInfo) -> Film:
+    """*Compare* sets another model beside the film "token": the same photo and crop."""
+    with studio.films.watch(str(ask["token"])) as film:
+        if film.photo is None:
+            raise tc.TokenizerError(beside.NO_PHOTO)
+        if film.example:
+            return example(studio, {"photo": film.example}, info)
+        return Film(film.photo, info, film.crop, film.credit, family=film.family)
+
+
+SOURCES = {"upload": upload, "example": example, "link": link, "again": again, "beside": other}
 
 
 def first(studio: Studio, ask: Any) -> dict:
@@ -98,7 +123,8 @@ def pull(studio: Studio, ask: Any) -> dict:
     Args:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
-            "means" and "samples": lengths that the page has, "told": what else it has}; untrusted.
+            "means" and "samples": lengths that the page has, "told": what else it has, "beside": whether this
+            is a pane of Compare, which needs pictures alone and stands back for dials}; untrusted.
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
@@ -112,7 +138,7 @@ def pull(studio: Studio, ask: Any) -> dict:
 
 def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dict:
     """`pull`, of a film and its reels of the mean and of the asked samples."""
-    dial, rest = int(ask["k"]), bool(ask["rest"])
+    dial, rest, pane = int(ask["k"]), bool(ask["rest"]), bool(ask.get("beside"))
     lengths = zip(reels, (ask["means"], ask["samples"]), strict=True)
     sent = {(take, int(c)) for take, have in lengths for c in have[:999]}
     _, sample = reels
@@ -130,9 +156,11 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
             return {"note": "Many visitors are here. A moment, please…"}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else 1 if take.mode == "sample" else PART
-            studio.develop(film, take, lengths[:size], urgent=lengths == [dial])
+            new = film.encoding is None
+            studio.develop(film, take, lengths[:size], urgent=not pane and (new or lengths == [dial]))
             ready = [(take, c) for c in lengths[:size]]
-    late = len(sent) >= len(LADDER) or not ready  # what is large or slow comes after the ladder
+    # what is large or slow comes after the ladder
+    late = not pane and (len(sent) >= len(LADDER) or not ready)
     if late:
         studio.compare(film)
     told = film.told
@@ -147,14 +175,43 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
 def view(studio: Studio, ask: Any) -> dict:
     """Called by the page: what is beside the film, as `views` says."""
     with studio.films.watch(str(ask["token"])) as film:
-        k = int(ask["k"])
-        if ask["view"] not in film.info.views:
+        codec = ask["view"] == "codec"
+        if ("codes" if codec else ask["view"]) not in film.info.views:
             raise tc.TokenizerError(f"There is no such view of pictures of {film.info.title}.")
+        if codec:
+            return in_codec(studio, film, ask)
+        k = int(ask["k"])
         if k not in film.lengths or film.encoding is None or studio.turn.here > CROWD:
-            raise tc.TokenizerError("The server is busy. Once more, please?")
+            raise tc.TokenizerError(BUSY)
         return views.VIEWS[ask["view"]](
             views.Ask(studio, film, k, take_of(ask, film.info), int(ask["n"]), ask["of"])
         )
+
+
+def in_codec(studio: Studio, film: Film, ask: Any) -> dict:
+    """`view`, of a codec's files: "of", "sizes". No model is needed."""
+    codec, sizes = beside.wanted(ask)
+    if studio.turn.here > CROWD:
+        raise tc.TokenizerError(BUSY)
+    with studio.turn.attend():
+        return beside.files(film, codec, sizes)
+
+
+@spoken
+def models(studio: Studio, _: Any) -> dict:
+    """Called by the page: what *Compare* may set beside a film."""
+    return beside.models(list(studio.infos.values()))
+
+
+@spoken
+def whole(studio: Studio, ask: Any) -> dict:
+    """Called by the page when a crop is to be chosen: {"webp": all of the photo, small} or {"error"}."""
+    with studio.films.watch(str(ask["token"])) as film:
+        if film.photo is None:
+            raise tc.TokenizerError(NO_PHOTO)
+        small = film.photo.copy()
+    small.thumbnail((WHOLE, WHOLE))
+    return {"webp": b64(webp(small))}
 
 
 @spoken
@@ -169,12 +226,21 @@ def need(studio: Studio, ask: Any) -> dict:
     return needs.answer(studio, ask)
 
 
+def here(*_: Any) -> dict:
+    """Called by the page after a line broke: whether it was the line or the server."""
+    return {"here": True}
+
+
+# to what the page asks; else it pulls
 ANSWERS = {
     "start": first,
     "view": view,
+    "models": models,
+    "whole": whole,
     "forget": forget,
     "need": need,
-}  # to what the page asks; else it pulls
+    "here": here,
+}
 
 
 def take_of(ask: Any, info: tc.ModelInfo) -> Take:

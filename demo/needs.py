@@ -9,9 +9,10 @@ import math
 from typing import Any
 
 import tokenizer_core as tc
-from demo.film import b64, webp
-from demo.ours import OURS
-from demo.studio import CROWD, Studio
+
+from .film import b64, webp
+from .ours import OURS
+from .studio import CROWD, Studio
 
 SMALL = 192  # side of the pictures that the page gets, in pixels
 

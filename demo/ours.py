@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import tokenizer_core as tc
-from demo.examples import FOLDER
+
+from .examples import FOLDER
 
 SIDE = 256
 DRAWN = 1024  # made smaller, as a camera's picture is

@@ -6,21 +6,62 @@ work takes its turn with the visitors' films and is one call of the device.
 
 import functools
 import logging
+import os
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.block_function import BlockFunction
 from gradio.components import Component
+from PIL import Image
 
 import tokenizer_core as tc
-from demo import links
-from demo.film import Take, log_power
-from demo.handlers import BROKEN
-from demo.studio import Studio
+
+from . import links
+from .film import MEAN, Take, log_power
+from .handlers import BROKEN
+from .studio import Studio
 
 log = logging.getLogger("tokendial")
+NO_TOOLS = (
+    "GRADIO_MCP_SERVER asks for tools of a language model, and their library is not installed; "
+    "please install the extra: pip install 'tokendial[mcp]', or with the clone: pip install -e '.[mcp]'."
+)
+
+
+class Page(gr.Blocks):
+    """Blocks whose endpoints answer values of another kind with a sentence; Gradio's own names no reason."""
+
+    async def preprocess_data(self, block_fn: BlockFunction, *rest: Any, **options: Any) -> list:
+        """What a function of the page gets.
+
+        Raises:
+            gr.Error: a value is missing or of another kind.
+        """
+        try:
+            return await super().preprocess_data(block_fn, *rest, **options)
+        except gr.Error:
+            raise
+        except Exception:  # each component raises what comes to its mind
+            takes = ", ".join(str(getattr(each, "label", "a value")) for each in block_fn.inputs)
+            sentence = f"/{block_fn.api_name} takes {takes}; one of these is missing or of another kind."
+            raise gr.Error(sentence, print_exception=False) from None
+
+
+def check_tools() -> None:
+    """Whether what GRADIO_MCP_SERVER asks for is here; Gradio would serve the page without it.
+
+    Raises:
+        TokenizerError: it is not; the sentence says what to install.
+    """
+    if os.environ.get("GRADIO_MCP_SERVER", "").lower() != "true":
+        return
+    try:
+        import gradio.mcp  # noqa: F401
+    except ImportError:
+        raise tc.TokenizerError(NO_TOOLS) from None
 
 
 def add(studio: Studio) -> None:
@@ -31,6 +72,7 @@ def add(studio: Studio) -> None:
         tokens, numbers = gr.Textbox(label="tokens"), gr.JSON(label="numbers")
         whole = {"length": 32, "token": 1, "steps": info.default_steps, "seed": 0}
         length, token, steps, seed = (gr.Number(v, label=label, precision=0) for label, v in whole.items())
+        psnr = gr.Number(24, label="psnr", precision=2)
 
     def device(source: Any, *plan: tuple[Take, list[int]], name: str = info.name) -> dict[Any, Any]:
         with studio.turn.take():
@@ -62,10 +104,33 @@ def add(studio: Studio) -> None:
         one = np.frombuffer(b64decode(maps), np.uint8).reshape(-1, 16, 16)[token - 1]
         return (one / 255).round(3).tolist()
 
+    @endpoint([photo, psnr], numbers)
+    def fewest(photo: str, psnr: float) -> dict[str, Any]:
+        """The fewest tokens whose mean is `psnr` dB near, of the ladder's; the best there is if none is."""
+        return fewest_of(studio, tc.open_photo(photo), psnr)
+
     @endpoint([photo], numbers)
     def spectrum(photo: str) -> list[float]:
         """log10 of the mean power at 1..127 cycles of a photo's middle square."""
         return log_power(tc.power_spectrum(tc.square_crop(tc.open_photo(photo)))).tolist()
+
+
+def fewest_of(studio: Studio, photo: Image.Image, psnr: float | None) -> dict[str, Any]:
+    """What a photo's middle square needs: {"tokens", "bytes", "psnr" in dB, "reached"}.
+
+    Raises:
+        TokenizerError: no number of dB is given.
+    """
+    info = studio.default
+    if psnr is None:
+        raise tc.TokenizerError("How near the picture must be is a number of dB, such as 24.")
+    criterion, original = tc.criterion_of("psnr", float(psnr)), tc.square_crop(photo, info.picture_size)
+    with studio.turn.take():
+        made = list(studio.record(info.name, original.array, [(MEAN, list(info.ladder))]))
+    pictures = (tc.Picture(each[2]) for each in made if each[0] == MEAN)
+    choice = tc.first_that_reaches(criterion, original, pictures)
+    length, score = info.ladder[choice.place], round(choice.scores[choice.place], 2)
+    return {"tokens": length, "bytes": info.bytes_of(length), "psnr": score, "reached": choice.reached}
 
 
 def endpoint(inputs: list, output: Component) -> Callable:

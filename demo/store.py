@@ -14,12 +14,21 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import tokenizer_core as tc
-from demo.film import WATCHED, Film
+
+from .film import WATCHED, Film
 
 LIMIT = 512 << 20  # bytes of films and photos: some thirty large photos with all their frames
 MOST_TOKENS = 10_000  # that lead to one film
 GONE = "The server no longer holds this photo. Please choose it again."
 FULL = "Many visitors are here, and the server holds as many photos as it can. Please try again in a minute."
+
+
+class Gone(tc.TokenizerError):
+    """A token leads to no film, or to none any more; the page may begin it again."""
+
+    def __init__(self, token: str):
+        super().__init__(GONE)
+        self.token = token
 
 
 @dataclass
@@ -104,7 +113,7 @@ class Store(Mapping[str, Film]):
         """The film of a token, which stays while it is watched.
 
         Raises:
-            TokenizerError: it is not here, or no longer.
+            Gone: it is not here, or no longer.
         """
         with self._lock:
             place = self._find(token)
@@ -125,7 +134,7 @@ class Store(Mapping[str, Film]):
         A film that somebody else opened, too, stays for them.
 
         Raises:
-            TokenizerError: it is not here, or no longer.
+            Gone: it is not here, or no longer.
         """
         with self._lock:
             film = self._find(token).film
@@ -136,7 +145,7 @@ class Store(Mapping[str, Film]):
 
     def _find(self, token: str) -> Place:
         if token not in self._tokens:
-            raise tc.TokenizerError(GONE)
+            raise Gone(token)
         return self._tokens[token]
 
     def _of_family(self, family: str) -> list[str]:

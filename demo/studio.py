@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 import tokenizer_core as tc
-from demo.film import MEAN, Film, Plan, Take, b64, ladder
-from demo.store import Store
-from demo.turn import Turn
+
+from .film import MEAN, Film, Plan, Take, b64, ladder
+from .store import Store
+from .turn import Turn
 
 try:
     from spaces import GPU  # pyright: ignore[reportMissingImports]
@@ -26,6 +27,7 @@ except ImportError:
     GPU = None
 log = logging.getLogger("tokendial")
 BATCH = 999 if GPU else 64  # lengths that one question has decoded on a GPU
+WEIGHTS = 4 << 30  # bytes of weight files whose models stay loaded
 CROWD = 20  # more that wait would take the threads that pages and files need
 
 
@@ -69,7 +71,18 @@ class Studio:
             if name not in self._shelf or failed:
                 device = tc.find_device(self._asked, info.devices)
                 self._shelf[name] = self._pool.submit(self._load_or_say, name, device)
+            self._shelf[name] = self._shelf.pop(name)  # the last one is the one that was asked for last
+            self._let_models_go()
             return self._shelf[name]
+
+    def _let_models_go(self) -> None:
+        """Those that were asked for least lately, until the rest fits; never the last, nor what all need."""
+        own = {info.name for info in (self.default, self.baseline) if info}
+        size = sum(self.infos[name].size_bytes for name in self._shelf)
+        for name in list(self._shelf)[:-1]:
+            if size > WEIGHTS and name not in own and self._shelf[name].done():
+                size -= self.infos[name].size_bytes
+                del self._shelf[name]
 
     def _load_or_say(self, name: str, device: str) -> Any:
         """A loaded tokenizer; why there is none is in the log, and for visitors a sentence."""
@@ -180,7 +193,7 @@ class Studio:
         with film.reading(take) as reel:
             while lacking := [(take, k) for k in lengths if k not in reel]:
                 with ExitStack() as until_kept:
-                    with self.turn.take(urgent or film.encoding is None):
+                    with self.turn.take(urgent):
                         mine = until_kept.enter_context(film.making(lacking))
                         # some of it may have come while the others had their turn
                         todo = [k for _, k in mine if k not in reel]

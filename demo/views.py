@@ -1,4 +1,4 @@
-"""What is beside the film, on request: other seeds, other codes, two photos mixed, one token less, and more.
+"""What is beside the film, on request: other seeds, two photos mixed, one token less, and more.
 
 The page asks for one picture at a time and makes a row of them, so each is seen as soon as it is there: a
 caption and WebP, None where there is none. Maps, masks, numbers and a classifier's guesses are no pictures.
@@ -13,9 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tokenizer_core as tc
-from demo import examples
-from demo.film import MEAN, Film, Take, b64, ladder, webp
-from demo.studio import Studio
+
+from . import examples
+from .film import MEAN, Film, Take, b64, ladder, webp
+from .store import Gone
+from .studio import Studio
+
+THUMB = 96  # px of a photo that gave tokens to a mix
 
 
 class Ask(NamedTuple):
@@ -25,7 +29,7 @@ class Ask(NamedTuple):
     film: Film
     k: int
     take: Take  # whose steps and seed count
-    n: int  # seeds: 1.. beside the take's; codes: 0..2; mix: which begins; less: the token, or 0; layer: 0..
+    n: int  # seeds: 1.. beside the take's; mix: which begins; less: the token, or 0; layer: 0..
     of: str  # mix: the film that was here before; layer: "read", "write"; guess: a mode
 
     @property
@@ -40,9 +44,9 @@ class Ask(NamedTuple):
         return tc.Picture(array)
 
 
-def shown(caption: str, picture: tc.Picture | None) -> dict:
+def shown(caption: str, picture: tc.Picture) -> dict:
     """A picture as the page gets it."""
-    return {"caption": caption, "webp": picture and b64(webp(picture.to_pil()))}
+    return {"caption": caption, "webp": b64(webp(picture.to_pil()))}
 
 
 def seeds(ask: Ask) -> dict:
@@ -53,37 +57,41 @@ def seeds(ask: Ask) -> dict:
     return shown(f"Seed {take.seed}", ask.paint(ask.tokens, take, ask.k))
 
 
-def codes(ask: Ask) -> dict:
-    """WebP, JPEG or the linear baseline in as many bytes."""
-    original, size = ask.film.original, ask.film.info.bytes_of(ask.k)
-    if original is None:
-        raise tc.TokenizerError("A link brings no photo, so there is nothing that other codes could show.")
-    baseline = ask.studio.baseline
-    if ask.n not in (0, 1):
-        if baseline is None:
-            raise tc.TokenizerError("There is no baseline on this page.")
-        k = baseline.nearest(ask.k)
-        name, found = f"linear, {k} tokens", ask.studio.baseline_pictures(original, [k])[0]
-    else:
-        name = ("WebP", "JPEG")[ask.n]
-        found = tc.best_pictures(original, name, [size]).get(size)
-    caption = f"{name}, {tc.psnr(found, original):.1f} dB" if found else f"{name}: no file is so small"
-    return shown(caption, found)
-
-
 def mix(ask: Ask) -> dict:
-    """The first k tokens of this photo, then another one's, or the other way round."""
+    """The first k tokens of this photo, then another one's, or the other way round; and who gave which."""
     film = ask.studio.films.get(str(ask.of))
+    if film is None and ask.of:
+        raise Gone(str(ask.of))
     if film is None:  # nothing was here before: another example
         about = next(e for e in examples.EXAMPLES if e.name != ask.film.example)
         film = examples.film(about, ask.film.info, about.name)
     if film.encoding is None or film.info != ask.film.info:
         raise tc.TokenizerError("Choose another photo, let it load, and come back: then the two are mixed.")
     first, rest = ask.tokens, tc.Encoding.from_bytes(film.encoding)
-    caption = f"{ask.k} of " + ("the other, then this photo's" if ask.n else "this photo, then the other's")
+    films = (film, ask.film) if ask.n else (ask.film, film)
+    given = [given_by(one, one is ask.film) for one in films]
+    for one, some in zip(given, (stretch(1, ask.k), stretch(ask.k + 1, len(first))), strict=True):
+        one["tokens"] = some
     mixed = rest.mix(first, ask.k) if ask.n else first.mix(rest, ask.k)
+    caption = "; ".join(f"{one['name']}: {one['tokens']}" for one in given)
     # four steps: it follows the dial
-    return shown(caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed)))
+    return shown(caption, ask.paint(mixed, Take("sample", 4, ask.take.seed), len(mixed))) | {"given": given}
+
+
+def stretch(first: int, last: int) -> str:
+    """A stretch of the row of tokens, in words."""
+    if last < first:
+        return "no token"
+    return f"token {first}" if first == last else f"tokens {first} to {last}"
+
+
+def given_by(film: Film, present: bool) -> dict:
+    """Who gives tokens: a name, and the photo if it is here, small."""
+    about = next((e for e in examples.EXAMPLES if e.name == film.example), None)
+    own = "photo" if film.photo else "link's photo"
+    name = about.title if about else f"this {own}" if present else f"the {own} before"
+    small = film.original and film.original.to_pil().resize((THUMB, THUMB))
+    return {"name": name, "webp": small and b64(webp(small))}
 
 
 def less(ask: Ask) -> dict:
@@ -154,7 +162,6 @@ def guess(ask: Ask) -> dict:
 
 VIEWS = {
     "seeds": seeds,
-    "codes": codes,
     "mix": mix,
     "less": less,
     "layer": layer,

@@ -128,9 +128,8 @@ def tokens_needed(l1: Tensor, a_pass: int) -> list[Figures]:
 
 def complexity(l1: Tensor, pictures: Sequence[tc.Picture]) -> Figures:
     """Point 3: rank correlations of need with the sizes of files and the share of edges."""
-    about = {"WebP": [_bytes(p, "WebP") for p in pictures], "JPEG": [_bytes(p, "JPEG") for p in pictures]}
-    about["edges"] = [_edges(p) for p in pictures]
-    values = {name: torch.tensor(some, dtype=torch.double) for name, some in about.items()}
+    values = {form: torch.tensor([float(_bytes(p, form)) for p in pictures]) for form in ("WebP", "JPEG")}
+    values["edges"] = torch.tensor([_edges(p) for p in pictures])
     return {
         f"{threshold:g}": {
             name: rank_correlation(need(l1, "l1", threshold), one) for name, one in values.items()

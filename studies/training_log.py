@@ -1,10 +1,10 @@
-"""What the training of prefix-flow-256 did to its figures, run by run.
+"""What the training of prefix-flow-256 and alit-256 did to their figures, run by run.
 
     python -m studies.training_log
 
-reads checkpoints/prefix-flow-256/training_log.jsonl and makes the tables of TRAINING_LOG.md beside it,
-between their markers, and the plot training_log.webp. One line of the file is one object; its `kind` says
-which:
+reads training_log.jsonl in the folder of each and makes the tables of TRAINING_LOG.md beside it, between
+their markers, and of prefix-flow-256 the plot training_log.webp. One line of a file is one object; its `kind`
+says which:
 
 run       date, name, minutes, gpus, device, photos (seen), config, measured (on what), before and after
           (figures), bundled (it, or what grew from it, is in the present weights), learnt (one sentence)
@@ -23,9 +23,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from studies.pages import CHECKPOINT, put_between, table
+from studies.pages import CHECKPOINT, ROOT, put_between, table
 
 DATA, PAGE, PLOT = (CHECKPOINT / f for f in ("training_log.jsonl", "TRAINING_LOG.md", "training_log.webp"))
+FOLDERS = (CHECKPOINT, ROOT / "checkpoints/alit-256")
 LENGTHS = ("1", "4", "16", "64", "256")
 Record = dict[str, Any]
 
@@ -98,16 +99,18 @@ def minutes_in_the_weights(records: Sequence[Record]) -> tuple[int, float, float
 
 
 def tables(records: Sequence[Record]) -> dict[str, str]:
-    """What stands between the markers of TRAINING_LOG.md, by their names."""
+    """What stands between the markers of TRAINING_LOG.md, by their names; where nothing was bundled, two."""
     count, minutes, gpu_minutes = minutes_in_the_weights(records)
     bundles = ("weights", "photos (samples)", "autoencoder, dB", "mean, dB", "sample, dB")
     runs = ("day", "run", "where, minutes", "photos seen", "what it taught")
-    return {
+    made = {
         "minutes": f"{count} runs on GPUs are in the present weights: {minutes:.0f} minutes of the clock, "
         f"{gpu_minutes:.0f} GPU minutes.",
-        "bundles": table((*bundles, "sample, high band", "label, %"), bundle_rows(records)),
         "runs": table(runs, run_rows(records)),
     }
+    if of_kind(records, "bundle"):
+        made["bundles"] = table((*bundles, "sample, high band", "label, %"), bundle_rows(records))
+    return made
 
 
 def known(bundles: Sequence[Record], pick: Callable[[Record], float | None]) -> tuple[list[int], list[float]]:
@@ -147,11 +150,12 @@ def main() -> None:
     """Make the tables and the plot."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.parse_args()
-    records = read()
-    for name, made in tables(records).items():
-        put_between(PAGE, name, made)
-    draw(records, PLOT)
-    print(f"{PAGE.name} and {PLOT.name}: {len(records)} records")
+    for folder in FOLDERS:
+        records = read(folder / DATA.name)
+        for name, made in tables(records).items():
+            put_between(folder / PAGE.name, name, made)
+        print(f"{folder.name}: {len(records)} records")
+    draw(read(), PLOT)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ os.environ |= {
     "XDG_CONFIG_HOME": str(HOME),
 }
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the page does, which comes too late here
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as tokenizer_core does; torch may be here first
 os.environ |= {"MPLBACKEND": "agg", "GRADIO_TEMP_DIR": str(HOME / "gradio")}
 if BROWSERS:
     os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(BROWSERS))

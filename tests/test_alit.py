@@ -10,9 +10,10 @@ from tiny_alit import CHANNELS, CONFIG, PATCHES, TOKENS, make_autoencoder, make_
 from torch.utils.flop_counter import FlopCounterMode
 
 import tokenizer_core as tc
-from tokenizer_core.models.alit.config import AlitConfig, BaseConfig, tiny_config
+from tokenizer_core.models.alit.config import AlitConfig, tiny_config
 from tokenizer_core.models.alit.networks import build_networks, halted_positions, run_passes
 from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
+from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.storage.checkpoints import write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -19,6 +19,8 @@ from tokenizer_core.storage.token_files import ABOUT, load_tokens, save_tokens
 OPTIONS = {
     "demo": "--host --port --root-path --share --device --dtype",
     "models": "",
+    "fetch": "NAME --yes",
+    "import": "KIND FILE --name",
     "encode": "PHOTOS --limit --skip-damaged --exact -o --output --model --device --dtype",
     "decode": "TOKENS -o --output --length --mode --steps --guidance-scale --seed --device --dtype",
     "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds --model"
@@ -26,6 +28,7 @@ OPTIONS = {
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
     "export-page": "FOLDER",
+    "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --device --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds --model --device --dtype",
     "bench": "--model --device --dtype --json",
     "train": "rest",
@@ -165,6 +168,26 @@ def test_judge_takes_any_model(stand_in, photo, tmp_path, capsys):
     assert "| sample |" in capsys.readouterr().out
     assert "autoencoder alone" not in (out / "JUDGE.md").read_text().split("![")[0]
     assert {path.name for path in out.iterdir()} >= {"JUDGE.md", "judge.json", "judge.png", "sheet-1.png"}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--free", "nowhere"], "There is no folder or archive named nowhere."),
+        (["--free", "empty"], "empty holds no photographs."),
+        (["--free", "photos", "--seeds", "0"], "The number of seeds is 1 or more."),
+        (["--free", "photos", "--limit", "0"], "The number of photos is 1 or more."),
+    ],
+)
+def test_judge_says_what_is_wrong_before_it_measures(
+    stand_in, photo, tmp_path, monkeypatch, capsys, options, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    photo.rename((tmp_path / "photos").mkdir() or tmp_path / "photos" / "photo.png")
+    assert main(["judge", "photos", *options]) == 2
+    assert capsys.readouterr().err == f"{sentence}\n"
+    assert stand_in.encoded == 0
 
 
 def test_words_that_are_no_numbers_are_refused(capsys):

@@ -56,6 +56,17 @@ def test_a_budget_that_nothing_fits_costs_one_file() -> None:
     assert len(image.asked) == 1
 
 
+@pytest.mark.parametrize(("codec", "seed", "budget"), [("WebP", 0, 172), ("WebP", 1, 178), ("JPEG", 0, 394)])
+def test_a_file_that_is_smaller_at_a_higher_quality_is_found(codec: str, seed: int, budget: int) -> None:
+    colours = np.random.default_rng(seed).integers(0, 256, (4, 4, 3)).astype(np.uint8)
+    image, files = Image.fromarray(colours).resize((24, 24), Image.Resampling.BICUBIC), {}
+    low, high, _ = codecs.CODECS[codec]
+    sizes = {quality: len(codecs._file(image, codec, quality, files)) for quality in range(low, high + 1)}
+    fitting = [quality for quality, size in sizes.items() if size <= budget]
+    assert max(fitting) > len(fitting) - 1 + low, "some lower quality takes more bytes"
+    assert codecs._largest(image, codec, budget, {}) == files[max(fitting)]
+
+
 def enlarged(data: bytes) -> Picture:
     return Picture(np.asarray(Image.open(io.BytesIO(data)).convert("RGB").resize((32, 32), LANCZOS)))
 

@@ -1,5 +1,6 @@
 """Encodings: exact prefixes, and bytes that either come back as they were or say that they are damaged."""
 
+import base64
 import contextlib
 import struct
 import zlib
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tokenizer_core as tc
+from tests.pasted import AROUND, broken
 from tokenizer_core.codes.encoding import MAGIC, MAGIC_3, Encoding
 from tokenizer_core.codes.packing import BORDERS, LEVELS, bits_of
 from tokenizer_core.errors import TokenizerError
@@ -361,3 +364,22 @@ def test_a_foreign_kind_in_the_bytes_is_said():
     body = data[8:].replace(b"\x04hard", b"\x05smell")
     with pytest.raises(TokenizerError, match="of a kind that this program does not know"):
         Encoding.from_bytes(MAGIC_3 + struct.pack("<I", zlib.crc32(MAGIC_3 + body)) + body)
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_tokens_are_whole_whatever_was_pasted_around_them(around, tmp_path):
+    encoding = make(9)
+    data = encoding.to_bytes()
+    text = tc.text_of_tokens(data)
+    for whole in (text, broken(text), base64.b64encode(data).decode()):
+        pasted = around.format(whole)
+        assert tc.tokens_of_text(pasted) == data
+        assert tc.load_tokens(pasted) == encoding
+        (tmp_path / "mail.txt").write_text(pasted, "utf-8")
+        assert tc.load_tokens(tmp_path / "mail.txt") == encoding
+
+
+@pytest.mark.parametrize("text", ["", "?", "t=", "https://example.org/#k=3", "a" * 200_000, "\0", "VEtEMg"])
+def test_a_text_without_tokens_is_a_sentence(text):
+    with pytest.raises(tc.TokenizerError):
+        tc.load_tokens(text)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tiny_alit
 import tiny_flow
+import tiny_grid
 import tiny_linear
+import tiny_published
 import toy
 
 import tokenizer_core as tc
@@ -18,9 +20,16 @@ TINY = {
     "tiny flow": tiny_flow.make_tokenizer,
     "tiny linear": tiny_linear.make_tokenizer,
     "tiny alit": tiny_alit.make_tokenizer,
+    "tiny grid": tiny_grid.make_tokenizer,
+    **tiny_published.MAKE,
     "tiny sharp alit": lambda: tiny_alit.make_tokenizer(tiny_alit.SHARP),
 }
-RANDOM = {tiny_flow.CHECKPOINT_ID, tiny_alit.CHECKPOINT_ID}  # drawn weights, which know no photographs
+RANDOM = {
+    tiny_flow.CHECKPOINT_ID,
+    tiny_alit.CHECKPOINT_ID,
+    tiny_grid.CHECKPOINT_ID,
+    tiny_published.CHECKPOINT_ID,
+}  # drawn weights, which know no photographs
 BUNDLED = [info.name for info in tc.catalog()]
 FEW = 4
 
@@ -208,7 +217,7 @@ def test_foreign_tokens_are_a_sentence(tokenizer, encoding):
     if info.tokens == "soft":
         assert "not numbers" in refused(tokens=np.full_like(encoding.tokens, np.nan))
         assert "do not fit" in refused(tokens=encoding.tokens[:, :-1])
-    else:
+    elif info.tokens == "hard":
         assert "Hard tokens of this model" in refused(tokens=np.full_like(encoding.tokens, info.vocabulary))
         assert "do not fit" in refused(vocabulary=info.vocabulary + 1)
 

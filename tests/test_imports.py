@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,8 @@ def imports(path: Path) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            module = ".".join(filter(None, ["." * node.level, node.module]))
+            found += [f"{module}.{alias.name}" for alias in node.names]
     return found
 
 
@@ -107,3 +109,24 @@ def test_an_import_stays_light(module, absent):
     code = f"import sys, {module}; print([m for m in {absent!r} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("code", "before", "policy"),
+    [
+        ("import tokenizer_core", {}, "passive"),
+        ("import demo.commands", {}, "passive"),
+        ("import demo.app", {}, "passive"),
+        ("import tokenizer_core", {"OMP_WAIT_POLICY": "active"}, "active"),
+        ("import torch, tokenizer_core", {}, None),
+    ],
+)
+def test_threads_that_wait_sleep_unless_somebody_decided_otherwise(code, before, policy):
+    """It is set before torch's library of threads reads it, or not at all."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    code = f"{code}; import os; print(os.environ.get('OMP_WAIT_POLICY'))"
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(
+        command, env=environment | before, capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert run.stdout.strip() == str(policy)

@@ -11,11 +11,13 @@ import tiny_linear
 import torch
 from PIL import Image
 
+from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure import codecs
 from tokenizer_core.measure.metrics import psnr
 from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.photos.photoset import PhotoSet
 from tokenizer_core.reports.bench import draw_picture
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet, write_page
 from tokenizer_core.reports.sheet import SHEET, draw, entries, lay_out
@@ -145,3 +147,18 @@ def test_the_page_of_a_tiny_model(photos, free, tmp_path, monkeypatch):
     data = json.loads((tmp_path / "judge/judge.json").read_text("utf-8"))
     assert data["curves"]["sample"]["1"]["n"] == data["about"]["n"] == 2
     assert dataclasses.asdict(tokenizer.info)["checkpoint_id"] == data["about"]["checkpoint_id"]
+
+
+def test_a_damaged_photo_of_the_sheet_is_left_out_and_listed_once(photos, free, tmp_path):
+    whole = (photos / "023.webp").read_bytes()
+    photos = tmp_path
+    (photos / "023.webp").write_bytes(whole)
+    (photos / "055.webp").write_bytes(whole[:100])
+    with pytest.raises(TokenizerError, match=r"^055\.webp: This picture is damaged"):
+        list(entries(photos, free))
+    some = PhotoSet(photos, limit=1, skip_damaged=True)
+    some.damaged.append(("elsewhere.webp", "This file is empty."))
+    assert {entry.name for entry in entries(some, free)} == {"023.webp", "coffee.webp", *SHEET["drawings"]}
+    assert [name for name, _ in some.damaged] == ["elsewhere.webp", "055.webp"]
+    assert len(list(entries(some, free))) == 10
+    assert len(some.damaged) == 2

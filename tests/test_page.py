@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import app, examples, handlers, links
+from demo import app, examples, handlers, links, questions, views
 from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
 from demo.store import GONE
 from demo.studio import Studio
@@ -119,6 +119,33 @@ def test_the_length_at_the_dial_comes_first_and_alone_then_its_sample(studio, tm
     assert means == [13, *sorted(SHORT), *(k for k in rest_of_ladder(range(TOP + 1)) if k != 13)]
 
 
+def came(answers):
+    """Which frames came, in order; answers within one turn are one part of it."""
+    return [(mode, k) for frames in answers for mode, k, *_ in frames]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["upload", "crop"])
+def test_on_a_processor_the_ladder_of_samples_comes_before_the_other_means(studio, tmp_path, again):
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
+    if again:
+        head = start(studio, "again", token=head["start"]["token"], crop=[1.0, 0.5, 1])
+    order = came(m["frames"] for m in pulls(studio, head, k=13, rest=True) if "frames" in m)
+    ladder_of_means = [("mean", k) for k in sorted(SHORT)]
+    ladder_of_samples = [("sample", k) for k in sorted(SHORT)]
+    others = [("mean", k) for k in rest_of_ladder(range(TOP + 1)) if k != 13]
+    assert order == [("mean", 13), ("sample", 13), *ladder_of_means, *ladder_of_samples, *others]
+
+
+def test_on_a_gpu_all_samples_come_and_the_other_means_last(studio, tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "on_gpu", lambda name: True)
+    head = start(studio, "upload", path=photo(tmp_path / "p.png"))
+    order = came(m["frames"] for m in pulls(studio, head, k=13, rest=True) if "frames" in m)
+    ladder_of_means = [("mean", k) for k in sorted(SHORT)]
+    others = [k for k in rest_of_ladder(range(TOP + 1)) if k != 13]
+    samples = [("sample", k) for k in [*sorted(SHORT), *others]]
+    assert order == [("mean", 13), ("sample", 13), *ladder_of_means, *samples, *(("mean", k) for k in others)]
+
+
 def test_the_next_answer_follows_the_dial(studio, tmp_path):
     head = start(studio, "upload", path=photo(tmp_path / "p.png"))
     next(pulls(studio, head, k=13))
@@ -168,6 +195,29 @@ def test_a_frame_has_its_scores(studio, tmp_path):
     error = tc.spectrum_error(picture, original)
     wanted = [tc.psnr(picture, original), tc.ssim(picture, original), error.low, error.middle, error.high]
     assert [row[4], row[5], *row[6]] == pytest.approx(wanted, abs=0.006)
+
+
+def test_an_upload_takes_the_part_that_is_asked_for_and_another_model_keeps_it(studio, tmp_path):
+    path = photo(tmp_path / "p.png")
+    assert start(studio, "upload", path=path)["start"]["crop"] == (0.5, 0.5, 1.0)
+    head = start(studio, "upload", path=path, crop=[0.9, 0.5, 2])["start"]
+    assert head["crop"] == (0.9, 0.5, 2.0)
+    wanted = tc.square_crop(tc.open_photo(path), center=(0.9, 0.5), zoom=2.0)
+    assert studio.films.get(head["token"]).original == wanted
+    again = start(studio, "again", model="pca", token=head["token"])["start"]
+    assert again["crop"] == head["crop"]
+    assert "error" in start(studio, "upload", path=path, crop=[0.9, 0.5, 0.2])
+
+
+def test_all_of_a_photo_is_shown_small_for_its_crop(studio, tmp_path):
+    for size, shown_size in (((320, 200), (320, 200)), ((900, 1800), (320, 640))):
+        head = start(studio, "upload", path=photo(tmp_path / "p.png", size=size), crop=[0.1, 0.5, 3])
+        got = handlers.whole(studio, {"token": head["start"]["token"]})
+        assert Image.open(io.BytesIO(base64.b64decode(got["webp"]))).size == shown_size
+    sent = upload(studio, photo(tmp_path / "p.png"))
+    linked = start(studio, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
+    assert handlers.whole(studio, {"token": linked["start"]["token"]}) == {"error": handlers.NO_PHOTO}
+    assert handlers.whole(studio, {"token": "gone"}) == {"error": GONE}
 
 
 def test_another_seed_reuses_the_encoding_and_the_means(studio, tmp_path):
@@ -291,7 +341,7 @@ def test_only_what_was_uploaded_is_opened(monkeypatch, tmp_path):
     mine, other = photo(tmp_path / "uploads" / "p.png"), photo(tmp_path / "q.png")
     assert "start" in ask(question | {"path": mine})
     for path in (other, str(tmp_path / "uploads" / ".." / "q.png"), "/etc/passwd", "", None, 3):
-        assert ask(question | {"path": path}) == {"error": handlers.BROKEN}
+        assert ask(question | {"path": path}) == {"error": questions.ODD}
 
 
 def nothing(head):
@@ -318,7 +368,9 @@ NONE = {"start": {"token": "x"}}
     [None, {}, [], {"token": 3}, {"token": []}, nothing(NONE) | {"steps": "?"}, nothing(NONE) | {"means": 3}],
 )
 def test_nonsense_from_the_page_is_a_sentence(studio, handler, ask):
-    assert handler(studio, ask) in ({"error": GONE}, {"error": handlers.BROKEN})
+    answer = handler(studio, ask)
+    token = str(dict(ask or {}).get("token"))
+    assert answer in ({"error": GONE, "gone": token}, {"error": handlers.BROKEN})
 
 
 @pytest.mark.parametrize(
@@ -355,8 +407,18 @@ def test_settings_out_of_range_are_a_sentence(studio, change, sentence):
 
 
 def test_a_film_that_is_gone_is_a_sentence(studio):
-    assert handlers.pull(studio, nothing(NONE)) == {"error": GONE}
-    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": GONE}
+    assert handlers.pull(studio, nothing(NONE)) == {"error": GONE, "gone": "x"}
+    assert start(studio, "again", token="gone", crop=[0.5, 0.5, 1]) == {"error": GONE, "gone": "gone"}
+
+
+def test_a_mix_with_a_film_that_is_gone_says_which(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    mix = nothing(head) | {"view": "mix", "k": 4, "n": 0, "of": "other"}
+    assert handlers.view(studio, mix) == {"error": GONE, "gone": "other"}
+
+
+def test_a_page_hears_whether_the_server_is_there(studio):
+    assert handlers.ANSWERS["here"](studio, {"what": "here"}) == {"here": True}
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence_and_is_tried_again(studio, tmp_path):
@@ -380,7 +442,7 @@ def test_a_photo_is_forgotten_with_its_crops_and_no_other_is(studio, tmp_path):
     tokens = [run["start"]["token"] for run in (kept, first, crop, *linked)]
     assert list(studio.films) == tokens
     assert forget(crop) == {"forgotten": tokens[1:3]}
-    assert forget(crop) == {"error": GONE}
+    assert forget(crop) == {"error": GONE, "gone": crop["start"]["token"]}
     assert forget(linked[0]) == {"forgotten": tokens[3:4]}, "another film without a photo is of another photo"
     assert list(studio.films) == [tokens[0], tokens[4]]
 
@@ -410,27 +472,6 @@ def test_five_other_seeds_leave_the_film_alone(studio, tmp_path, monkeypatch, gp
     } == before
 
 
-def test_the_photo_in_other_codes_of_as_many_bytes(studio, tmp_path):
-    head = upload(studio, photo(tmp_path / "p.png", (200, 90, 30)))
-    original = studio.films.get(head["start"]["token"]).original
-    for n, name in enumerate(("WebP", "JPEG", "linear")):
-        caption, pixels = looked(studio, head, view="codes", n=n, k=TOP)
-        wanted = tc.best_pictures(original, name, [TOP * 8]).get(TOP * 8) if name != "linear" else None
-        if name == "linear":
-            baseline = studio.made["pca"]
-            wanted = baseline.decode(
-                tc.Encoding.from_bytes(baseline.encode(original).to_bytes()), TOP, steps=1
-            )
-        assert caption.startswith(name)
-        assert (pixels is None) == (wanted is None)
-        if wanted is None:
-            assert "no file is so small" in caption
-        else:
-            assert f"{tc.psnr(wanted, original):.1f} dB" in caption
-            assert np.square(pixels - wanted.array).mean() < 30
-    assert looked(studio, head, view="codes", n=1, k=1)[1] is None, "no JPEG has 8 bytes"
-
-
 def test_two_photos_are_mixed_and_each_may_begin(studio, tmp_path):
     red = upload(studio, photo(tmp_path / "a.png", (250, 0, 0)))
     blue = upload(studio, photo(tmp_path / "b.png", (0, 0, 250)))
@@ -440,7 +481,25 @@ def test_two_photos_are_mixed_and_each_may_begin(studio, tmp_path):
         tokens = two.mix(one, k) if n else one.mix(two, k)
         ((_, wanted),) = studio.made[MODEL].decode_many(tokens, [TOP], steps=4, seed=0)
         assert np.square(pixels - wanted.array).mean() < 60, "but for the WebP's own rounding"
-        assert caption.startswith(f"{k} of {'the other' if n else 'this photo'}")
+        names = ["this photo", "the photo before"][:: -1 if n else 1]
+        parts = {0: ("no token", f"tokens 1 to {TOP}"), TOP: (f"tokens 1 to {TOP}", "no token")}
+        stretches = parts.get(k, (f"tokens 1 to {k}", f"tokens {k + 1} to {TOP}"))
+        assert caption == "; ".join(f"{who}: {what}" for who, what in zip(names, stretches, strict=True))
+
+
+def test_both_photos_of_a_mix_are_named_and_shown(studio, tmp_path):
+    red = upload(studio, photo(tmp_path / "a.png", (250, 0, 0)))
+    blue = upload(studio, photo(tmp_path / "b.png", (0, 0, 250)))
+    ask = nothing(red) | {"view": "mix", "k": 9, "n": 1, "of": blue["start"]["token"]}
+    first, rest = handlers.view(studio, ask)["given"]
+    assert (first["name"], rest["name"]) == ("the photo before", "this photo")
+    colours = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(one["webp"]))).convert("RGB")).mean((0, 1)).argmax()
+        for one in (first, rest)
+    ]
+    assert colours == [2, 0], "blue, then red"
+    example = handlers.start(studio, {"from": "example", "photo": "china", "model": ""})["start"]["token"]
+    assert views.given_by(studio.films.get(example), present=False)["name"] == "Pagoda"
 
 
 def test_without_another_photo_an_example_is_mixed(studio, tmp_path, monkeypatch):
@@ -509,7 +568,7 @@ def test_without_a_photo_all_tokens_are_what_the_classifier_goes_by(studio, tmp_
 @pytest.mark.parametrize(
     ("ask", "sentence"),
     [
-        ({"view": "codes"}, "A link brings no photo"),
+        ({"view": "codec", "of": "WebP", "sizes": [8]}, "A link brings no photo"),
         ({"view": "mix"}, "Choose another photo"),
         ({"view": "layer", "of": "read"}, "A link brings no photo"),
         ({"view": "guess", "of": "sample"}, handlers.BROKEN),  # nothing is decoded yet

@@ -17,9 +17,9 @@ from PIL import Image
 
 from tests.drawn import saved
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.photos import archives
-from tokenizer_core.photos.files import MAX_BYTES
-from tokenizer_core.photos.photoset import iter_photos, load_crops, photo_files
+from tokenizer_core.photos import names
+from tokenizer_core.photos.files import MAX_BYTES, formats
+from tokenizer_core.photos.photoset import iter_photos, load_crops, load_photos, photo_files
 
 PHOTO = saved(Image.effect_noise((60, 40), 50), "JPEG")
 CUT_PHOTO = PHOTO[: len(PHOTO) // 2]
@@ -271,10 +271,63 @@ def test_folders_and_links_in_a_zip_are_passed_over(tmp_path: Path) -> None:
     assert [name for name, _ in photo_files(path)] == ["trip.jpg/0.jpg"]
 
 
-@pytest.mark.parametrize("suffix", sorted(archives.SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(names.SUFFIXES))
 def test_every_suffix_that_an_upload_may_have(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"a{suffix.upper()}").write_bytes(PHOTO)
     assert [photo.size for _, photo in iter_photos(tmp_path)] == [(60, 40)]
+
+
+KINDS = {kind: saved(Image.effect_noise((60, 40), 50).convert("RGB"), kind) for kind in formats()}
+UNNAMED = ("photo.dat", "sub/photo", "sub/shot 10.15.30")
+BESIDE = {
+    "notes.txt": b"BM, said the tape",
+    "table.csv": b"a,b\n",
+    "list": b"BM and nothing else that a bitmap begins with",
+    "labels.json": b"{}",
+    "photo.txt": PHOTO,
+    "clip.mp4": b"\0\0\0\x18ftypmp42" + bytes(40),
+    "sound.dat": b"RIFF\0\0\0\0WAVE" + bytes(40),
+    "raw.cr2": KINDS["TIFF"],
+    "raw.NEF": KINDS["TIFF"],
+    "weights.npy": b"\x93NUMPY" + bytes(40),
+    "empty": b"",
+    "half.jpg.crdownload": CUT_PHOTO,
+    "a.jpg.bak": PHOTO,
+    "a.jpg~": PHOTO,
+    ".hidden": PHOTO,
+    "Thumbs.db": bytes(9),
+    "odd.zip": b"PK\x03\x04",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("packed", ["folder", "zip", "tar", "gz"])
+def test_a_photograph_is_one_whatever_its_name_and_what_lies_beside_it_is_none(
+    kind: str, packed: str, tmp_path: Path
+) -> None:
+    wanted = ["photo.dat", "sub/photo", "sub/shot 10.15.30"] if kind != "TIFF" else []
+    files = [
+        *BESIDE.items(),
+        *((name, KINDS[kind]) for name in ("photo.dat", "sub/photo", "sub/shot 10.15.30")),
+    ]
+    files.append(("z.jpg", PHOTO))
+    if packed == "folder":
+        path = tmp_path / "photos"
+        for name, content in files:
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+    elif packed == "zip":
+        path = zipped(tmp_path / "photos.zip", *files, how=zipfile.ZIP_DEFLATED)
+    else:
+        path = tarred(tmp_path / "photos.tar", *files, packing="gz" if packed == "gz" else "")
+    assert [name for name, _ in photo_files(path)] == [*wanted, "z.jpg"]
+    assert [photo.size for _, photo in iter_photos(path)] == [(60, 40)] * (len(wanted) + 1)
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.dat", "photo.2"])
+def test_a_photograph_alone_may_have_any_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(PHOTO)
+    assert [each for each, _ in iter_photos(tmp_path / name)] == [name]
 
 
 def test_what_a_folder_may_hold(tmp_path: Path) -> None:
@@ -349,6 +402,13 @@ def test_crops_of_what_can_be_opened(workers: int, tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match=r"^3\.jpg: This picture is damaged"):
         load_crops(path, 32, None, workers)
     np.testing.assert_array_equal(crops[:2], crops[2:4])
+
+
+def test_of_a_share_what_is_left_out_keeps_its_place(tmp_path: Path) -> None:
+    """Ranks number the crops of a source in common, so none may lose a place that the others count."""
+    path = zipped(tmp_path / "x.zip", *((f"{i}.jpg", b"" if i == 2 else PHOTO) for i in range(6)))
+    shares = [load_photos(path, 32, None, 1, share=(rank, 2), damaged=[]) for rank in (0, 1)]
+    assert [list(map(len, share)) for share in shares] == [[2, 0, 2], [2, 2, 2]]
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -3,7 +3,11 @@
 import asyncio
 import base64
 import io
+import json
+import sys
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -13,7 +17,9 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 import tokenizer_core as tc
+from demo import app, programs
 from tests.conftest import served
+from tests.pasted import AROUND
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")  # Gradio's and its client's own
 
@@ -48,6 +54,7 @@ def test_only_these_are_public_and_each_says_what_it_takes(client):
         "/encode": ["photo"],
         "/decode": ["tokens", "length", "steps", "seed"],
         "/attention": ["photo", "token"],
+        "/fewest": ["photo", "psnr"],
         "/spectrum": ["photo"],
     }
     assert all(about["description"] for about in endpoints.values())
@@ -91,6 +98,10 @@ def test_spectrum_is_the_photo_s(client, photo):
         ("decode", (None, 4, 4, 12345678901234567890), "seeds 0 to"),
         ("decode", (None, 10**20, 4, 0), "Lengths are up to 256"),
         ("attention", (None, 257), "Tokens are 1 to 256"),
+        ("fewest", (None, "near"), "/fewest takes photo, psnr; one of these is missing or of another kind"),
+        ("decode", (None, "abc", 1, 0), "/decode takes tokens, length, steps, seed; one of these is"),
+        ("decode", (None, [1, 2], 1, 0), "/decode takes"),
+        ("decode", ({"tokens": 1}, 1, 1, 0), "This link is damaged"),
     ],
 )
 def test_a_mistake_is_a_sentence(client, tokens, photo, name, values, sentence):
@@ -98,6 +109,69 @@ def test_a_mistake_is_a_sentence(client, tokens, photo, name, values, sentence):
     values = [first if value is None else value for value in values]
     with pytest.raises(AppError, match=sentence):
         ask(client, *values, name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("encode", [None]),
+        ("encode", ["abc"]),
+        ("encode", [3]),
+        ("encode", [["a", "b"]]),
+        ("encode", [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]),
+        ("encode", [[{"path": "a"}, {"path": "b"}]]),
+        ("encode", []),
+        ("attention", [None, None]),
+        ("fewest", [None, 20]),
+        ("spectrum", [None]),
+        ("decode", [None, None, None, None]),
+        ("decode", ["tokens", None, 1, 0]),
+        ("decode", ["tokens", 4, "1; 2", 0]),
+        ("decode", ["tokens", 4, 1, {"seed": 0}]),
+        ("decode", ["tokens", 4, True, [0]]),
+        ("decode", ["tokens"]),
+    ],
+)
+def test_values_of_another_kind_are_a_sentence(address, tokens, name, values):
+    """Sent as curl sends them, without a client that checks them first."""
+    values = [tokens if value == "tokens" else value for value in values]
+    way = f"{address}gradio_api/call/{name}"
+    event = httpx.post(way, json={"data": values}).json()["event_id"]
+    told = httpx.get(f"{way}/{event}", timeout=20).text
+    assert told.startswith("event: error"), told
+    sentence = json.loads(told.partition("data: ")[2].splitlines()[0])
+    sentence = sentence["error"] if isinstance(sentence, dict) else sentence
+    assert sentence is not None
+    assert sentence.endswith(".")
+    assert "Traceback" not in sentence
+    assert "/etc" not in sentence
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+def test_tokens_are_whole_whatever_was_pasted_around_them(client, tokens, around):
+    path = ask(client, around.format(tokens), 40, 1, 0, name="decode")
+    wanted = ask(client, tokens, 40, 1, 0, name="decode")
+    assert Path(path).read_bytes() == Path(wanted).read_bytes()
+
+
+def test_fewest_is_the_shortest_mean_that_is_near_enough(client, photo, stand_ins):
+    tokenizer = stand_ins["prefix-flow-256"]
+    original = tc.square_crop(tc.open_photo(photo))
+    for psnr in (0.0, 15.0, 22.0, 99.0):
+        need = tc.need_of(tokenizer, original, tc.criterion_of("psnr", psnr))
+        found = ask(client, handle_file(photo), psnr, name="fewest")
+        assert (found["tokens"], found["bytes"], found["reached"]) == (need.tokens, need.bytes, need.reached)
+        mean = tokenizer.decode(tokenizer.encode(photo), need.tokens, steps=1)
+        assert found["psnr"] == round(tc.psnr(mean, original), 2)
+
+
+def test_tools_without_their_library_are_a_sentence(monkeypatch):
+    programs.check_tools()
+    monkeypatch.setenv("GRADIO_MCP_SERVER", "True")
+    programs.check_tools()
+    monkeypatch.setitem(sys.modules, "gradio.mcp", None)
+    with pytest.raises(tc.TokenizerError, match=r"pip install 'tokendial\[mcp\]'"):
+        app.launch()
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_in_the_log(client, photo, monkeypatch, caplog):
@@ -136,7 +210,7 @@ def tools(stand_ins):
 
 def test_over_mcp_the_endpoints_are_tools_and_nothing_else_is(tools):
     found = {tool.name: tool for tool in tools().tools}
-    assert set(found) == {"encode", "decode", "attention", "spectrum"}
+    assert set(found) == {"encode", "decode", "attention", "fewest", "spectrum"}
     assert set(found["decode"].inputSchema["properties"]) == {"tokens", "length", "steps", "seed"}
     assert "the mean with 1 step" in found["decode"].description
 

@@ -1,6 +1,7 @@
 """A few steps of every training run on the CPU, and the parts that they share."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -345,6 +346,31 @@ def test_pca_from_a_zip(photos: Path, tmp_path: Path) -> None:
         assert not main(["train", "pca", *words])
     tensors = load_file(tmp_path / "pca/model.safetensors")
     assert tensors["mean"].numel() == 3 * 8 * 8
+
+
+def test_damaged_photographs_are_left_out_listed_and_said_at_the_end(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    some = tmp_path / "photos"
+    shutil.copytree(photos, some)
+    (some / "4.png").write_bytes((some / "4.png").read_bytes()[:300])
+    monkeypatch.setattr("tokenizer_core.training.pca.SMALL", 8)
+    monkeypatch.setattr("tokenizer_core.training.pca.WIDTH", 4)
+    monkeypatch.setattr("tokenizer_core.training.pca.to_rows", shrink)
+    out = tmp_path / "pca"
+    words = ["train", "pca", "--photos", str(some), "--out", str(out), "--num-tokens", "1"]
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("4.png: This picture is damaged")
+    assert not out.exists()
+    for _ in range(2):  # a second run in the process begins its own list
+        assert main([*words, "--skip-damaged"]) == 3
+        first, last = capsys.readouterr().err.splitlines()
+        assert first.startswith("4.png: This picture is damaged")
+        assert last == "1 photos were skipped."
+    assert json.loads((out / "config.json").read_text())["photos"] == 5
+    damaged = []
+    assert PhotoPool((str(some),), PLACE, 64, None, 1, damaged).total == 6, "the last one gives two crops"
+    assert [name for name, _ in damaged] == ["4.png"]
 
 
 def shrink(pixels: Tensor) -> Tensor:

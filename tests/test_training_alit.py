@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_alit import CONFIG
+from tiny_alit import CONFIG, make_autoencoder
 from tiny_flow import draw_weights
 from torch import nn
 
@@ -21,8 +21,9 @@ from tokenizer_core.nn.autoencoder import sequence_to_latent
 from tokenizer_core.storage.checkpoints import write_checkpoint
 from tokenizer_core.training import alit, alit_pixels
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
-from tokenizer_core.training.alit import AlitNetworks, AlitRun, latent_losses, pixel_cost
+from tokenizer_core.training.alit import AlitNetworks, AlitRun, latent_losses, pixel_cost, shift_root
 from tokenizer_core.training.alit_pixels import AlitPixelsRun, PassDiscriminator
+from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.weights import load_weights
 
@@ -78,6 +79,13 @@ def changed(before: Path, after: Path) -> set[str]:
 
 
 # Losses
+
+
+def test_what_a_shift_costs_lies_in_order_so_that_processes_can_share_it(photos: Path) -> None:
+    pool = PhotoPool([str(photos)], PLACE, 64, None, 1)
+    root = shift_root(pool, make_autoencoder().eval(), PLACE)
+    assert root.shape == (CONFIG.autoencoder.latent_channels,) * 2
+    assert root.is_contiguous()
 
 
 def passes_of(latent: torch.Tensor, quantiser: str = "fsq") -> list:

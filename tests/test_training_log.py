@@ -7,9 +7,21 @@ import re
 import pytest
 
 from studies.pages import CHECKPOINT, ROOT, between, put_between, table
-from studies.training_log import DATA, PAGE, PLOT, draw, minutes_in_the_weights, of_kind, read, tables, where
+from studies.training_log import (
+    DATA,
+    FOLDERS,
+    PAGE,
+    PLOT,
+    draw,
+    minutes_in_the_weights,
+    of_kind,
+    read,
+    tables,
+    where,
+)
 
 RECORDS = read()
+ALL = [record for folder in FOLDERS for record in read(folder / DATA.name)]
 RUN = {"kind", "date", "name", "minutes", "gpus", "device", "photos", "config", "measured", "before", "after"}
 KEYS = {
     "run": RUN | {"bundled", "learnt"},
@@ -32,7 +44,7 @@ def figures(value, name=""):
         yield name, value
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=[f"{one['kind']}-{one['name']}" for one in RECORDS])
+@pytest.mark.parametrize("record", ALL, ids=[f"{one['kind']}-{one['name']}" for one in ALL])
 def test_a_record_is_well_formed(record):
     assert set(record) == KEYS[record["kind"]]
     assert datetime.date(2026, 11, 22) <= datetime.date.fromisoformat(record["date"])
@@ -67,14 +79,16 @@ def test_studies_name_commands_that_are_there():
         assert (ROOT / (command.split()[-1].replace(".", "/") + ".py")).is_file(), command
 
 
-def test_the_page_has_what_the_command_makes():
-    page = PAGE.read_text("utf-8")
-    for name, made in tables(RECORDS).items():
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_page_has_what_the_command_makes(folder):
+    page = (folder / PAGE.name).read_text("utf-8")
+    for name, made in tables(read(folder / DATA.name)).items():
         assert between(page, name) == made, "run python -m studies.training_log"
 
 
-def test_the_page_is_short_and_so_are_its_cells():
-    lines = PAGE.read_text("utf-8").splitlines()
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_page_is_short_and_so_are_its_cells(folder):
+    lines = (folder / PAGE.name).read_text("utf-8").splitlines()
     assert len(lines) <= 150
     assert max(len(cell) for line in lines if line.startswith("|") for cell in line.split("|")) <= 202
     assert max(len(line) for line in lines if not line.startswith("|")) < 125

@@ -107,6 +107,7 @@ def test_of_another_run_only_the_sizes_are_taken(tmp_path: Path) -> None:
         ('{"rate": "fast"}', r"rate must be a number, not 'fast'\."),
         ('{"batch": 1.5}', r"batch must be a whole number, not 1\.5\."),
         ('{"batch": true}', r"batch must be a whole number, not True\."),
+        ('{"skip_damaged": 1}', r"skip_damaged must be true or false, not 1\."),
         ('{"out": 3}', r"out must be a path, not 3\."),
         ('{"rate": null}', r"rate must be a number, not None\."),
         ('{"photos": "a.zip"}', r"photos must be a list of one or more, not 'a\.zip'\."),

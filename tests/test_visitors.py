@@ -187,7 +187,7 @@ class Visitor:
             gone = handlers.forget(self.studio, {"token": head["start"]["token"]}).get("forgotten", [])
             assert head["start"]["token"] in gone, "it was there"
             self.forgotten += len(gone)
-            assert handlers.pull(self.studio, ask_for(head)) == {"error": GONE}
+            assert handlers.pull(self.studio, ask_for(head))["error"] == GONE
 
     def begin(self, source, **ask):
         end = time.monotonic() + 60
@@ -392,8 +392,9 @@ def test_who_forgets_a_shared_film_takes_it_from_nobody_else(studio, source):
     token = {"token": one["start"]["token"]}
     assert studio.films[token["token"]] is studio.films[two["start"]["token"]], "decoded once for both"
     assert handlers.forget(studio, token) == {"forgotten": [token["token"]]}
-    assert handlers.forget(studio, token) == {"error": GONE}, "and not once more, for the other one"
-    assert handlers.pull(studio, ask_for(one)) == {"error": GONE}
+    gone = {"error": GONE, "gone": token["token"]}
+    assert handlers.forget(studio, token) == gone, "and not once more, for the other one"
+    assert handlers.pull(studio, ask_for(one)) == gone
     assert handlers.pull(studio, ask_for(two))["frames"]
     assert handlers.forget(studio, {"token": two["start"]["token"]})["forgotten"]
     assert len(studio.films) == studio.films.size == 0

@@ -22,5 +22,6 @@ def installed(folder: Path):
     write_checkpoint(folder / NAME, config, {"palette.safetensors": {"palette": palette}})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENDIAL_CHECKPOINTS", str(folder))
+        patch.setenv("TOKENDIAL_CACHE", str(folder / "none"))
         patch.setattr(models, "__path__", [*models.__path__, str(FOLDER)])
         yield NAME

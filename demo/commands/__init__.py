@@ -3,10 +3,12 @@
 options.py      options that several verbs have, and what they print
 files.py        token files, pictures that say how they were made, standard input and output
 models.py       list the models
+fetch.py        published models, from the hub or from a file
 encode.py       photos to files of tokens
 decode.py       files of tokens to pictures
 evaluate.py     measure a model on photos
 allocate.py     how many tokens each photo needs
+compare.py      all models and codecs at equal bytes
 judge.py        the page that weights are judged by
 bench.py        times on this machine
 train.py        hands its words on to the training code
@@ -21,9 +23,22 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import tokenizer_core as tc
-from demo.commands import allocate, bench, decode, encode, evaluate, judge, models, serve, train
 
-VERBS = (serve, models, encode, decode, evaluate, allocate, judge, bench, train)
+from . import (
+    allocate,
+    bench,
+    compare,
+    decode,
+    encode,
+    evaluate,
+    fetch,
+    judge,
+    models,
+    serve,
+    train,
+)
+
+VERBS = (serve, models, fetch, encode, decode, evaluate, allocate, judge, compare, bench, train)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -4,8 +4,9 @@ import argparse
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import add_json, add_model, add_verb, load
+
+from . import files
+from .options import add_json, add_model, add_verb, load
 
 
 def add(subparsers: Any) -> None:

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import add_device, add_seed, add_verb, progress
+
+from . import files
+from .options import add_device, add_seed, add_verb, progress
 
 
 def add(subparsers: Any) -> None:
     """Its options."""
     parser = add_verb(subparsers, "decode", run, "turn the first tokens of a file into a picture")
-    parser.add_argument("tokens", metavar="TOKENS", help="what `encode` or the page wrote, or a folder; or -")
+    parser.add_argument(
+        "tokens", metavar="TOKENS", help="what `encode` or the page wrote; a folder; a link; -"
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="PICTURE", help="a .png, .webp or .jpg file, a folder, or -"
     )
@@ -28,7 +31,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """One file, or all of a folder."""
     painter = _Painter(args)
-    if args.tokens != "-" and Path(args.tokens).is_dir():
+    if files.is_folder(args.tokens):
         _decode_many(args, painter)
         return
     files.refuse_same(args.tokens, args.output)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import add_model, add_photos, add_verb, load, photos_of, progress, say_skipped
+
+from . import files
+from .options import add_model, add_photos, add_verb, load, photos_of, progress, say_skipped
 
 
 def add(subparsers: Any) -> None:

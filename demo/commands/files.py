@@ -22,8 +22,15 @@ LARGEST_INPUT = 21 << 20  # bytes; larger than any photo that is opened
 
 def holds_many(source: str) -> bool:
     """Whether a command is to go through a folder or an archive."""
-    path = Path(source)
-    return source != STREAM and (path.is_dir() or path.suffix.lower() in (".zip", ".tar", ".tgz", ".gz"))
+    return is_folder(source) or Path(source).suffix.lower() in (".zip", ".tar", ".tgz", ".gz")
+
+
+def is_folder(source: str) -> bool:
+    """Whether there is such a folder; a link with tokens is too long for any name."""
+    try:
+        return source != STREAM and Path(source).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_photo(source: str) -> str | bytes:
@@ -32,7 +39,7 @@ def read_photo(source: str) -> str | bytes:
 
 
 def load_tokens(source: str | Path) -> tc.Encoding:
-    """The tokens of a file or of standard input; a picture is a sentence that says what it holds."""
+    """The tokens of a file, standard input or a link; a picture is a sentence that says what it holds."""
     data = sys.stdin.buffer.read(LARGEST_INPUT) if source == STREAM else None
     try:
         return tc.load_tokens(source if data is None else data)
@@ -108,7 +115,11 @@ def refuse_same(source: str, target: str) -> None:
     if STREAM in (source, target):
         return
     a, b = Path(source), Path(target)
-    if a.exists() and b.exists() and a.samefile(b):
+    try:
+        same = a.exists() and b.exists() and a.samefile(b)
+    except (OSError, ValueError):  # a link with tokens is no file's name
+        return
+    if same:
         raise tc.TokenizerError(f"{b.name} is what is read: please write to another file.")
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands import files
-from demo.commands.options import (
+
+from . import files
+from .options import (
     add_model,
     add_photos,
     add_seeds,
@@ -31,8 +32,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int | None:
     """Measure, print the tables, and write the page."""
-    if not Path(args.free).exists():  # found out now, not after an hour of measuring
-        raise tc.TokenizerError(f"There is no folder named {Path(args.free).name}.")
+    next(tc.PhotoSet(args.free).files())  # found out now, not after an hour of measuring
     tokenizer = load(args)
     baseline = tc.load(_baseline(args.baseline))
     classifier = tc.LiteClassifier(2)
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int | None:
         tokenizer, baseline, photos, args.seeds, classifier=classifier, progress=progress()
     )
     print(found.tables(), flush=True)
-    rows = list(tc.visitors_sheet(tokenizer, args.photos, args.free))
+    rows = list(tc.visitors_sheet(tokenizer, photos, args.free))
     with files.sentences(args.out):
         tc.write_judges_page(found, rows, Path(args.out))
     print(f"{args.out}: JUDGE.md, judge.png, judge.webp, and the sheet of {len(rows)} rows")

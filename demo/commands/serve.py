@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
-from demo.commands.options import add_device, add_verb
+
+from .options import add_device, add_verb
 
 PORTS = range(1, 65_536)
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
         socket.getaddrinfo(args.host, None)
     except OSError:
         raise tc.TokenizerError(f"This machine has no address named {args.host}.") from None
-    from demo.app import launch  # slow: it brings Gradio
+    from ..app import launch  # slow: it brings Gradio
 
     where = {"server_name": args.host, "server_port": args.port, "share": args.share}
     try:
@@ -48,6 +49,6 @@ def run(args: argparse.Namespace) -> None:
 
 def run_export(args: argparse.Namespace) -> None:
     """Write the files."""
-    from demo.export import export
+    from ..export import export
 
     export(args.folder)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from demo.commands.options import add_verb
+from .options import add_verb, say_skipped
 
 
 def add(subparsers: Any) -> None:
@@ -12,8 +12,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("rest", nargs="*")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int | None:
     """Train; see docs/training.md."""
     from tokenizer_core.training.cli import train
 
-    train(args.rest)
+    return say_skipped(train(args.rest))

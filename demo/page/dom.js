@@ -1,4 +1,5 @@
 // Small helpers over the DOM, for panels.
+import { described } from "./png.js";
 
 /**
  * The one node that a selector finds.
@@ -76,6 +77,20 @@ export function save(blob, name) {
 }
 
 /**
+ * Give the visitor what is drawn on a canvas, with a text that says how it was made.
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} name
+ * @param {Record<string, unknown>} about
+ */
+export function savePicture(canvas, name, about) {
+  canvas.toBlob(async (blob) => {
+    if (!blob) return;
+    const png = described(new Uint8Array(await blob.arrayBuffer()), about);
+    save(new Blob([png], { type: "image/png" }), name);
+  });
+}
+
+/**
  * Give the visitor a table.
  * @param {string} name
  * @param {string} head
@@ -96,15 +111,23 @@ export function saveTable(name, head, rows) {
 export const pictureAddress = (webp) => `data:image/webp;base64,${webp}`;
 
 /**
- * Copy a text, or show it to be copied by hand; whether it is copied.
+ * Copy a text; whether it is copied. Where the clipboard is refused, as in a frame, it stands selected in a field, for
+ * as long as the visitor is in it.
  * @param {string} text
+ * @param {Element} button the field stands below it
  */
-export async function copy(text) {
+export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    prompt("Copy this", text);
+    const field = Object.assign(document.createElement("input"), { readOnly: true, value: text });
+    field.className = "by-hand";
+    field.ariaLabel = "To be copied by hand";
+    field.addEventListener("blur", () => field.remove());
+    button.parentElement?.append(field);
+    field.focus();
+    field.select();
     return false;
   }
 }

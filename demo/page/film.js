@@ -119,21 +119,27 @@ export class Film {
   }
 
   /**
-   * Which frame stands for k, and what to call it; nothing before the first came.
+   * Which frame stands for k, and what to call it; nothing before the first came. A mean that stands for a
+   * sample is always called one.
    * @param {number} k
    * @param {Mode} mode
+   * @param {boolean} [playing] one kind throughout: means until the ladder of samples is here
    * @returns {[Frame, string] | undefined}
    */
-  choose(k, mode) {
+  choose(k, mode, playing = false) {
     const mean = this.mean.nearest(k);
     const sample = this.sample.nearest(k);
     const wanted = this.kind(mode) !== "mean";
-    const near = wanted && sample && Math.abs(Math.log2((sample.length + 1) / (k + 1))) <= 0.5;
+    const close = sample && Math.abs(Math.log2((sample.length + 1) / (k + 1))) <= 0.5;
+    const near = wanted && (playing ? this.hasLadder(this.second) : close);
     const frame = near || !mean ? sample : mean;
     if (!frame) return undefined;
     const kind = this.modes.length > 1 ? frame.mode : "decoded";
-    const name = frame.length === k ? kind : `showing ${frame.length}`;
-    return [frame, wanted && frame === mean ? `${name}, ${this.second} coming` : name];
+    if (wanted && frame === mean) {
+      const name = frame.length === k ? "mean" : `mean of ${frame.length}`;
+      return [frame, `${name}, ${this.second}${playing && this.second === "sample" ? "s" : ""} coming`];
+    }
+    return [frame, frame.length === k ? kind : `showing ${frame.length}`];
   }
 
   /**

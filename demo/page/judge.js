@@ -7,10 +7,11 @@
  */
 async function judgeKind(film, mode, view) {
   const reel = film[mode];
-  const late = film.told.linear || film.done; // after what is wanted sooner
-  if (reel.seen || !late || !film.offers("guess") || !film.hasLadder(mode)) return false;
+  const due = film.told.linear || film.done; // after what is wanted sooner
+  if (reel.seen || !due || !film.offers("guess") || !film.hasLadder(mode)) return false;
   reel.seen = {};
-  const { guess, agreement, photo } = await view("guess", { of: mode });
+  const { guess, agreement, photo, late } = await view("guess", { of: mode });
+  if (late) reel.seen = null; // once more, with the next frames
   if (film[mode] !== reel || !guess) return false;
   reel.seen = { guess, agreement, photo };
   return true;

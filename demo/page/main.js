@@ -1,5 +1,7 @@
+// Long because every panel is named here, and nowhere else.
 // The page: source -> pull -> film -> state -> panels, and the panels' intents back. Only wiring.
 import { api } from "./api.js";
+import { connect } from "./connect.js";
 import { all, one, showArriving } from "./dom.js";
 import { Film } from "./film.js";
 import { frameOf, unpack } from "./frames.js";
@@ -8,29 +10,36 @@ import { nearest } from "./lengths.js";
 import { Opener, wake } from "./opener.js";
 import { attention } from "./panels/attention.js";
 import { card } from "./panels/card.js";
+import { chance } from "./panels/chance.js";
 import { choose } from "./panels/choose.js";
 import { clip } from "./panels/clip.js";
 import { codes } from "./panels/codes.js";
+import { compare } from "./panels/compare.js";
+import { crop } from "./panels/crop.js";
 import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
 import { halted } from "./panels/halted.js";
+import { lecture } from "./panels/lecture.js";
 import { model } from "./panels/model.js";
 import { needs } from "./panels/needs.js";
-import { numbers, status } from "./panels/numbers.js";
+import { numbers } from "./panels/numbers.js";
 import { overlays } from "./panels/overlays.js";
 import { pictures } from "./panels/pictures.js";
 import { play } from "./panels/play.js";
 import { rail } from "./panels/rail.js";
 import { scenes } from "./panels/scenes.js";
 import { share } from "./panels/share.js";
+import { sheet } from "./panels/sheet.js";
 import { spectrum } from "./panels/spectrum.js";
 import { stage } from "./panels/stage.js";
+import { status } from "./panels/status.js";
 import { sweep } from "./panels/sweep.js";
 import { tabs } from "./panels/tabs.js";
+import { terms } from "./panels/terms.js";
 import { Puller } from "./pull.js";
 import { Round } from "./round.js";
 import { askOrSay } from "./source.js";
-import { fresh, read, told, write } from "./state.js";
+import { asks, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
 
@@ -39,19 +48,19 @@ const REST = 250; // ms without a move until the dial rests
 /**
  * Begin: the first film comes from the address, else it is the first example.
  * @param {HTMLElement} element it holds dial.html
- * @param {Source} source
+ * @param {Source} given
  * @returns what the forms around the dial, and tests, may call; `window.dial`, too
  */
-export function start(element, source) {
+export function start(element, given) {
   const root = one(element, ".dial");
   const link = read(new URL(location.href));
   const state = { ...fresh(), ...link.state };
   /** @type {Film | null} */
   let film = null;
   let round = link.named ? new Round(link.sender) : null;
+  const { source, again } = connect(given, (away) => line.away(away));
   const opener = new Opener(source);
   let waiting = 0; // the animation frame that is waited for
-  let coming = false; // a visitor's own photo is on its way
   let shown = /** @type {Frame | null} */ (null);
   let resting = 0;
 
@@ -59,18 +68,13 @@ export function start(element, source) {
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
-  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning();
-  const asked = () => ({
-    token: film?.token ?? "",
-    steps: Math.max(2, state.steps || film?.info.default_steps || 8),
-    seed: state.seed,
-    k: state.k,
-    rest: !film || lacking(),
-  });
+  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
+  const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
+  const asked = () => asks(state, film, !film || lacking());
 
   const draw = () => {
     waiting = 0;
-    const [frame, words] = film?.choose(state.k, state.mode) ?? [];
+    const [frame, words] = film?.choose(state.k, state.mode, sweeping.playing()) ?? [];
     if (!film || !frame || !words) return;
     if (state.follow) state.token = Math.min(film.top, Math.max(1, state.k));
     shown = frame;
@@ -92,7 +96,7 @@ export function start(element, source) {
   const puller = new Puller(
     {
       source,
-      film: () => (coming ? null : film), // a photo that is sent has the line for itself
+      film: newest,
       asked,
       lacking,
       unpack,
@@ -105,7 +109,7 @@ export function start(element, source) {
     frameOf,
   );
 
-  const begin = (/** @type {Start} */ head) => {
+  const begin = (/** @type {Start} */ head, /** @type {From} */ from) => {
     film?.close();
     film = new Film(head);
     state.model = head.models && head.models[0].name !== head.info.name ? head.info.name : "";
@@ -115,46 +119,48 @@ export function start(element, source) {
     if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
     state.k = nearest(film.lengths, state.k);
     state.token = Math.min(film.top, state.token);
-    for (const panel of panels) panel.begin?.(film, head);
-  };
-
-  const expect = (/** @type {boolean} */ on) => {
-    coming = on;
-    showArriving(root, on);
+    for (const panel of panels) panel.begin?.(film, head, from);
   };
 
   /** @type {Intents["open"]} */
   const bring = async (what, words = "Reading the photo…") => {
-    sweeping.stop();
+    sweeping.expect();
+    const own = typeof what === "function";
     const { model } = state;
     if (typeof what !== "function") state.model = String(what.model ?? model);
-    expect(typeof what === "function");
+    showArriving(root, own);
     act.say(words, false, Number.POSITIVE_INFINITY);
+    if (typeof what !== "function" && what.from === "link") link.tokens = String(what.tokens);
     const got = await opener.open(what, () => ({
       ...asked(),
-      rest: state.mode === "sample",
-      model: state.model,
+      rest: state.mode !== "mean",
+      ...(own && cropping.wanted()),
     }));
     if (!got) return;
-    expect(false);
+    showArriving(root, false);
     if (!got.start) {
+      if (own) cropping.leave();
       state.model = model;
       act.say(got.error ?? "", true);
       film?.resend();
       puller.pull();
       return got.error;
     }
-    begin(got.start);
+    const asNamed = !film && !link.tokens && (!link.photo || link.photo === got.start.example);
+    begin(got.start, own ? "upload" : what.crop ? "crop" : /** @type {From} */ (what.from));
     act.say("");
     if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
+    if (!asNamed) record();
     puller.pull();
   };
 
+  /** The address bar says what is here, and of a visitor's own photo the dial alone. */
+  const record = () => film && !hidden() && history.replaceState(null, "", act.address(false));
   const settled = () => {
     clearTimeout(resting);
     resting = window.setTimeout(() => {
       if (turning()) return;
-      if (film && !hidden()) history.replaceState(null, "", act.address(false));
+      record();
       puller.pull();
       if (film) for (const panel of panels) panel.settle?.(film);
     }, REST);
@@ -172,13 +178,13 @@ export function start(element, source) {
     paint,
     arrived,
     settled,
-    say: (text, bad, stay) => line.say(text, bad, stay),
+    say: (...what) => line.say(...what),
     turn(k, how) {
       if (!Number.isFinite(k)) return;
       const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
       if (next === state.k) return;
-      if (how === "drag") clearTimeout(resting);
-      state.k = next;
+      if (how) clearTimeout(resting);
+      Object.assign(state, { k: next, scene: "", turned: state.turned || how !== "sweep" });
       paint();
     },
     change(patch) {
@@ -191,11 +197,13 @@ export function start(element, source) {
       Object.assign(state, { steps: steps || 0, seed: seed || 0 });
       if (!film || same) return;
       film.retake();
+      record();
       puller.pull();
       arrived();
     },
     mode(mode) {
-      state.mode = mode;
+      Object.assign(state, { mode, scene: "", turned: true });
+      record();
       arrived();
       puller.pull();
     },
@@ -210,10 +218,12 @@ export function start(element, source) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root);
+  const line = status(root, newest, again);
+  const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
   const nearness = curves(root, act);
+  const panes = compare(root, act, source);
   const tabbed = tabs(root, act);
   /** @type {Panel[]} */
   const panels = [
@@ -221,23 +231,30 @@ export function start(element, source) {
     rail(root, act),
     sweeping,
     numbers(root),
+    cropping,
     line,
     spectra,
     nearness,
     ...[overlays, attention, halted, codes, difference, clip, card, model].map((panel) => panel(root, act)),
     ...all(root, ".row").map((row) => pictures(row, act)),
+    chance(root, act),
+    scenes(root, act, (hash) => dial.visit(hash)), // before play: a round needs the picture at its place
+    sheet(root, act),
     play(root, act, game),
     share(root, act, () => round?.most ?? state.k),
     needs(root, act, source),
     choose(root, act, source, (hash) => dial.visit(hash)),
     tabbed,
-    scenes(root, act, (hash) => dial.visit(hash)),
+    panes,
+    lecture(root, act, (hash) => dial.visit(hash)),
+    terms(root),
   ];
 
   const dial = api(root, act, {
     sweep: sweeping,
     spectrum: spectra,
     curves: nearness,
+    panes: panes.plots,
     tabs: tabbed,
     shown: () => shown,
     forget: (token) => askOrSay(source, { what: "forget", token }),

@@ -7,11 +7,17 @@ export class Opener {
   constructor(source) {
     this.source = source;
     this.run = 0;
+    this.ended = 0; // the run that was answered last
+  }
+
+  /** Whether something was asked for that is not answered yet. */
+  get busy() {
+    return this.run !== this.ended;
   }
 
   /**
    * The answer, or a sentence; null where something newer was asked for meanwhile.
-   * @param {Question | (() => Promise<Question>)} what a question, or one that takes a while, as a photo that is sent
+   * @param {Question | Bringing} what
    * @param {() => Question} common what each question says
    * @returns {Promise<Answer | null>}
    */
@@ -19,20 +25,23 @@ export class Opener {
     this.run += 1;
     const mine = this.run;
     const got = await this.answer(what, common, mine);
-    return mine === this.run ? got : null;
+    if (mine !== this.run) return null;
+    this.ended = mine;
+    return got;
   }
 
   /**
-   * @param {Question | (() => Promise<Question>)} what
+   * @param {Question | Bringing} what
    * @param {() => Question} common
    * @param {number} mine
    * @returns {Promise<Answer>}
    */
   async answer(what, common, mine) {
+    const wanted = () => mine === this.run;
     try {
-      const question = typeof what === "function" ? await what() : what;
-      if (mine !== this.run) return {};
-      return askOrSay(this.source, { ...common(), what: "start", ...question });
+      const question = typeof what === "function" ? await what(wanted) : what;
+      if (!wanted()) return {};
+      return askOrSay(this.source, { ...common(), what: "start", ...question }, wanted);
     } catch (why) {
       return { error: /** @type {Error} */ (why).message };
     }

@@ -78,7 +78,7 @@ export class Puller {
       }
       this.needs.arrived();
     } catch {
-      this.later = setTimeout(() => this.pull(), 1000); // the server is away
+      this.later = setTimeout(() => this.pull(), 1000); // the next question may do better
     }
     this.pulling = false;
   }
@@ -94,7 +94,7 @@ export class Puller {
       samples: sample.sent,
       told: Object.keys(film.told),
     };
-    const got = await this.needs.source.ask(lack);
+    const got = await this.needs.source.ask(lack, () => this.needs.film() === film);
     if (this.needs.film() !== film) return true; // stale: of an older film
     if (got.error) {
       this.needs.say(got.error, true);

@@ -8,76 +8,29 @@
  * @property {number} needed tokens that we needed
  */
 
-/** @type {Riddle[]} */
-export const RIDDLES = [
-  {
-    photo: "round-1",
-    names: ["a car", "sports car", "ferrari"],
-    others: ["a boat", "a shoe", "a train"],
-    needed: 8,
-  },
-  {
-    photo: "round-2",
-    names: ["a woman", "person", "face", "portrait"],
-    others: ["a dog", "a doll", "a vase"],
-    needed: 1,
-  },
-  {
-    photo: "round-3",
-    names: ["galaxies", "stars", "sky", "space", "universe"],
-    others: ["a city at night", "rain", "fireworks"],
-    needed: 12,
-  },
-  {
-    photo: "round-4",
-    names: ["a cat's eye", "cat", "eye"],
-    others: ["an owl", "a planet", "a marble"],
-    needed: 24,
-  },
-  {
-    photo: "round-5",
-    names: ["a rocket", "space shuttle", "shuttle"],
-    others: ["a lighthouse", "a pencil", "a bottle"],
-    needed: 24,
-  },
-  {
-    photo: "round-6",
-    names: ["a pagoda", "temple", "tower"],
-    others: ["a merry-go-round", "a ship", "a crown"],
-    needed: 24,
-  },
-  {
-    photo: "coffee",
-    names: ["a cup of coffee", "coffee", "cup", "espresso"],
-    others: ["a bowl of soup", "a flower", "a drum"],
-    needed: 8,
-  },
-  { photo: "chelsea_cat", names: ["a cat", "kitten"], others: ["a fox", "a rabbit", "a lion"], needed: 12 },
-  {
-    photo: "china",
-    names: ["a pagoda by a lake", "pagoda", "temple", "tower"],
-    others: ["a castle", "a bridge", "a windmill"],
-    needed: 16,
-  },
-  {
-    photo: "ferrari_cardid",
-    names: ["a red car", "car", "ferrari"],
-    others: ["a tractor", "a sofa", "a fire engine"],
-    needed: 12,
-  },
-  {
-    photo: "astronaut",
-    names: ["an astronaut", "woman", "person", "spacewoman"],
-    others: ["a diver", "a clown", "a robot"],
-    needed: 16,
-  },
-  {
-    photo: "rocket",
-    names: ["a rocket", "launch", "launch pad"],
-    others: ["a lamp post", "a church", "a crane"],
-    needed: 16,
-  },
+/** @type {[photo: string, names: string, others: string, needed: number][]} */
+const TABLE = [
+  ["round-1", "a car, sports car, ferrari", "a boat, a shoe, a train", 8],
+  ["round-2", "a woman, person, face, portrait", "a dog, a doll, a vase", 1],
+  ["round-3", "galaxies, stars, sky, space, universe", "a city at night, rain, fireworks", 12],
+  ["round-4", "a cat's eye, cat, eye", "an owl, a planet, a marble", 24],
+  ["round-5", "a rocket, space shuttle, shuttle", "a lighthouse, a pencil, a bottle", 24],
+  ["round-6", "a pagoda, temple, tower", "a merry-go-round, a ship, a crown", 24],
+  ["coffee", "a cup of coffee, coffee, cup, espresso", "a bowl of soup, a flower, a drum", 8],
+  ["chelsea_cat", "a cat, kitten", "a fox, a rabbit, a lion", 12],
+  ["china", "a pagoda by a lake, pagoda, temple, tower", "a castle, a bridge, a windmill", 16],
+  ["ferrari_cardid", "a red car, car, ferrari", "a tractor, a sofa, a fire engine", 12],
+  ["astronaut", "an astronaut, woman, person, spacewoman", "a diver, a clown, a robot", 16],
+  ["rocket", "a rocket, launch, launch pad", "a lamp post, a church, a crane", 16],
 ];
+
+/** @type {Riddle[]} */
+export const RIDDLES = TABLE.map(([photo, names, others, needed]) => ({
+  photo,
+  names: names.split(", "),
+  others: others.split(", "),
+  needed,
+}));
 
 const DAY = 86_400_000; // ms
 

@@ -1,44 +1,41 @@
 // Where answers come from: Gradio's server functions, or static files. Each gives a Source.
 
+import { Away } from "./patience.js";
+import { send } from "./sending.js";
+
 const AWAY = "The server is away. Once more, please?";
-const LARGE = "This file is larger than 20 MB, which is the most that can be sent.";
 const NONE = { error: "This page has six examples and no server: for that it needs one." };
 
 /**
- * A file goes to Gradio's store of uploads.
- * @param {URL} to
- * @param {File} file
- * @param {(part: number) => void} progress
- * @returns {Promise<string>} its path there
- */
-function sent(to, file, progress) {
-  return new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
-    const form = new FormData();
-    form.append("files", file);
-    request.upload.onprogress = (event) => progress(event.loaded / event.total);
-    request.onerror = () => failed(new Error(AWAY));
-    request.onload = () => {
-      if (request.status === 200) done(JSON.parse(request.responseText)[0]);
-      else failed(new Error(request.status === 413 ? LARGE : AWAY));
-    };
-    request.open("POST", to);
-    request.send(form);
-  });
-}
-
-/**
- * A server that answers questions; Gradio passes one argument.
- * @param {{ ask(question: Question): Promise<Answer> }} server
+ * A server that answers questions. Gradio passes one argument, and nothing comes back from it where a question fails,
+ * whatever the reason.
+ * @param {{ ask(question: Question): Promise<Answer | undefined> }} server
  * @param {URL} root the page's own address
  * @returns {Source}
  */
 export function served(server, root) {
   return {
     still: false,
-    ask: (question) => server.ask(question),
-    upload: (file, progress) => sent(new URL("gradio_api/upload", root), file, progress),
+    async ask(question) {
+      const got = await server.ask(question).catch(() => undefined);
+      if (!got) throw new Away("no answer");
+      return got;
+    },
+    upload: (file, progress, wanted = () => true) =>
+      send(new URL("gradio_api/upload", root), file, progress, wanted),
   };
+}
+
+/**
+ * Of a codec's stored files those of some sizes.
+ * @param {Answer | undefined} stored
+ * @param {unknown} sizes
+ * @returns {Answer}
+ */
+function among(stored, sizes) {
+  if (!stored?.files) return NONE;
+  const at = new Map(stored.files.map((row) => [row?.[0], row]));
+  return { files: /** @type {number[]} */ (sizes).map((size) => at.get(size) ?? null) };
 }
 
 /**
@@ -49,19 +46,32 @@ export function served(server, root) {
  */
 export function stored(base, get = (...what) => fetch(...what)) {
   let first = ""; // the model whose films are not in a folder of its name
+  const file = async (/** @type {string} */ name, folder = "") => {
+    const path = `${folder}${encodeURIComponent(name)}.json`;
+    const got = await get(new URL(path, base)).catch(() => null);
+    if (!got || got.status > 500) throw new Away("no file");
+    return got.ok ? got.json() : NONE;
+  };
   /** @param {string} name @param {string} model */
   const film = async (name, model) => {
-    const folder = model && model !== first ? `${encodeURIComponent(model)}/` : "";
-    const file = await get(new URL(`${folder}${encodeURIComponent(name)}.json`, base));
-    if (!file.ok) return NONE;
-    const found = await file.json();
+    const found = await file(name, model && model !== first ? `${encodeURIComponent(model)}/` : "");
     first = found.start?.models?.[0].name ?? first;
     return found;
   };
+  /** @type {Map<string, Promise<Record<string, Answer>>>} by example, what stands beside it */
+  const read = new Map();
+  const beside = (/** @type {string} */ name) => {
+    const answers = read.get(name) ?? file(`${name}-beside`);
+    read.set(name, answers);
+    return answers;
+  };
   return {
     still: true,
-    async ask({ what, from, photo, model }) {
+    async ask({ what, from, photo, token, model, view, of, sizes }) {
       if (!what) return { frames: [], told: {} };
+      if (what === "models") return file("beside");
+      if (from === "beside") return (await beside(String(token)))[String(model)] ?? NONE;
+      if (view === "codec") return among((await beside(String(token)))[String(of)], sizes);
       return from === "example" ? film(String(photo || "coffee"), String(model || "")) : NONE;
     },
   };
@@ -71,5 +81,8 @@ export function stored(base, get = (...what) => fetch(...what)) {
  * A question that always has an answer, if only a sentence.
  * @param {Source} source
  * @param {Question} question
+ * @param {() => boolean} [wanted]
+ * @returns {Promise<Answer>}
  */
-export const askOrSay = (source, question) => source.ask(question).catch(() => ({ error: AWAY }));
+export const askOrSay = (source, question, wanted) =>
+  source.ask(question, wanted).catch(() => ({ error: AWAY }));

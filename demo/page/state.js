@@ -1,7 +1,8 @@
 // What the visitor turned and chose, as one object, and the address that says the same.
-import { urlsafe } from "./tokens.js";
+import { panesRead, panesSaid } from "./panes.js";
+import { tokensOf, urlsafe } from "./tokens.js";
 
-const OVERLAYS = ["", "on", "add", "less", "right"];
+const OVERLAYS = ["", "on", "add", "less", "right", "open"];
 const PANELS = ["explore", "measure", "compare", "needs", "chance", "play", "share"];
 const MODES = ["mean", "sharp"];
 
@@ -17,6 +18,9 @@ export const fresh = () => ({
   follow: true,
   panel: "explore",
   scene: "",
+  turned: false,
+  panes: [],
+  equal: "tokens",
 });
 
 /**
@@ -30,11 +34,26 @@ const whole = (text, otherwise) => {
 };
 
 /**
+ * The link that stands where an address has tokens: somebody pasted all of it.
+ * @param {string} hash
+ */
+function linkInside(hash) {
+  const text = /[#&]t=(?:%20|\s)*(https?(?::|%3a).+)/is.exec(hash)?.[1] ?? "";
+  try {
+    return new URL(text.includes("#") ? text : decodeURIComponent(text));
+  } catch {
+    return null;
+  }
+}
+
+/**
  * What an address says: its query names an example, its hash holds the rest.
  * @param {URL} url
  * @returns {Link}
  */
 export function read(url) {
+  const inside = linkInside(url.hash);
+  if (inside) return read(inside);
   const hash = new URLSearchParams(url.hash.slice(1));
   const named = hash.has("name");
   const k = whole(hash.get("k"), 32);
@@ -49,11 +68,12 @@ export function read(url) {
   const panel = hash.get("panel");
   if (panel && PANELS.includes(panel)) state.panel = panel;
   if (hash.has("scene")) state.scene = hash.get("scene") ?? "";
+  Object.assign(state, panesRead(hash));
   const show = hash.get("show") ?? "";
   if (OVERLAYS.includes(show)) state.overlay = /** @type {Overlay} */ (show);
   return {
     photo: url.searchParams.get("photo") ?? "",
-    tokens: hash.get("t") ?? "",
+    tokens: hash.has("t") ? tokensOf(url.hash) : "",
     named,
     sender: whole(hash.get("k"), 0),
     state,
@@ -62,7 +82,7 @@ export function read(url) {
 
 /**
  * An address. The whole one opens anywhere: an example by its name, all else by its tokens; the address bar's
- * never holds a visitor's own photo.
+ * never holds a visitor's own photo, and says only what is not as usual.
  * @param {State} state
  * @param {{ example: string, original: string | null, tokens: string, home: string }} film
  * @param {string} here the present address
@@ -72,9 +92,13 @@ export function read(url) {
 export function write(state, film, here, all, more = {}) {
   const whole = all || !film.original;
   const url = new URL((whole && film.home) || here);
-  const { k, seed, mode } = state;
-  const said = whole ? { k, seed, mode, ...more } : { k };
-  const hash = new URLSearchParams(Object.entries(said).map(([name, value]) => [name, String(value)]));
+  const { k, seed, mode, overlay: show, scene } = state;
+  const kind = whole ? { seed, mode } : { seed: seed || "", mode: mode === "mean" ? mode : "" };
+  const seen = more.name ? {} : { show, scene }; // a round's link gives nothing away
+  const said = Object.entries({ k, ...kind, ...seen, ...(whole ? more : {}), ...panesSaid(state) });
+  const hash = new URLSearchParams(
+    said.flatMap(([name, value]) => (value === "" ? [] : [[name, String(value)]])),
+  );
   if (whole && !film.example) hash.set("t", urlsafe(film.tokens));
   if (film.example) url.searchParams.set("photo", film.example);
   else url.searchParams.delete("photo");
@@ -94,6 +118,21 @@ export function write(state, film, here, all, more = {}) {
 export const told = (film, link, k) => ({
   example: film?.example ?? "",
   original: film?.original ?? null,
-  tokens: film?.told.codes?.[k] ?? film?.told.tokens ?? link.tokens,
+  tokens: film?.told.codes?.[k] ?? film?.told.tokens ?? (film?.original ? "" : link.tokens),
   home: film?.start.home ?? "",
+});
+
+/**
+ * What each question says.
+ * @param {State} state
+ * @param {Film | null} film
+ * @param {boolean} rest whether the dial rests in want of a sample
+ */
+export const asks = ({ k, seed, steps, model }, film, rest) => ({
+  token: film?.token ?? "",
+  steps: Math.max(2, steps || film?.info.default_steps || 8),
+  seed,
+  k,
+  model,
+  rest,
 });

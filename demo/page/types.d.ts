@@ -1,7 +1,8 @@
 // What goes over the wire and between the page's modules. demo/handlers.py answers; demo/film.py makes frames.
 
 type Mode = "mean" | "sample" | "sharp";
-type Overlay = "" | "on" | "add" | "less" | "right"; // where it looks, what it added, is not there yet, is right
+// where it looks, what it added, what is not there yet, is right already, is invented
+type Overlay = "" | "on" | "add" | "less" | "right" | "open";
 
 /** A model, as `ModelInfo.to_dict` says; an example's stored film may lack what is optional here. */
 interface Info {
@@ -14,6 +15,7 @@ interface Info {
   adaptive?: boolean; // whether it says which places of the picture are right already
   ordered?: boolean; // whether a short code is the beginning of a long one
   default_steps: number;
+  checkpoint_id?: string;
   has_attention: boolean;
   ladder?: number[];
   layers_read?: number;
@@ -22,6 +24,7 @@ interface Info {
   views?: string[];
   picture_size?: number;
   tokens?: string;
+  role?: string;
 }
 
 /** A film's head. */
@@ -35,6 +38,7 @@ interface Start {
   credit: string;
   example: string;
   models?: Choice[]; // the first is the default
+  crop?: Crop;
 }
 
 /** A model that a visitor may choose. */
@@ -45,8 +49,13 @@ interface Choice {
   ordered: boolean;
 }
 
+/** What is taken of a photo: the centre, 0..1 of width and height, and the zoom (1: the largest square). */
+type Crop = [x: number, y: number, zoom: number];
+
 /** mode, length, WebP, levels, PSNR, SSIM, errors of the three bands. */
 type Row = [Mode, number, string, string, number | null, number | null, number[] | null];
+/** The most bytes of a codec's file, then as a Row from its WebP on. */
+type FileRow = [number, string, string, number | null, number | null, number[] | null];
 type Maps = [maps: string, mass: number[]];
 
 /** What is told of a film besides its frames. */
@@ -64,6 +73,9 @@ interface Told {
 
 interface Answer {
   error?: string;
+  gone?: string; // the token of a film that the server does not hold
+  forgotten?: string[];
+  late?: boolean; // no answer came in time
   note?: string;
   start?: Start;
   frames?: Row[];
@@ -74,11 +86,21 @@ interface Answer {
   guess?: Record<string, string>;
   agreement?: Record<string, number>;
   photo?: string;
+  given?: Given[];
   halted?: Record<string, string>; // a byte a place, in base64
   sharpness?: Record<string, number>; // bits
   nesting?: Change[];
   need?: Need;
   original?: string; // WebP in base64
+  models?: Info[];
+  files?: (FileRow | null)[];
+}
+
+/** Who gave which tokens of a mix; no picture of a photo that stayed with its sender. */
+interface Given {
+  name: string;
+  tokens: string;
+  webp: string | null;
 }
 
 /** A short code, a longer one, and the shares of tokens and bits that are others at the latter's beginning. */
@@ -95,12 +117,14 @@ interface Need {
 }
 
 type Question = Record<string, unknown>;
+/** A question that takes a while, as a photo that is sent; it may stop where nobody wants it any more. */
+type Bringing = (wanted: () => boolean) => Promise<Question>;
 
 /** Where answers come from. */
 interface Source {
   still: boolean; // no server: what is stored is all there is
-  ask(question: Question): Promise<Answer>;
-  upload?(file: File, progress: (part: number) => void): Promise<string>;
+  ask(question: Question, wanted?: () => boolean): Promise<Answer>;
+  upload?(file: File, progress: (part: number) => void, wanted?: () => boolean): Promise<string>;
 }
 
 /** One picture; `bitmap` is an ImageBitmap, or a stand-in where there is no browser. */
@@ -132,7 +156,10 @@ interface State {
   token: number; // the one that is looked at
   follow: boolean; // whether that one follows the dial
   panel: string; // which tab is open
-  scene: string; // which of the six is shown; "": none
+  scene: string; // which of the six is in force; "": none
+  turned: boolean; // whether the visitor ever turned the dial
+  panes: string[]; // of Compare, see panes.js; none: the usual ones
+  equal: "tokens" | "bytes"; // which of the two they share
 }
 
 /** What an address says besides the state. */
@@ -155,9 +182,12 @@ interface Scene {
   turning: boolean;
 }
 
+/** How a film came: a photo of the visitor's own, or another crop of one, or else. */
+type From = "upload" | "crop" | "again" | "example" | "link";
+
 /** A panel: what main calls, all of it optional. Only `draw` runs in a drag. */
 interface Panel {
-  begin?(film: Film, start: Start): void; // another film
+  begin?(film: Film, start: Start, from: From): void; // another film
   draw?(scene: Scene): void; // an animation frame in which something changed
   arrive?(film: Film): void; // frames or facts came
   told?(film: Film, told: Told): void;
@@ -168,13 +198,13 @@ interface Panel {
 interface Intents {
   readonly state: State;
   readonly film: Film | null;
-  turn(k: number, how?: "drag"): void;
+  turn(k: number, how?: "drag" | "sweep"): void;
   settled(): void;
   change(patch: Partial<State>): void;
   paint(): void;
   arrived(): void;
-  say(text: string, bad?: boolean, stay?: number): void;
-  open(question: Question | (() => Promise<Question>), words?: string): Promise<string | undefined>;
+  say(text: string, bad?: boolean, stay?: number, about?: Film): void; // dropped if about an older film
+  open(question: Question | Bringing, words?: string): Promise<string | undefined>;
   mode(mode: Mode): void;
   retake(steps: number, seed: number): void; // another seed or number of steps: the means stay
   view(view: string, more: Question): Promise<Answer>;

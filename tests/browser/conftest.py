@@ -16,8 +16,13 @@ from tests.stand_in import StandInClassifier
 
 
 def open_panel(page, name):
-    """Open one of the page's tabs."""
+    """Open one of the page's tabs; on a phone it comes up as a sheet over the page."""
     page.locator(f"#tab-{name}").click()
+
+
+def close_panel(page):
+    """On a phone what lies under the sheet can be reached again; else nothing happens."""
+    page.keyboard.press("Escape")
 
 
 def open_plots(page):

@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 from playwright.sync_api import expect
 
 from tests.browser.arrival import arrival, throttle
-from tests.browser.conftest import another_document, line, open_panel, open_plots
+from tests.browser.conftest import another_document, close_panel, line, open_panel, open_plots
 from tests.browser.drag import PROBE, drag, percentile
 
 pytestmark = pytest.mark.browser
@@ -126,6 +126,8 @@ def test_a_browser_that_cannot_record_makes_a_gif(browser, address, tmp_path):
         times = [frame.info["duration"] for frame in ImageSequence.Iterator(clip)]
         assert (clip.format, clip.size) == ("GIF", (480, 480))
     assert times == [150] * 16 + [1500, 500], "the last length is held, then the photo is shown"
+    titles = [(frame[16:60, 16:460] > 200).mean() for frame in frames]
+    assert min(titles) > 0.03, "title and address on each, the photo's too"
     *frames, original = frames
     assert np.abs(original - frames[-1]).mean() > 2
     bars = [(frame[460:463, 19:461] > 200).mean() for frame in frames]  # the dial, drawn in
@@ -162,7 +164,7 @@ def test_another_photo_ends_a_clip(page, photo):
     choose_photo(page, photo)
     page.wait_for_function("document.querySelector('#dial .credit').textContent === ''")
     page.wait_for_function("dial.done", timeout=120_000)  # the fixture sees that no error came
-    assert "lengths are here: no more requests" in page.inner_text("#dial .status")
+    assert "All 257 lengths are here" in page.inner_text("#dial .status")
 
 
 def test_earlier_prefixes_and_webp_are_drawn_beside_this_one(page):
@@ -199,14 +201,18 @@ def test_the_words_turn_the_dial_that_stays_in_sight(page):
 def test_nothing_that_a_screen_reader_would_trip_over(page, scheme):
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function("dial.done", timeout=120_000)
+    open_panel(page, "explore")
     page.check("#dial .att-on")
+    found = Axe().run(page).response["violations"]
+    close_panel(page)
     page.get_by_role("button", name="Seed, steps").click()
     page.get_by_label("Steps of a sample").first.wait_for()
-    found = Axe().run(page).response["violations"]
+    found += Axe().run(page).response["violations"]
     assert [(f["id"], f["impact"], [n["target"] for n in f["nodes"]]) for f in found] == []
 
 
 def test_upload_then_mouse_and_keyboard(page, photo, stand_ins):
+    page.emulate_media(reduced_motion="reduce")
     before = stand_ins["prefix-flow-256"].encoded
     turn(page, 0)
     choose_photo(page, photo)
@@ -245,6 +251,7 @@ def test_a_photo_is_forgotten(page, photo):
 
 def test_attention_follows_the_dial_or_stays(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
+    open_panel(page, "explore")
     page.check("#dial .att-on")
     turn(page, 9)
     first = page.evaluate(MAP)
@@ -258,6 +265,13 @@ def test_attention_follows_the_dial_or_stays(page):
     assert page.locator("#dial .n-token").inner_text() == "9"
 
 
+def show_means_beside(page, panel):
+    """Choose means, which on a phone an open panel hides, and open the panel."""
+    close_panel(page)
+    page.get_by_label("mean", exact=True).check()
+    open_panel(page, panel)
+
+
 def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     page.wait_for_function("dial.done", timeout=120_000)
     open_plots(page)
@@ -266,7 +280,7 @@ def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     assert points["mean"] == loaded["mean"] == 257
     assert points["sample"] == loaded["sample"]
     assert points["linear"] == 65
-    page.get_by_label("mean", exact=True).check()
+    show_means_beside(page, "measure")
     turn(page, 40)
     page.wait_for_function("dial.badge === 'mean'")
     place = "document.querySelector('#dial .{}').style.transform"
@@ -353,6 +367,7 @@ def test_what_is_not_there_yet_grows_darker(page):
       const rgba = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
       const gain = document.querySelector('#dial .n-gain').textContent.match(/([0-9]+) times/);
       return rgba.filter((_, i) => (i & 3) < 3).reduce((a, b) => a + b) / (gain ? +gain[1] : 1); }"""
+    open_panel(page, "explore")
     page.check("#dial .add-on")
     page.check("#dial .less-on")
     assert not page.locator("#dial .add-on").is_checked(), "one at a time"
@@ -408,7 +423,7 @@ def test_mean_and_sample_differ(page):
     open_plots(page)
     settle(page)
     sample, curve, other = page.evaluate(PIXELS), *both(page)
-    page.get_by_label("mean", exact=True).check()
+    show_means_beside(page, "measure")
     page.wait_for_function("dial.badge === 'mean'")
     settle(page)
     assert page.evaluate(PIXELS) != sample
@@ -515,6 +530,7 @@ def test_nothing_moves_by_itself_where_motion_is_not_wanted(browser, address):
 def test_what_a_token_added_is_seen_beside_where_it_looks(page):
     page.wait_for_function("dial.done", timeout=120_000)
     turn(page, 5)
+    open_panel(page, "explore")
     page.check("#dial .att-on")
     page.locator("#dial .add-on").press("Space")
     assert not page.is_checked("#dial .att-on"), "one of the two at a time"
@@ -556,9 +572,6 @@ def uploaded(page, photo, k, there="dial.done"):
 
 
 BESIDE = {  # buttons, their panels, and the captions of the pictures that they bring at 8 tokens
-    "Five other seeds": ("chance", [*(f"Seed {n}" for n in (1, 2, 3, 4, 5)), "where they differ"]),
-    "Mix two photos": ("chance", ["8 of this photo, then the other's", "8 of the other, then this photo's"]),
-    "Other codes": ("compare", ["WebP, ", "JPEG: no file is so small", "linear, 8 tokens, "]),
     "All but a token": ("explore", ["all tokens", "all but token 8", "where they differ"]),
 }
 
@@ -588,18 +601,17 @@ def test_pictures_beside_the_film(page, photo):
     )
     assert "all but token 21" in boxes.nth(1).inner_text(), "where the dial rests, it is painted again"
     assert page.evaluate("dial.loaded.sample") == shown + 1, "the film has its own take's frames alone"
+    close_panel(page)
     page.locator("#examples button").first.click()
     page.wait_for_function("!document.querySelector('#panel-explore .open').textContent", timeout=20_000)
     assert page.locator("#dial .pictures figure").count() == 0, "another photo"
 
 
-def test_a_link_s_photo_has_no_other_codes(page, photo, browser):
+def test_a_link_s_tokens_are_mixed_with_another_photo_s(page, photo, browser):
     uploaded(page, photo, 8, LADDER)
     friend = browser.new_page()
     friend.goto(page.evaluate("dial.address(true)"))
     friend.wait_for_function(f"window.dial && {LADDER}", timeout=60_000)
-    open_panel(friend, "compare")
-    assert not friend.get_by_role("button", name="Other codes").is_visible()
     open_panel(friend, "chance")
     friend.get_by_role("button", name="Mix two photos").click()
     friend.get_by_text("Choose another photo, let it load").wait_for(timeout=20_000)
@@ -632,6 +644,7 @@ def test_a_patch_of_the_photo_shows_which_tokens_look_there(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
     bars, seen = "document.querySelector('#dial .bars').getAttribute('d')", page.locator("#dial .n-seen")
     mass = page.evaluate(bars)
+    open_panel(page, "explore")
     stage = page.locator("#dial .stage")
     stage.hover(position={"x": 5, "y": 5})
     assert page.evaluate(bars) == mass, "only where attention is shown"
@@ -657,6 +670,7 @@ def test_a_link_holds_the_tokens(page, photo, browser, address):
     page.wait_for_function("document.querySelector('#dial .status').textContent.includes('never the photo')")
     url = page.evaluate("navigator.clipboard.readText()")
     assert "#k=24&seed=0&mode=sample&t=" in url
+    close_panel(page)
     page.get_by_label("mean", exact=True).check()
     settle(page)
     sent = page.evaluate(PIXELS)

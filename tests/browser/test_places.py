@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 
 from demo import app
-from tests.browser.conftest import open_plots
+from tests.browser.conftest import open_panel, open_plots
 
 pytestmark = pytest.mark.browser
 BELOW = "/some/dial"
@@ -94,6 +95,23 @@ def test_below_a_path_of_another_server(browser, proxy):
     photos = page.locator("#examples img").evaluate_all("all => all.map(image => image.naturalWidth)")
     assert min(photos) > 0
     assert problems == []
+    page.close()
+
+
+def test_below_a_path_photos_are_sent_and_views_are_asked(browser, proxy, tmp_path):
+    Image.new("RGB", (300, 200), (200, 30, 30)).save(tmp_path / "red.png")
+    page = browser.new_page()
+    sent = []
+    page.on("request", lambda request: sent.append(urlsplit(request.url).path))
+    page.goto(f"{proxy}{BELOW}/")
+    page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
+    page.set_input_files("#choose input[type=file]", str(tmp_path / "red.png"))
+    page.wait_for_function("!document.querySelector('.credit').textContent && dial.loaded.mean >= 17")
+    open_panel(page, "explore")
+    page.click("#panel-explore .view[value=less]")
+    page.locator("#panel-explore .pictures figure").nth(2).wait_for()
+    assert f"{BELOW}/gradio_api/upload" in sent
+    assert all(path.startswith(f"{BELOW}/") for path in sent if "gradio_api" in path)
     page.close()
 
 

@@ -10,7 +10,8 @@ from tests.browser.pictures import hosted
 pytestmark = pytest.mark.browser
 SIZES = [(360, 740), (390, 844), (768, 1024), (820, 1180), (912, 1368), (1024, 768), (1440, 900)]
 SIZES += [(1920, 1080), (844, 390)]
-PARTS = [".intro", ".pair", ".turn", ".status", "#choose", ".tabs", ".panel.shown", "#words"]
+PARTS = [".intro", ".pair", ".turn", ".status", "#choose", "#words"]
+PANELS = [".tabs", ".panel.shown"]  # on a phone these are a sheet over the page, see test_sheet.py
 BOXES = """(names) => names.map((name) => {
   const box = document.querySelector(name).getBoundingClientRect();
   const [top, bottom] = [box.top + scrollY, box.bottom + scrollY];
@@ -20,6 +21,11 @@ CUT = f"""() => Array.from(document.querySelectorAll('#dial {WORDS}'))
   .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1)
   .filter((node) => !node.closest('.tabs'))
   .map((node) => node.outerHTML.slice(0, 90))"""
+
+# the picture: small beside the dial, or large beside the last scene
+SEEN = """['.mini', '.beside-scenes .stage'].some((name) => {
+  const box = document.querySelector('#dial ' + name)?.getBoundingClientRect();
+  return box?.height > 50 && box.bottom > 50 && box.top < innerHeight - 50; })"""
 
 
 @pytest.fixture(scope="module")
@@ -45,25 +51,41 @@ def test_everything_has_its_place(browser, host, tmp_path, wide, high, scheme):
     )
     page.goto(host)
     page.wait_for_function("window.dial && dial.done")
+    phone = page.locator("#dial .grip").is_visible()
+    assert phone == (wide < 600 or high < 500)
+    first = page.evaluate(BOXES, [".stage", ".rail", ".side"])
     for tab in page.locator("[role=tab]:visible").all():
         tab.click()
         page.wait_for_timeout(60)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
         assert page.evaluate(CUT) == []
+        page.screenshot(path=tmp_path / f"{tab.get_attribute('id')}.png")
+        if phone:
+            sheet = page.evaluate(BOXES, [".side", ".panel.shown"])
+            assert all(one["left"] >= -1 and one["right"] <= wide + 1 for one in sheet)
+            page.keyboard.press("Escape")
         page.evaluate("scrollTo(0, 0)")
-        boxes = page.evaluate(BOXES, PARTS)
+        boxes = page.evaluate(BOXES, PARTS if phone else PARTS + PANELS)
         for one, two in itertools.combinations(boxes, 2):
             assert overlap(one, two) <= 1, (one, two)
     stage, rail = (page.locator(f"#dial {name}").bounding_box() for name in (".stage", ".rail"))
     assert stage["width"] >= 150
     assert rail["y"] + rail["height"] <= high, "picture and dial are on the first screen"
+    if phone:
+        assert all(overlap(one, first[2]) <= 0 for one in first[:2]), "and the sheet lies on neither"
     small = page.locator("#dial .thumbnail").bounding_box()
     inside = small["x"] + small["width"] <= stage["x"] + stage["width"] + 1
     assert inside == (wide < 600), "the photo is beside the picture, or in its corner"
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    page.locator("#dial .mini").wait_for()
+    page.wait_for_function(SEEN)
     pinned = page.locator("#dial .turn").bounding_box()
     assert pinned["y"] >= 0, "the dial stays in sight"
     assert pinned["height"] <= 0.32 * high
+    page.evaluate("document.querySelector('#scene-soft').scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if wide >= 1000:  # the picture is beside the scenes
+        for one, two in itertools.combinations(page.evaluate(BOXES, [".turn", "#scene-soft", ".pair"]), 2):
+            assert overlap(one, two) <= 1, (one, two)
     page.screenshot(path=tmp_path / "page.png")
     page.close()

@@ -10,7 +10,7 @@ from PIL import Image
 from demo.cli import main
 from demo.examples import EXAMPLES, FOLDER
 from demo.film import LADDER
-from tests.browser.conftest import line, open_panel, open_plots
+from tests.browser.conftest import close_panel, line, open_panel, open_plots
 from tests.browser.pictures import hosted
 
 pytestmark = pytest.mark.browser
@@ -61,8 +61,7 @@ def test_the_first_screen_and_all_below_fit(page):
         box = page.locator(selector).bounding_box()
         assert box["y"] + box["height"] <= page.viewport_size["height"], selector
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
-    for name in ("compare", "chance"):
-        assert not page.locator(f"#tab-{name}").is_visible(), "what needs a server is not offered"
+    assert not page.locator("#tab-chance").is_visible(), "what needs a server is not offered"
     for view in page.locator(".view, #upload").all():
         assert not view.is_visible()
     assert "Embed" not in page.inner_text("#words")
@@ -86,12 +85,29 @@ def test_an_example_brings_maps_curves_and_spectra(page):
     assert page.evaluate("new URL(dial.address(true)).searchParams.get('photo')") == "chelsea_cat"
 
 
+def test_panes_stand_beside_an_example_and_are_read_once(page):
+    asked = len(page.asked)
+    open_panel(page, "compare")
+    shown = "document.querySelectorAll('#dial .pane:not([hidden], .blank)').length === %d"
+    page.wait_for_function(shown % 2)
+    for number, name in ((3, "WebP"), (4, "JPEG")):
+        page.get_by_role("button", name="Add a pane").click()
+        page.get_by_label(f"Pane {number}", exact=True).select_option(name)
+    page.evaluate("dial.set(200)")
+    page.wait_for_function(shown % 4)
+    page.get_by_text("64 tokens, 512 bytes").wait_for()
+    files = [url.rpartition("/")[2] for url in page.asked[asked:] if url.endswith(".json")]
+    assert files == ["beside.json", "coffee-beside.json"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
 MAP = """() => { const c = document.querySelector('canvas.att');
   return Array.from(c.getContext('2d').getImageData(0, 0, 16, 16).data); }"""
 
 
 def test_maps_of_other_layers_are_read_and_written(page):
     page.evaluate("dial.set(16)")
+    open_panel(page, "explore")
     page.locator(".att-on").check()
     page.wait_for_function("document.querySelector('.n-mass').textContent.endsWith('%')")
     chosen, maps, words = page.locator(".layer"), set(), set()
@@ -109,6 +125,7 @@ def test_maps_of_other_layers_are_read_and_written(page):
     chosen.focus()
     page.keyboard.press("ArrowUp")
     page.wait_for_function("document.querySelector('.layer').selectedIndex === 3")
+    close_panel(page)
     page.locator("#examples button").nth(2).click()
     page.wait_for_function("document.querySelector('.credit').textContent.includes('daniel')")
     page.wait_for_function("document.querySelectorAll('.layer option').length === 5")

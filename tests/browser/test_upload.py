@@ -69,7 +69,7 @@ def test_a_photo_that_cannot_be_sent_leaves_what_was_there(browser, address, lar
     page = opened(browser, address)
     page.route("**/gradio_api/upload*", lambda route: route.fulfill(status=413, body=""))
     page.set_input_files("#choose input[type=file]", str(large))
-    page.get_by_text("larger than 20 MB").wait_for(timeout=20_000)
+    page.get_by_text("B was refused as too large").wait_for(timeout=20_000)
     assert not page.locator("#dial .coming").is_visible()
     assert page.locator("#dial .credit").inner_text() != "", "the example is still there"
     page.evaluate("dial.set(100)")
@@ -94,4 +94,76 @@ def test_the_newest_photo_wins(browser, address, large, tmp_path):
     held[0].continue_()
     page.wait_for_timeout(1500)
     assert page.locator("#dial .thumbnail").get_attribute("src") == shown
+    page.close()
+
+
+SWEPT = """() => { window.turned = []; const look = () => {
+  if (dial.loaded.sample >= 17 && !document.querySelector('#dial .credit').textContent)
+    turned.push([dial.k, document.querySelector('#dial .badge').textContent]);
+  requestAnimationFrame(look); };
+  requestAnimationFrame(look); }"""
+
+
+def moving(browser, address):
+    """A page where things may move by themselves, its first example's turn over."""
+    page = browser.new_page(viewport=WIDE)
+    page.goto(address)
+    page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
+    page.keyboard.press("Shift")
+    page.evaluate("dial.set(32)")
+    page.evaluate(SWEPT)
+    return page
+
+
+def test_the_dial_turns_once_by_itself_when_the_samples_of_an_own_photo_are_there(browser, address, large):
+    page = moving(browser, address)
+    page.set_input_files("#choose input[type=file]", str(large))
+    page.wait_for_function("window.turned.some(([k]) => k === 0)", timeout=60_000)
+    page.wait_for_function("window.turned.at(-1)[0] === 256", timeout=20_000)
+    badges = {words for _, words in page.evaluate("turned")}
+    assert all(re.fullmatch(r"sample|showing \d+", words.strip()) for words in badges), badges
+    page.evaluate("dial.set(32), turned.length = 0")
+    page.wait_for_timeout(1500)
+    assert {k for k, _ in page.evaluate("turned")} == {32}, "once"
+    page.close()
+
+
+@pytest.mark.parametrize("how", ["touched", "calm"])
+def test_it_does_not_turn_by_itself_where_it_was_touched_or_nothing_may_move(browser, address, large, how):
+    page = moving(browser, address) if how == "touched" else opened(browser, address)
+    if how == "calm":
+        page.evaluate("dial.set(32)")
+        page.evaluate(SWEPT)
+    page.set_input_files("#choose input[type=file]", str(large))
+    if how == "touched":
+        page.locator("#dial .range").press("ArrowRight")
+    page.wait_for_function("window.turned.length", timeout=60_000)
+    page.wait_for_timeout(1500)
+    assert {k for k, _ in page.evaluate("turned")} == {33 if how == "touched" else 32}
+    page.close()
+
+
+def test_of_an_older_photo_nothing_is_said_while_a_newer_example_comes(browser, address, large):
+    page = opened(browser, address)
+    example, older = [], []
+
+    def hold(route):
+        (example if '"example"' in (route.request.post_data or "") else older).append(route)
+
+    page.set_input_files("#choose input[type=file]", str(large))
+    page.wait_for_function("!document.querySelector('#dial .credit').textContent && dial.loaded.mean > 0",
+                           timeout=30_000)  # fmt: skip
+    page.route(re.compile("component_server"), hold)
+    page.wait_for_timeout(1500)
+    assert len(older) == 1, "a question about the photo, on its way"
+    page.locator("#examples button").nth(1).click()
+    page.wait_for_timeout(500)
+    older[0].fulfill(json={"error": "said of the older photo"})
+    page.wait_for_timeout(500)
+    assert len(older) == 1, "nothing more is asked about it"
+    assert page.inner_text("#dial .status") == "Reading the photo…"
+    page.unroute(re.compile("component_server"))
+    example[0].continue_()
+    page.wait_for_function("document.querySelector('#dial .credit').textContent.includes('Stefan')")
+    assert "older" not in page.inner_text("#dial .status")
     page.close()

@@ -1,1 +1,2 @@
-"""What the bundled weights give at each hop of docs/walk.md, as numbers to compare with."""
+"""What networks gave when they were right, as numbers to compare with: of the bundled weights at each hop of
+docs/walk.md, and of tiny drawn networks of the published families."""

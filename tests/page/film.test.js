@@ -47,6 +47,31 @@ test("a sample stands for a length no farther than half an octave away", () => {
   assert.equal(film.choose(64, "sample")[0].mode, "mean", "a whole octave");
 });
 
+test("a mean that stands for a sample is always called one", () => {
+  const film = new Film(start());
+  film.mean.add(frame("mean", 64));
+  film.sample.add(frame("sample", 8));
+  assert.equal(film.choose(64, "sample")[1], "mean, sample coming");
+  assert.equal(film.choose(60, "sample")[1], "mean of 64, sample coming");
+  assert.equal(film.choose(9, "sample")[1], "showing 8");
+});
+
+test("while it plays no kinds are mixed: means, and it says so, until the ladder of samples is here", () => {
+  const film = new Film(start());
+  for (const k of film.ladder) film.mean.add(frame("mean", k));
+  for (const k of film.ladder.slice(3)) film.sample.add(frame("sample", k));
+  const shown = () => film.lengths.map((k) => film.choose(k, "sample", true));
+  for (const [picture, words] of shown()) {
+    assert.equal(picture.mode, "mean");
+    assert.match(words, /^mean\b.*, samples coming$/);
+  }
+  for (const k of film.ladder) film.sample.add(frame("sample", k));
+  for (const [picture, words] of shown()) {
+    assert.equal(picture.mode, "sample");
+    assert.match(words, /^(sample|showing \d+)$/);
+  }
+});
+
 test("a model that is not generative shows its picture and wants no sample", () => {
   const film = new Film(start({ generative: false, lengths: [4, 16, 64] }));
   film.mean.add(frame("mean", 16));

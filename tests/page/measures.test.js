@@ -5,8 +5,8 @@ import { ends, fewest, linesOf, MEASURES, rowsOf } from "../../demo/page/measure
 import { layersOf, ranks } from "../../demo/page/panels/attention.js";
 import { step } from "../../demo/page/panels/difference.js";
 import { deviation } from "../../demo/page/panels/pictures.js";
-import { powers } from "../../demo/page/panels/spectrum.js";
 import { sizeToSend } from "../../demo/page/shrink.js";
+import { powers } from "../../demo/page/spectra.js";
 import { frame, start } from "./stand_in.js";
 
 const [PSNR, , HIGH, NAME] = MEASURES;

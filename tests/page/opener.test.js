@@ -18,9 +18,12 @@ test("only the newest question's answer counts", async () => {
   const opener = new Opener(source);
   const [first, second] = [opener.open({ photo: 1 }, common), opener.open({ photo: 2 }, common)];
   await new Promise(setImmediate);
-  waiting[1].answer({ start: 2 });
   waiting[0].answer({ start: 1 });
-  assert.deepEqual(await Promise.all([first, second]), [null, { start: 2 }]);
+  assert.equal(await first, null);
+  assert.equal(opener.busy, true, "the newest is not answered yet");
+  waiting[1].answer({ start: 2 });
+  assert.deepEqual(await second, { start: 2 });
+  assert.equal(opener.busy, false);
   assert.deepEqual(waiting[1].question, { what: "start", model: "m", photo: 2 });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fresh, read, write } from "../../demo/page/state.js";
+import { asks, fresh, read, write } from "../../demo/page/state.js";
 import { bytes, urlsafe } from "../../demo/page/tokens.js";
 
 const HERE = "https://x.example/dial/?photo=coffee#k=9";
@@ -37,6 +37,24 @@ test("the address bar holds only the dial of a visitor's own photo", () => {
   assert.equal(url.pathname, "/dial/");
 });
 
+test("a link says the overlay and the scene, and a round's link neither", () => {
+  const state = { ...fresh(), k: 16, overlay: "less", scene: "invented" };
+  const example = { ...film, example: "coffee" };
+  const link = at(write(state, example, HERE, true));
+  assert.deepEqual([link.state.k, link.state.overlay, link.state.scene], [16, "less", "invented"]);
+  assert.equal(
+    new URL(write(state, example, HERE, true, { name: 1 })).hash,
+    "#k=16&seed=0&mode=sample&name=1",
+  );
+});
+
+test("the address bar says what is not as usual, so that a reload shows it again", () => {
+  const state = { ...fresh(), k: 24, seed: 3, mode: "mean", overlay: "open" };
+  const url = write(state, film, HERE, false);
+  assert.equal(new URL(url).hash, "#k=24&seed=3&mode=mean&show=open");
+  assert.deepEqual(at(url).state, { k: 24, seed: 3, mode: "mean", overlay: "open" });
+});
+
 test("a film that a link brought stays in the address bar whole", () => {
   const url = write(fresh(), { ...film, original: null }, HERE, false);
   assert.equal(at(url).tokens, "a-b_c");
@@ -53,4 +71,14 @@ test("an example's link is short, and a Space's is what is around its frame", ()
 test("base64 to bytes, and to what a link may hold", () => {
   assert.deepEqual([...bytes("AQL/")], [1, 2, 255]);
   assert.equal(urlsafe("+/+="), "-_-");
+});
+
+test("a question says where the dial is, and a sample's steps are at least two", () => {
+  const state = { ...fresh(), k: 7, seed: 3, model: "m" };
+  const asked = { token: "", steps: 8, seed: 3, k: 7, model: "m", rest: true };
+  assert.deepEqual(asks(state, null, true), asked);
+  const film = (default_steps) => ({ token: "t", info: { default_steps } });
+  assert.equal(asks(state, film(4), false).steps, 4);
+  assert.equal(asks(state, film(1), false).steps, 2);
+  assert.equal(asks({ ...state, steps: 12 }, film(4), false).steps, 12);
 });

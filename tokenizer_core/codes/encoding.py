@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from tokenizer_core.codes.packing import SOFT, packer_of
-from tokenizer_core.errors import TokenizerError
+from tokenizer_core.errors import TokenizerError, whole_number
 
 MAGIC, MAGIC_3 = b"TKD2", b"TKD3"
 LARGEST_COUNT = 4096  # tokens of a code
@@ -40,12 +40,12 @@ class Encoding:
     """Tokens of one photo.
 
     Attributes:
-        tokens: of the longest code: soft (K, D) float32, hard (K,) int64.
+        tokens: of the longest code: soft (K, D) float32, hard (K,) int64, or what a family has registered.
         positions: (K,) int64, ascending: the slot of the full code each token sits in (a prefix: 0..k-1).
         checkpoint_id: of the weights that made them, 12 hexadecimal digits.
         model: the model's name.
         kind: "soft", "hard", or what a family has registered.
-        vocabulary: of hard tokens, V; 0 for soft ones.
+        vocabulary: V where a token is an index; 0 where it is a row of numbers.
         ordered: a short code is a prefix of this one.
         shorter: an unordered model's codes of shorter lengths, ascending, each an Encoding of one code.
     """
@@ -119,6 +119,7 @@ class Encoding:
         """
         if self.ordered:
             return self.prefix(length)
+        length = whole_number(length, "The length")
         for code in (*self.shorter, replace(self, shorter=())):
             if len(code) == length:
                 return code
@@ -133,6 +134,7 @@ class Encoding:
         """
         if not self.ordered:
             raise TokenizerError(f"Tokens of {self.model} have no order: the first {k} are no code.")
+        k = whole_number(k, "The length")
         if not 0 <= k <= len(self):
             raise TokenizerError(f"A prefix of {k} is not possible: this code holds {len(self)} tokens.")
         return replace(self, tokens=self.tokens[:k], positions=self.positions[:k])
@@ -154,10 +156,13 @@ class Encoding:
         Raises:
             TokenizerError: the codes are of different weights, have no order, or n is out of range.
         """
+        if not isinstance(other, Encoding):
+            raise TokenizerError("Tokens are mixed with those of another Encoding.")
         if (self.checkpoint_id, self.model, self.kind) != (other.checkpoint_id, other.model, other.kind):
             raise TokenizerError("Tokens of different models cannot be mixed.")
         if not (self.ordered and other.ordered):
             raise TokenizerError(f"Tokens of {self.model} have no order, so they cannot be mixed.")
+        n = whole_number(n, "The slot at which two codes are mixed")
         slots = max([*self.positions, *other.positions], default=-1) + 1
         if not 0 <= n <= slots:
             raise TokenizerError(f"A mix at {n} is not possible: these codes have {slots} slots.")
@@ -244,7 +249,7 @@ class Encoding:
     def _read_3(cls, reader: "_Reader") -> "Encoding":
         name, identity, kind = reader.text(), reader.take(6).hex(), reader.text()
         ordered, size, codes = reader.numbers("<BIB")
-        packer, vocabulary = packer_of(kind), 0 if kind == SOFT else size
+        packer = packer_of(kind)
         if ordered > 1 or codes < 1:
             raise ValueError("no such flags")
         each = []
@@ -253,6 +258,7 @@ class Encoding:
             positions = reader.positions(count)
             (length,) = reader.numbers("<I")
             tokens = packer.unpack(reader.take(length), count, size)
+            vocabulary = size if tokens.ndim == 1 else 0
             each.append(cls(tokens, positions, identity, name, kind, vocabulary, bool(ordered)))
         if any(len(a) >= len(b) for a, b in pairwise(each)):
             raise ValueError("codes are not in ascending order")

@@ -29,14 +29,18 @@ LONGEST_KIND = 15  # letters of a packer's name
 class Packer(Protocol):
     """How tokens of one kind become bytes.
 
-    `size` is the one number that both sides must agree on: the width D of soft tokens, the vocabulary V of
-    hard ones.
+    `size` is the one number that both sides must agree on: the vocabulary V where a token is an index, else
+    the width D, how many numbers a token has.
 
     Attributes:
         kind: what `Encoding.kind` says, and what the bytes carry; at most 15 ASCII letters.
     """
 
     kind: str
+
+    def bits(self, size: int) -> int:
+        """Bits that one token takes."""
+        ...
 
     def check(self, tokens: np.ndarray, size: int) -> None:
         """Whether these are tokens of this kind and size.
@@ -68,6 +72,10 @@ class SoftPacker:
     """Numbers, 4 bits each; the earlier one in the low half of a byte, a zero half if their count is odd."""
 
     kind = SOFT
+
+    def bits(self, size: int) -> int:
+        """4 bits a number."""
+        return BITS_A_NUMBER * size
 
     def check(self, tokens: np.ndarray, size: int) -> None:
         """(K, D) finite numbers, 1 <= D <= 1024.
@@ -102,6 +110,10 @@ class HardPacker:
     """Indices 0..V-1, ceil(log2 V) bits each, low bits first; zeros fill the last byte."""
 
     kind = HARD
+
+    def bits(self, size: int) -> int:
+        """Bits that an index into so many entries takes: ceil(log2 V)."""
+        return bits_of(size)
 
     def check(self, tokens: np.ndarray, size: int) -> None:
         """(K,) whole numbers from 0 to V - 1.

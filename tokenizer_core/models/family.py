@@ -5,6 +5,8 @@ config.json says its name as `kind`. Nothing else: page, commands, links, report
 
     FAMILY = Family(name="grid", describe=describe, load=GridTokenizer.from_checkpoint)
 
+A folder whose families share their networks has `FAMILIES`, a tuple of them.
+
 Neighbours: `registry` (finds them), `linear` (the shortest one to read).
 """
 

@@ -7,7 +7,7 @@ Whoever would ask "is it that model?" asks here instead. Neighbours: each family
 from dataclasses import dataclass
 from typing import Any
 
-from tokenizer_core.codes.packing import BITS_A_NUMBER, HARD, SOFT, bits_of
+from tokenizer_core.codes.packing import HARD, SOFT, packer_of
 from tokenizer_core.errors import TokenizerError
 
 ROLES = ("main", "baseline", "control", "published")
@@ -39,12 +39,12 @@ class ModelInfo:
     Attributes:
         name: what `load` takes.
         title: one phrase for people.
-        family: the folder of `models` that it comes from; `kind` of its config.json.
+        family: the name of its family; `kind` of its config.json.
         role: "main", "baseline" (set beside others), "control" (shows what a part is for), or "published"
             (other people's weights).
         order: its place in lists, lowest first; the first main model is what opens.
         tokens: "soft" (numbers), "hard" (indices), or a kind that its family has registered.
-        numbers_per_token: width D of a soft token; 0 if hard.
+        numbers_per_token: width D of a token that is a row of numbers; 0 if hard.
         vocabulary: how many different hard tokens there are; 0 if soft.
         lengths: allowed code lengths, ascending.
         ordered: a short code is a prefix of a long one; else there is a code a length.
@@ -134,7 +134,7 @@ class ModelInfo:
     @property
     def bits_per_token(self) -> int:
         """Bits that a token takes in `Encoding.to_bytes`."""
-        return bits_of(self.vocabulary) if self.vocabulary else BITS_A_NUMBER * self.numbers_per_token
+        return packer_of(self.tokens).bits(self.vocabulary or self.numbers_per_token)
 
     @property
     def bytes_per_token(self) -> float:

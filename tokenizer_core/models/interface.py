@@ -1,14 +1,15 @@
 """What every tokenizer offers, and what is the same in all; a folder beside this file is a family of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import packer_of
-from tokenizer_core.errors import TokenizerError
+from tokenizer_core.errors import TokenizerError, real_number, whole_number
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.photos.photo import PhotoSource, Picture
@@ -16,6 +17,16 @@ from tokenizer_core.photos.photo import PhotoSource, Picture
 LARGEST_STEPS = 1000
 LARGEST_SCALE = 100
 LARGEST_SEED = 2**63 - 1
+
+
+class Asked(NamedTuple):
+    """The arguments of `decode_many`, in range, as Python's own numbers; None is the model's choice."""
+
+    lengths: list[int]
+    steps: int | None
+    guidance_scale: float | None
+    seed: int
+    batch: int | None
 
 
 class Tokenizer(ABC):
@@ -61,19 +72,21 @@ class Tokenizer(ABC):
 
         Args:
             encoding: from this model.
-            lengths: each one that the model allows and the encoding holds.
+            lengths: each one that the model allows and the encoding holds; 0 is the picture of no token.
             steps: 1 gives the mean; more gives a sample, or the sharp picture of a model that has one; None
                 is the model's default; see `ModelInfo.modes`. Of no effect where a model makes one picture a
                 length, as are `guidance_scale` and `seed`.
             guidance_scale: 1 is off; None is the model's default; a mean ignores it.
             seed: of the noise, which is the same for every length.
-            batch: pictures decoded at a time; None is the model's choice.
+            batch: pictures decoded at a time, 1 or more; None is the model's choice. Of no effect where codes
+                are decoded one by one.
 
         Yields:
             (length, Picture).
 
         Raises:
-            TokenizerError: tokens of another model, or a length, steps, scale or seed out of range.
+            TokenizerError: tokens of another model, or an option that is no number (numpy's are) or is out of
+                range.
         """
 
     def decode(
@@ -86,6 +99,7 @@ class Tokenizer(ABC):
         seed: int = 0,
     ) -> Picture:
         """The picture in `length` tokens (the longest code that is held if None); see `decode_many`."""
+        self._check_tokens(encoding)
         wanted = [len(encoding) if length is None else length]
         many = self.decode_many(encoding, wanted, steps=steps, guidance_scale=guidance_scale, seed=seed)
         return next(iter(many))[1]
@@ -112,8 +126,7 @@ class Tokenizer(ABC):
         Raises:
             TokenizerError: the photo cannot be opened, the crop is out of range, or a length is not allowed.
         """
-        lengths = self.info.ladder if lengths is None else lengths
-        self.check_lengths(lengths)
+        lengths = self.check_lengths(self.info.ladder if lengths is None else lengths)
         encoding = self.encode(photo, center, zoom)
         for length, picture in self.decode_many(encoding, lengths, steps=1, batch=1):
             yield encoding.code(length), picture
@@ -152,18 +165,45 @@ class Tokenizer(ABC):
     def check(
         self,
         encoding: Encoding,
-        lengths: Sequence[int],
+        lengths: Iterable[Any] | None,
         *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-    ) -> None:
+        steps: Any = None,
+        guidance_scale: Any = None,
+        seed: Any = 0,
+        batch: Any = None,
+    ) -> Asked:
         """Whether these tokens are of this model, whole, and long enough, and the options are in range.
+
+        No `lengths` are that of the longest code that is held.
+
+        Returns:
+            The options; numbers of other libraries (numpy's, a tensor of one) are numbers, too.
 
         Raises:
             TokenizerError: they are not.
         """
+        self._check_tokens(encoding)
+        wanted = [len(encoding)] if lengths is None else _whole_numbers(lengths)
+        for length in wanted:
+            self._check_length(encoding, length)
+        steps = None if steps is None else whole_number(steps, "The number of steps")
+        if steps is not None and not 1 <= steps <= LARGEST_STEPS:
+            raise TokenizerError(f"The number of steps must be 1 to {LARGEST_STEPS}, not {steps}.")
+        scale = None if guidance_scale is None else real_number(guidance_scale, "The guidance scale")
+        if scale is not None and not 0 <= scale <= LARGEST_SCALE:
+            raise TokenizerError(f"The guidance scale must be 0 to {LARGEST_SCALE}, not {scale:g}.")
+        seed = whole_number(seed, "A seed")
+        if not 0 <= seed <= LARGEST_SEED:
+            raise TokenizerError(f"A seed is a whole number from 0 to {LARGEST_SEED}.")
+        batch = None if batch is None else whole_number(batch, "A batch")
+        if batch is not None and batch < 1:
+            raise TokenizerError(f"A batch is of 1 picture or more, not {batch}.")
+        return Asked(wanted, steps, scale, seed, batch)
+
+    def _check_tokens(self, encoding: Any) -> None:
         info = self.info
+        if not isinstance(encoding, Encoding):
+            raise TokenizerError("What is decoded is an Encoding, as `encode` and `load_tokens` give it.")
         if encoding.checkpoint_id != info.checkpoint_id or encoding.model != info.name:
             raise TokenizerError(f"These tokens were not made by these weights of {info.name}.")
         last = int(encoding.positions.max()) if len(encoding) else 0
@@ -172,27 +212,35 @@ class Tokenizer(ABC):
         if not (same_code and same_width and encoding.ordered == info.ordered and last < info.lengths[-1]):
             raise TokenizerError(f"These tokens do not fit the model {info.name}.")
         packer_of(info.tokens).check(encoding.tokens, info.vocabulary or info.numbers_per_token)
-        for length in lengths:
-            self._check_length(encoding, length)
-        if steps is not None and not 1 <= steps <= LARGEST_STEPS:
-            raise TokenizerError(f"The number of steps must be 1 to {LARGEST_STEPS}, not {steps}.")
-        if guidance_scale is not None and not 0 <= guidance_scale <= LARGEST_SCALE:
-            raise TokenizerError(f"The guidance scale must be 0 to {LARGEST_SCALE}, not {guidance_scale}.")
-        if not 0 <= seed <= LARGEST_SEED:
-            raise TokenizerError(f"A seed is a whole number from 0 to {LARGEST_SEED}.")
 
-    def check_lengths(self, lengths: Sequence[int]) -> None:
-        """Whether this model has codes of these lengths, which ascend.
+    def check_lengths(self, lengths: Iterable[Any]) -> list[int]:
+        """Whether this model has codes of these lengths, which ascend; they are Python's numbers then.
 
         Raises:
             TokenizerError: it has not, or there are none.
         """
-        if not lengths or list(lengths) != sorted(set(lengths)):
+        wanted = _whole_numbers(lengths)
+        if not wanted or wanted != sorted(set(wanted)):
             raise TokenizerError("The lengths of growing codes are different numbers, the smallest first.")
-        missing = [length for length in lengths if length not in self.info.lengths]
+        missing = [length for length in wanted if length not in self.info.lengths]
         if missing:
             has = _list(self.info.ladder)
             raise TokenizerError(f"The model {self.info.name} has no code of {missing[0]} tokens; try {has}.")
+        return wanted
+
+    def layer_of(self, direction: Any, layer: Any) -> int:
+        """The layer that `attention` is asked for; the middle one of None.
+
+        Raises:
+            TokenizerError: there is none such.
+        """
+        layers = {one.direction: one.layers for one in self.info.attention}
+        if not isinstance(direction, str) or direction not in layers:
+            raise TokenizerError('The direction must be "read" or "write".')
+        layer = layers[direction] // 2 if layer is None else whole_number(layer, "A layer's number")
+        if not 0 <= layer < layers[direction]:
+            raise TokenizerError(f"There is no {direction} layer {layer}: 0 to {layers[direction] - 1}.")
+        return layer
 
     def _check_length(self, encoding: Encoding, length: int) -> None:
         info, held = self.info, encoding.lengths
@@ -204,6 +252,12 @@ class Tokenizer(ABC):
                 )
         elif length not in held:
             raise TokenizerError(f"There is no code of {length} tokens; there are {_list(held)}.")
+
+
+def _whole_numbers(lengths: Any) -> list[int]:
+    if isinstance(lengths, (str, bytes)) or not isinstance(lengths, Iterable):
+        raise TokenizerError("Lengths are a list of whole numbers.")
+    return [whole_number(length, "The length") for length in lengths]
 
 
 def _list(lengths: Sequence[int]) -> str:

@@ -1,10 +1,12 @@
 """The models by name: which are here, and loading one.
 
-Families are the folders beside this file that have a `FAMILY`; models are the folders of `checkpoints/` whose
-`kind` is a family's name. Nothing depends on the order in which either is listed.
+Families are the folders beside this file that have a `FAMILY`, or several `FAMILIES`; models are the folders
+of `checkpoints/`, and of what the user fetched or imported, whose `kind` is a family's name. Nothing depends
+on the order in which either is listed. TOKENDIAL_MODELS, names with commas between, leaves out all others.
 """
 
 import importlib
+import os
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,12 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.storage.checkpoints import checkpoints_folder, read_checkpoint, read_identity
+from tokenizer_core.storage.checkpoints import (
+    checkpoints_folder,
+    fetched_folder,
+    read_checkpoint,
+    read_identity,
+)
 
 WHERE_TO_GET_THEM = (
     "The weights are the folder checkpoints of the repository; TOKENDIAL_CHECKPOINTS says where it is."
@@ -28,11 +35,12 @@ def families() -> dict[str, Family]:
     found = {}
     for module in pkgutil.iter_modules(models.__path__):
         if module.ispkg:
-            family = importlib.import_module(f"{models.__name__}.{module.name}").FAMILY
-            assert family.name not in found, f"two families are named {family.name}"
-            found[family.name] = family
-            if family.packer is not None:
-                register(family.packer)
+            folder = importlib.import_module(f"{models.__name__}.{module.name}")
+            for family in getattr(folder, "FAMILIES", None) or (folder.FAMILY,):
+                assert family.name not in found, f"two families are named {family.name}"
+                found[family.name] = family
+                if family.packer is not None:
+                    register(family.packer)
     return found
 
 
@@ -73,8 +81,8 @@ def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> 
         TokenizerError: no such model, device or dtype, or the weights are damaged or incomplete.
     """
     name = default_model() if name is None else name
-    folder = checkpoints_folder() / name
-    if Path(name).name != name or "\0" in name or not (folder / "config.json").is_file():
+    folder = next((folder for folder in _folders() if folder.name == name), None)
+    if folder is None:
         known = ", ".join(info.name for info in catalog()) or f"none. {WHERE_TO_GET_THEM}"
         raise TokenizerError(f"There is no model named {name}; here are: {known.removesuffix('.')}.")
     checkpoint = read_checkpoint(folder)
@@ -85,8 +93,10 @@ def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> 
 
 def _described() -> tuple[list[ModelInfo], list[tuple[str, str]]]:
     """The catalog's lines, and what is wrong with the other folders."""
-    known, lines, wrong = families(), [], []
-    for folder in _folders():
+    known, lines, folders = families(), [], _folders()
+    lacking = set(chosen_models()) - {folder.name for folder in folders}
+    wrong = [(name, f"TOKENDIAL_MODELS names {name}, which is not here.") for name in sorted(lacking)]
+    for folder in folders:
         try:
             config, checkpoint_id, size = read_identity(folder)
             lines.append(_family_of(config, folder.name, known).describe(config, checkpoint_id, size))
@@ -103,8 +113,22 @@ def _family_of(config: dict[str, Any], name: str, known: dict[str, Family]) -> F
 
 
 def _folders() -> list[Path]:
-    """Folders of `checkpoints/` that say what they are; none where there is no such folder."""
+    """Folders of models that say what they are, bundled ones first."""
+    chosen, found = chosen_models(), {}
+    for place in (checkpoints_folder(), fetched_folder()):
+        for folder in _below(place):
+            found.setdefault(folder.name, folder)
+    return [folder for name, folder in found.items() if not chosen or name in chosen]
+
+
+def chosen_models() -> list[str]:
+    """What TOKENDIAL_MODELS names; none chooses all."""
+    return [name.strip() for name in os.getenv("TOKENDIAL_MODELS", "").split(",") if name.strip()]
+
+
+def _below(place: Path) -> list[Path]:
+    """Its folders with a config.json; none where there is no such place."""
     try:
-        return sorted(f for f in checkpoints_folder().iterdir() if (f / "config.json").is_file())
+        return sorted(f for f in place.iterdir() if (f / "config.json").is_file())
     except OSError:
         return []

@@ -1,9 +1,10 @@
 """Archives: what in a folder, a zip or a tar may be a photograph, in name order, looked at before it is read.
 
 A member's size is checked before a byte of it is read, and reading stops at the limit whatever its size was
-said to be. What is no photograph by its name, folders, links and hidden files are passed over; what cannot be
-read is a member whose reading ends in a sentence. A folder's links to other folders are not followed.
-Neighbours: `files`, which has the limits; `photoset`, which opens what is found here.
+said to be. What is no photograph by its name or first bytes, folders, links and hidden files are passed over;
+what cannot be read is a member whose reading ends in a sentence. A folder's links to other folders are not
+followed. Neighbours: `names`, which tells photographs; `files`, which has the limits; `photoset`, which opens
+what is found here.
 """
 
 import bz2
@@ -23,11 +24,8 @@ from typing import Any
 
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.photos.files import MAX_BYTES, BinaryFile, check_size
+from tokenizer_core.photos.names import HEAD, begins_as_photo, is_photo, says_nothing
 
-# Of every format that can be opened, all that cameras, phones, browsers and programs write.
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"}
-SUFFIXES |= {".png", ".apng", ".webp", ".avif", ".avifs", ".gif", ".tif", ".tiff", ".bmp", ".dib"}
-SUFFIXES |= {".heic", ".heics", ".heif", ".heifs", ".hif"}
 MAX_PASSED = 2**30  # bytes of one member of a compressed tar, which is unpacked even to be passed over
 LONGEST_NAME = 120
 ZIP_HEADS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -46,12 +44,6 @@ class Member:
 
     name: str
     read: Callable[[], bytes]
-
-
-def is_photo(name: str) -> bool:
-    """Whether a file of this name may be a photograph: by its suffix, hidden files left out."""
-    path = Path(name)
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def shown_name(name: str) -> str:
@@ -80,7 +72,10 @@ def members(path: Path) -> Iterator[Member]:
         yield Member(path.name, partial(_read_file, path))
         return
     with _sentences(f"{shown} cannot be read"), path.open("rb") as file:
-        head = file.read(512)
+        head = file.read(HEAD)
+    if begins_as_photo(head):
+        yield Member(path.name, partial(_read_file, path))
+        return
     if head.startswith(ZIP_HEADS) or zipfile.is_zipfile(path):
         yield from _of_zip(path)
     elif head[257:262] == b"ustar" or any(head.startswith(magic) for magic in UNPACK) or _is_old_tar(head):
@@ -137,7 +132,7 @@ def _of_folder(top: Path) -> Iterator[Member]:
                     place = folder / entry.name
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(place)
-                    elif is_photo(entry.name) and _may_be_file(entry):
+                    elif _may_be_file(entry) and _is_photo(entry.name, partial(place.open, "rb")):
                         photos.append(place)
         except TokenizerError as error:
             broken[folder] = str(error)
@@ -156,6 +151,19 @@ def _may_be_file(entry: os.DirEntry) -> bool:
         return True
 
 
+def _is_photo(name: str, opened: Callable[[], Any]) -> bool:
+    """By its name, or by its first bytes where the name says nothing and they can be read."""
+    if is_photo(name):
+        return True
+    if not says_nothing(name):
+        return False
+    try:
+        with opened() as file:
+            return begins_as_photo(file.read(HEAD))
+    except Exception:  # readers of damaged archives raise nearly anything
+        return False
+
+
 def _read_file(path: Path) -> bytes:
     with _sentences("This file cannot be read"):
         check_size(path.stat().st_size)
@@ -167,16 +175,17 @@ def _of_zip(path: Path) -> Iterator[Member]:
     with _sentences(f"{shown_name(path.name)} cannot be read"):
         archive = zipfile.ZipFile(path)
     with archive:
-        for entry in sorted(filter(_is_zipped_photo, archive.infolist()), key=lambda entry: entry.filename):
+        found = [entry for entry in archive.infolist() if _is_zipped_photo(archive, entry)]
+        for entry in sorted(found, key=lambda entry: entry.filename):
             yield Member(entry.filename, partial(_read_zipped, archive, entry))
 
 
-def _is_zipped_photo(entry: zipfile.ZipInfo) -> bool:
-    if not is_photo(entry.filename):  # a name may be empty, which `is_dir` does not expect
-        return False
+def _is_zipped_photo(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    is_folder = entry.is_dir() or bool(entry.external_attr & 0x10)
-    return not is_folder and kind in (0, stat.S_IFREG)
+    is_folder = entry.filename.endswith("/") or bool(entry.external_attr & 0x10)
+    if is_folder or kind not in (0, stat.S_IFREG):
+        return False
+    return _is_photo(entry.filename, partial(archive.open, entry))
 
 
 def _read_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -232,7 +241,7 @@ def _of_tar(path: Path, head: bytes) -> Iterator[Member]:
         try:
             with _sentences("Only a part of this archive can be read"):
                 for entry in _entries(archive, unpack is not None):
-                    if entry.isreg() and is_photo(entry.name):
+                    if entry.isreg() and _is_photo(entry.name, partial(_open_tarred, archive, entry)):
                         found.append(entry)
         except TokenizerError as error:
             yield Member(path.name, _failing(str(error)))
@@ -261,7 +270,11 @@ def _entries(archive: tarfile.TarFile, is_packed: bool) -> Iterator[tarfile.TarI
 def _read_tarred(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     with _sentences("This file cannot be read"):
         check_size(entry.size)
-        content = archive.extractfile(entry)
-        assert content is not None, "a regular file has content"
-        with content:
+        with _open_tarred(archive, entry) as content:
             return _read_to_limit(content)
+
+
+def _open_tarred(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Any:
+    content = archive.extractfile(entry)
+    assert content is not None, "a regular file has content"
+    return content

@@ -25,7 +25,7 @@ AT_LEAST = 512  # pixels that each side of a JPEG keeps: twice the square that a
 A_JOB = 32  # photographs that a process decodes at a time
 
 Damaged = list[tuple[str, str]]  # names, and why each was left out
-Job = tuple[bytes, int, bool, bool]
+Job = tuple[bytes | None, int, bool, bool]
 
 
 def photo_files(
@@ -45,8 +45,16 @@ def photo_files(
     Raises:
         TokenizerError: there is no such folder or archive, it holds no photograph, or one cannot be read.
     """
-    path, count = Path(path), 0
-    first, shares = share
+    for name, data in _files(Path(path), limit, damaged, share):
+        if data is not None:
+            yield name, data
+
+
+def _files(
+    path: Path, limit: int | None, damaged: Damaged | None, share: tuple[int, int]
+) -> Iterator[tuple[str, bytes | None]]:
+    """What `photo_files` gives, and None for what is left out."""
+    count, (first, shares) = 0, share
     for place, member in enumerate(members(path)):
         if limit is not None and count >= limit:
             return
@@ -57,6 +65,7 @@ def photo_files(
             data = member.read()
         except TokenizerError as error:
             _leave_out(member.name, error, damaged)
+            yield member.name, None
             continue
         count += 1
         yield member.name, data
@@ -177,7 +186,7 @@ def load_crops(
         TokenizerError: as `iter_photos` does.
     """
     crops = load_photos(path, size, limit, workers, two, damaged=damaged, exact=exact)
-    if not crops:
+    if not any(map(len, crops)):
         raise TokenizerError(_nothing(Path(path), damaged))
     return np.concatenate(crops)
 
@@ -193,11 +202,14 @@ def load_photos(
     damaged: Damaged | None = None,
     exact: bool = False,
 ) -> list[UInt8[np.ndarray, "_ H W 3"]]:
-    """Like `load_crops`, an array a photograph; `share` is that of `photo_files`."""
+    """Like `load_crops`, an array a photograph, without crops of one that is left out.
+
+    `share` is that of `photo_files`.
+    """
     names, crops = deque[str](), []
 
     def jobs() -> Iterator[Job]:
-        for name, data in photo_files(path, limit, damaged, share):
+        for name, data in _files(Path(path), limit, damaged, share):
             names.append(name)
             yield data, size, two, exact
 
@@ -205,8 +217,8 @@ def load_photos(
         name = names.popleft()
         if isinstance(result, str):
             _leave_out(name, TokenizerError(result), damaged)
-        else:
-            crops.append(result)
+            result = np.empty((0, size, size, 3), np.uint8)
+        crops.append(result)
     return crops
 
 
@@ -230,8 +242,10 @@ def _crops_of_all(files: Iterable[Job]) -> list[UInt8[np.ndarray, "m H W 3"] | s
 
 
 def _crops_of(file: Job) -> UInt8[np.ndarray, "m H W 3"] | str:
-    """The crops, or the sentence that says why there are none."""
+    """The crops, none of what was left out, or the sentence that says why there are none."""
     data, size, two, exact = file
+    if data is None:
+        return np.empty((0, size, size, 3), np.uint8)
     try:
         photo = open_photo(io.BytesIO(data), 2 * size, exact)
     except TokenizerError as error:

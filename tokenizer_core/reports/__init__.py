@@ -3,6 +3,7 @@
 evaluate.py     a table over many photos
 allocate.py     how many tokens each photo needs
 judge.py        the judge's page: a model beside pca, WebP and JPEG at equal bytes
+compare.py      all models and codecs at equal bytes
 judge.md        its text
 sheet.py        the pictures that visitors upload, as pages
 judge_sheet.json  which these are, and the drawn ones

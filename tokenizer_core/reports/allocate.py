@@ -156,8 +156,7 @@ def allocate(
     info = tokenizer.info
     if limit is not None and limit < 1:
         raise TokenizerError("The number of photos is 1 or more.")
-    lengths = tuple(info.ladder if lengths is None else lengths)
-    tokenizer.check_lengths(lengths)
+    lengths = tuple(tokenizer.check_lengths(info.ladder if lengths is None else lengths))
     needs = []
     for name, photo in photo_set(photos, limit):
         original = square_crop(photo, info.picture_size)
@@ -197,7 +196,7 @@ def choose_code(
     name: str = "",
 ) -> tuple[Need, Picture]:
     """What one picture needs, and the picture that so many tokens hold; see `allocate`."""
-    lengths = tokenizer.info.ladder if lengths is None else lengths
+    lengths = tokenizer.check_lengths(tokenizer.info.ladder if lengths is None else lengths)
     began, made = time.perf_counter(), []
 
     def pictures() -> Iterator[Picture]:

@@ -1,4 +1,4 @@
-"""One figure of curves over the number of tokens: what `judge` draws.
+"""One figure of curves over the number of tokens, or over bytes: what `judge` and `compare` draw.
 
 Neighbours: `tally` (the measures). matplotlib is imported when a figure is drawn.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizer_core.measure.tally import Measures
 
-Curve = Mapping[int, Measures]  # by length
+Curve = Mapping[int, Measures]  # by length, or by bytes
 Panel = tuple[str, str, Callable[[Measures], float | None]]  # title, name of the measure, how it is read
 PANELS: tuple[Panel, ...] = (
     ("PSNR, dB", "psnr", lambda m: m.psnr),
@@ -25,13 +25,14 @@ def panels_of(curves: Mapping[str, Curve]) -> list[Panel]:
     return [panel for panel in PANELS if any(panel[2](measures) is not None for measures in some)]
 
 
-def draw_curves(path: str | Path, title: str, curves: Mapping[str, Curve]) -> None:
+def draw_curves(path: str | Path, title: str, curves: Mapping[str, Curve], unit: str = "tokens") -> None:
     """Write the figure: a panel a measure, with the 95 % intervals where there are any.
 
     Args:
         path: a .png, .svg or .pdf file.
         title: above it.
         curves: by name.
+        unit: of what the curves are over.
 
     Raises:
         OSError: the file cannot be written.
@@ -54,7 +55,7 @@ def draw_curves(path: str | Path, title: str, curves: Mapping[str, Curve]) -> No
         axes.set_xscale("symlog", base=2, linthresh=max(places[0], 1))
         axes.set_xlim(places[0] * 0.8, places[-1] * 1.25)
         axes.set_xticks(places, [str(place) for place in places], fontsize=7)
-        axes.set(xlabel="tokens", title=label)
+        axes.set(xlabel=unit, title=label)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=110)

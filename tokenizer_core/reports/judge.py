@@ -121,7 +121,9 @@ def lengths_of(info: ModelInfo) -> list[int]:
     return some if len(some) > 2 else [length for length in info.ladder if length > 0]
 
 
-def visitors_sheet(tokenizer: Tokenizer, photos: str | Path, free: str | Path) -> Iterator[SheetRow]:
+def visitors_sheet(
+    tokenizer: Tokenizer, photos: str | Path | PhotoSet, free: str | Path
+) -> Iterator[SheetRow]:
     """A row an entry of the sheet: the original, the autoencoder alone, and a sample a length (seed 0).
 
     A model that draws no samples shows its sharp pictures, or the one that it has; one without an autoencoder

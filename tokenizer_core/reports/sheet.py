@@ -14,8 +14,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from tokenizer_core.errors import TokenizerError
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
-from tokenizer_core.photos.photoset import photo_files
+from tokenizer_core.photos.photoset import PhotoSet, photo_set
 
 SHEET = json.loads((Path(__file__).parent / "judge_sheet.json").read_text("utf-8"))
 SCALE = 4  # drawn at 1024 and made smaller, as a visitor's screenshot is
@@ -34,26 +35,33 @@ class Entry:
 SheetRow = tuple[Entry, tuple[Picture, ...]]  # a picture a column
 
 
-def entries(photos: str | Path, free: str | Path) -> Iterator[Entry]:
+def entries(photos: str | Path | PhotoSet, free: str | Path) -> Iterator[Entry]:
     """The rows of the sheet, group by group; photographs that `photos` does not hold are left out.
 
     Args:
-        photos: the validation photographs: a folder, zip or tar.
+        photos: the validation photographs: a folder, zip or tar; of a `PhotoSet` all, whatever its limit.
         free: a folder of free photographs.
 
     Raises:
-        TokenizerError: there are no such photographs, or one cannot be opened.
+        TokenizerError: there are no such photographs, or one cannot be opened and is not to be skipped.
     """
+    given = photo_set(photos)
+    both = [PhotoSet(given.path, None, given.skip_damaged, given.exact), PhotoSet(free)]
     wanted = {name for group in SHEET["groups"].values() for name in group}
-    files = {name: (data, False) for name, data in photo_files(photos) if name in wanted}
-    files |= {name: (data, True) for name, data in photo_files(free) if name in wanted}
+    files = {name: (data, one) for one in both for name, data in one.files() if name in wanted}
     for group, names in SHEET["groups"].items():
         for name in names:
             if name in SHEET["drawings"]:
                 yield Entry(group, name, True, square_crop(draw(SHEET["drawings"][name])))
             elif name in files:
-                data, is_free = files[name]
-                yield Entry(group, name, is_free, square_crop(open_photo(io.BytesIO(data))))
+                data, source = files[name]
+                try:
+                    picture = square_crop(open_photo(io.BytesIO(data)))
+                except TokenizerError as error:
+                    source.leave_out(name, error)
+                    continue
+                yield Entry(group, name, source is both[1], picture)
+    given.damaged += [each for each in both[0].damaged if each not in given.damaged]
 
 
 def draw(shapes: Sequence[Sequence[Any]]) -> Image.Image:

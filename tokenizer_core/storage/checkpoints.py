@@ -19,6 +19,7 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.storage.quantize import dequantize, quantize
 
 SUMS = "SHA256SUMS"
+CHUNK = 1 << 22  # bytes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Checkpoint:
 def checkpoints_folder() -> Path:
     """Where the bundled models are: TOKENDIAL_CHECKPOINTS, or `checkpoints` beside the packages."""
     return Path(os.getenv("TOKENDIAL_CHECKPOINTS") or Path(__file__).resolve().parents[2] / "checkpoints")
+
+
+def fetched_folder() -> Path:
+    """Where fetched and imported models are: `models` in TOKENDIAL_CACHE, or in the user's cache."""
+    cache = os.getenv("TOKENDIAL_CACHE")
+    if not cache:
+        cache = Path(os.getenv("XDG_CACHE_HOME") or Path.home() / ".cache") / "tokendial"
+    return Path(cache) / "models"
 
 
 def read_identity(folder: Path) -> tuple[dict[str, Any], str, int]:
@@ -81,25 +90,34 @@ def read_part(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
     return dequantize(_tensors(folder, name, sums)), sums[name]
 
 
-def write_checkpoint(folder: Path, config: dict[str, Any], files: dict[str, dict[str, Tensor]]) -> str:
+def write_checkpoint(
+    folder: Path, config: dict[str, Any], files: dict[str, dict[str, Tensor]], exact: bool = False
+) -> str:
     """Write config.json, the quantised files and SHA256SUMS; returns the checkpoint's id.
 
     Args:
         folder: made if need be; other files in it stay.
         config: what config.json holds.
         files: file name -> tensors; each matrix becomes int8.
+        exact: every tensor stays as it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     for name, tensors in files.items():
-        save_file(quantize(tensors), folder / name)
-    lines = [f"{_sha256((folder / n).read_bytes())}  {n}" for n in ("config.json", *sorted(files))]
+        save_file(tensors if exact else quantize(tensors), folder / name)
+    lines = [f"{sum_of(folder / n)}  {n}" for n in ("config.json", *sorted(files))]
     (folder / SUMS).write_text("\n".join(lines) + "\n")
     return _identity(folder)
 
 
-def fill(module: nn.Module, tensors: dict[str, Tensor], model: str) -> None:
+def fill(module: nn.Module, tensors: dict[str, Tensor], model: str, assign: bool = False) -> None:
     """Load tensors strictly into a module.
+
+    Args:
+        module: to fill.
+        tensors: by the module's names.
+        model: its name, for people.
+        assign: the module takes the tensors themselves, and needs no memory of its own before.
 
     Raises:
         TokenizerError: a key is missing, unknown, or of another shape.
@@ -113,11 +131,20 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], model: str) -> None:
     for key, value in own.items():
         if tensors[key].shape != value.shape:
             raise TokenizerError(f"{key} in the weights of {model} has the wrong shape.")
-    module.load_state_dict(tensors)
+    module.load_state_dict(tensors, assign=assign)
 
 
 def _more(keys: list[str]) -> str:
     return f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+
+
+def sum_of(path: Path) -> str:
+    """SHA-256 of a file of any size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+    return digest.hexdigest()
 
 
 def _sha256(data: bytes) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tokenizer_core.models.alit.config import OWN_NETWORKS, AlitConfig, BaseConfig
+from tokenizer_core.models.alit.config import OWN_NETWORKS, AlitConfig
+from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.storage.checkpoints import read_part, write_checkpoint
 from tokenizer_core.training.settings import setting
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 from tokenizer_core.models.registry import families
+from tokenizer_core.training.data import LEFT_OUT
 from tokenizer_core.training.place import leave
 from tokenizer_core.training.settings import fill, kind_of
 
@@ -26,14 +27,19 @@ def runs() -> dict[str, ModuleType]:
     return {verb: importlib.import_module(module) for verb, module in sorted(modules.items())}
 
 
-def train(words: Sequence[str]) -> None:
+def train(words: Sequence[str]) -> list[tuple[str, str]]:
     """Run the verb that these words name, with the options behind it.
+
+    Returns:
+        The photographs that this process left out, (name, why) each.
 
     Raises:
         TokenizerError: an option or the config file is wrong, or the run ended with a sentence.
     """
     chosen = parser().parse_args(words)
+    LEFT_OUT.clear()
     chosen.run(chosen)
+    return list(LEFT_OUT)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,12 +77,14 @@ def add_training_verbs(subparsers: Any) -> None:
 def _add_option(parser: argparse.ArgumentParser, field: dataclasses.Field, hint: Any) -> None:
     """What is not given is left out, so that a config file can say it."""
     kind, count = kind_of(hint)
-    more: dict[str, Any] = {} if count == 1 else {"nargs": count or "+"}
+    more: dict[str, Any] = {"type": kind} if count == 1 else {"type": kind, "nargs": count or "+"}
+    if kind is bool:
+        more = {"action": "store_true"}
     must = field.default is dataclasses.MISSING
     default = "must be given" if must else f"default: {_shown(field.default)}"
     what = " ".join(filter(None, (field.metadata.get("what"), f"({default})")))
     word = f"--{field.name.replace('_', '-')}"
-    parser.add_argument(word, type=kind, default=argparse.SUPPRESS, help=what, **more)
+    parser.add_argument(word, default=argparse.SUPPRESS, help=what, **more)
 
 
 def _shown(default: Any) -> str:

@@ -16,8 +16,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from tokenizer_core.photos.photoset import load_photos
+from tokenizer_core.photos.photoset import Damaged, load_photos
 from tokenizer_core.training.place import Place
+
+LEFT_OUT: Damaged = []  # what this process could not open and was to skip; a process makes one run
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Share:
     total: int
 
 
-def load_share(path: str, size: int, limit: int | None, workers: int, place: Place) -> Share:
+def load_share(
+    path: str, size: int, limit: int | None, workers: int, place: Place, damaged: Damaged | None = None
+) -> Share:
     """Decode every world-th photograph of a source, from the rank-th on, and share what is left over.
 
     Args:
@@ -43,8 +47,9 @@ def load_share(path: str, size: int, limit: int | None, workers: int, place: Pla
         limit: photographs of the source, for dry runs.
         workers: processes that decode.
         place: of this process.
+        damaged: as in `photo_files`.
     """
-    photos = load_photos(path, size, limit, workers, share=(place.rank, place.world))
+    photos = load_photos(path, size, limit, workers, share=(place.rank, place.world), damaged=damaged)
     crops = np.concatenate([np.empty((0, size, size, 3), np.uint8), *photos])
     if place.world == 1:
         return Share(crops, np.arange(len(crops)), np.ones(len(crops), np.float32), len(crops))
@@ -82,16 +87,23 @@ class PhotoPool:
         size: side of the crops in pixels.
         limit: photographs a source, for dry runs.
         workers: processes that decode.
+        damaged: as in `photo_files`.
     """
 
     def __init__(
-        self, paths: Sequence[str], place: Place, size: int, limit: int | None, workers: int
+        self,
+        paths: Sequence[str],
+        place: Place,
+        size: int,
+        limit: int | None,
+        workers: int,
+        damaged: Damaged | None = None,
     ) -> None:
         self.total = 0  # crops of all processes
         crops, weights, worths = [], [], []
         for path in paths:
             ((source, weight),) = re.findall(r"^(.+?)(?::([0-9.]+))?$", path)
-            share = load_share(source, size, limit, workers, place)
+            share = load_share(source, size, limit, workers, place, damaged)
             self.total += share.total
             crops.append(share.crops)
             weights.append(np.float32(weight or 1) * share.parts)

@@ -25,7 +25,7 @@ from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.photos.photoset import load_crops
 from tokenizer_core.storage.whole import write_whole
 from tokenizer_core.training.averages import AveragedWeights
-from tokenizer_core.training.data import PhotoPool, to_pixels
+from tokenizer_core.training.data import LEFT_OUT, PhotoPool, to_pixels
 from tokenizer_core.training.guard import Skips, Stopped, StopSignals, not_finite
 from tokenizer_core.training.log import RunLog
 from tokenizer_core.training.place import M, Place
@@ -34,7 +34,7 @@ from tokenizer_core.training.settings import setting, to_values
 from tokenizer_core.training.snapshots import Moving, Snapshot, Snapshots
 from tokenizer_core.training.weights import load_weights, save_weights
 
-FREE = ("out", "workers", "log_seconds", "snapshot_seconds")  # may change when a run goes on
+FREE = ("out", "workers", "skip_damaged", "log_seconds", "snapshot_seconds")  # may change when a run goes on
 
 Values = dict[str, Tensor]
 Step = Callable[[], Values]  # draws a batch; "loss" is what descends, all of it is logged
@@ -58,6 +58,7 @@ class RunOptions:
     batch: int = setting("crops of a step in each process", 64)
     seed: int = setting("of all that is drawn", 0)
     limit: int | None = setting("only the first so many photographs of each source", None)
+    skip_damaged: bool = setting("leave out photographs that cannot be opened", False)
     workers: int = setting("processes that decode photographs, for each process of the run", 8)
     dtype: str = setting("of the networks: auto, float32 or bfloat16", "auto")
     warm_up: int = setting("steps until the learning rate is full", 200)
@@ -94,7 +95,8 @@ class Run(Generic[O]):
         self.place = place.in_numbers(self.resumed.values["dtype"] if self.resumed else options.dtype)
         torch.default_generator.manual_seed(options.seed)
         source = (options.config.autoencoder.image_size, options.limit, options.workers)
-        self.pool = PhotoPool(options.photos, self.place, *source)
+        self.damaged = LEFT_OUT if options.skip_damaged else None
+        self.pool = PhotoPool(options.photos, self.place, *source, self.damaged)
         self.photos = self._validation_photos(*source)
         self.classifier = self.place.put(LiteClassifier(0))
         self.logged, self.saved = 0.0, 0.0  # seconds on the clock
@@ -119,9 +121,8 @@ class Run(Generic[O]):
         """Pixels (M, 3, H, W) on rank 0, which alone validates; none elsewhere."""
         if self.place.rank != 0:
             return torch.empty(0, 3, size, size)
-        return to_pixels(
-            torch.from_numpy(load_crops(self.options.validation, size, limit, workers, two=False))
-        )
+        crops = load_crops(self.options.validation, size, limit, workers, two=False, damaged=self.damaged)
+        return to_pixels(torch.from_numpy(crops))
 
     def _begin_log(self, name: str) -> None:
         """The settings as a file for `--config`; the first line of the log, or the one where it goes on."""

@@ -21,7 +21,7 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.nn.config import JsonConfig
 
 TABLE = "tokenizer"  # of a file; the field `config`
-KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
+KINDS = {str: "a text", Path: "a path", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def setting(what: str, default: Any = dataclasses.MISSING) -> Any:
@@ -30,7 +30,7 @@ def setting(what: str, default: Any = dataclasses.MISSING) -> Any:
 
 
 def kind_of(hint: Any) -> tuple[type, int | None]:
-    """str, Path, int or float, and how many: 1, an exact number, or None for one or more."""
+    """str, Path, int, float or bool, and how many: 1, an exact number, or None for one or more."""
     if get_origin(hint) is not tuple:
         kinds = [kind for kind in (hint, *get_args(hint)) if kind in KINDS]
         return kinds[0], 1
@@ -128,7 +128,7 @@ def _converted(name: str, value: Any, hint: Any) -> Any:
 
 def _one(name: str, value: Any, kind: type) -> Any:
     allowed = {Path: str, float: int | float}.get(kind, kind)
-    if isinstance(value, bool) or not isinstance(value, allowed):
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, allowed):
         raise TokenizerError(f"{name} must be {KINDS[kind]}, not {value!r}.")
     return kind(value)
 

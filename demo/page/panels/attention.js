@@ -118,7 +118,7 @@ export function attention(root, act) {
     if (act.film !== mine) return;
     if (got.maps) known[key] = got.maps;
     if (keyOf(mine) !== key) return;
-    if (got.error) act.say(got.error, true);
+    if (got.error) act.say(got.error, true, 0, mine);
     else if (known[key]) turnTo(mine, key);
     act.paint();
   };

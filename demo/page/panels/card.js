@@ -1,6 +1,7 @@
 // A card of 1200 x 630, as links are previewed: five lengths and the photo, made in the browser.
-import { one, save, sheet } from "../dom.js";
+import { one, savePicture, sheet } from "../dom.js";
 import { tokens } from "../lengths.js";
+import { madeOf } from "../png.js";
 
 const [WIDTH, HEIGHT] = [1200, 630];
 const SIDE = 360;
@@ -75,7 +76,7 @@ export function card(root, act) {
     const what = film.modes.length > 1 ? `tokendial: ${NAMES[frames[0].mode]}` : "tokendial";
     const from = film.info.ordered === false ? "a code a length" : "the first tokens";
     brush.fillText(`${what} from ${from} · ${location.host}`, 40, HEIGHT - 36);
-    canvas.toBlob((blob) => blob && save(blob, "tokens-card.png"));
+    savePicture(canvas, "tokens-card.png", madeOf(film, frames, act.state));
     act.say("The card is ready.", false, 5000);
   };
   one(root, ".card-button").addEventListener("click", draw);

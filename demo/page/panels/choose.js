@@ -1,4 +1,5 @@
 // How a photo comes: an example, or a file that is chosen, pasted or dropped; and which kind of picture is shown.
+import { hear } from "../brought.js";
 import { all, one, put } from "../dom.js";
 import { shrunk } from "../shrink.js";
 
@@ -18,8 +19,9 @@ export function choose(root, act, source, visit) {
 
   /** The photo is on the screen at once, then it goes to the server. */
   const send = async (/** @type {File | undefined} */ file) => {
-    if (!file || !source.upload) return;
     const { upload } = source;
+    if (!file) return;
+    if (!upload) return act.say("This page has examples and no server: a photo of your own needs one.", true);
     const picture = URL.createObjectURL(file);
     coming.src = picture;
     progress.value = 0;
@@ -32,7 +34,10 @@ export function choose(root, act, source, visit) {
         Infinity,
       );
     };
-    const question = async () => ({ from: "upload", path: await upload(await shrunk(file), told) });
+    const question = async (/** @type {() => boolean} */ wanted) => ({
+      from: "upload",
+      path: await upload(await shrunk(file), told, wanted),
+    });
     await act.open(question, "Sending your photo…");
     URL.revokeObjectURL(picture);
   };
@@ -42,19 +47,17 @@ export function choose(root, act, source, visit) {
     input.value = ""; // the same file may be chosen again
   });
   one(root, "#upload").addEventListener("click", () => input.click());
-  document.addEventListener("paste", (event) => send([...(event.clipboardData?.files ?? [])][0]));
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    send([...(event.dataTransfer?.files ?? [])][0]);
-  });
+  hear({ send, visit, say: (words) => act.say(words, true) });
   for (const button of examples) {
     button.addEventListener("click", () => act.open({ from: "example", photo: button.value }));
   }
 
   for (const radio of modes) {
     radio.checked = radio.value === act.state.mode;
-    radio.addEventListener("change", () => act.mode(/** @type {Mode} */ (radio.value)));
+    radio.addEventListener("change", () => {
+      act.mode(/** @type {Mode} */ (radio.value));
+      act.settled();
+    });
   }
 
   const clicked = (/** @type {MouseEvent} */ event) => {

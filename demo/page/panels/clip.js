@@ -2,6 +2,7 @@
 import { one, save, sheet } from "../dom.js";
 import { Scale, tokens } from "../lengths.js";
 
+const TITLE = "How few tokens does a picture need?";
 const DRAWN = 720; // all is drawn in these units
 const MS = 150; // a length; with the end, less than the five seconds that a phone allows
 const END = 1500; // the last length is held
@@ -77,38 +78,36 @@ export function clip(root, act) {
     const { canvas, brush } = sheet(side, side, { willReadFrequently: !own });
     const made = own ? recorder(canvas, own) : await gif(brush);
     brush.scale(side / DRAWN, side / DRAWN);
-    const style = {
-      font: "600 30px system-ui, sans-serif",
-      fillStyle: "#fff",
-      shadowBlur: 8,
-      shadowColor: "#000",
+    Object.assign(brush, { fillStyle: "#fff", shadowBlur: 8, shadowColor: "#000" });
+    const write = (/** @type {CanvasImageSource} */ picture, /** @type {string} */ words) => {
+      brush.drawImage(picture, 0, 0, DRAWN, DRAWN);
+      brush.font = "600 30px system-ui, sans-serif";
+      brush.fillText(TITLE, 28, 52, DRAWN - 56);
+      brush.fillText(words, 28, 668);
+      brush.font = "24px system-ui, sans-serif";
+      brush.fillText(location.host, 28, 86);
     };
-    Object.assign(brush, style);
     // all within the five seconds that a phone lets pass between a touch and sharing; another photo ends it
     const frames = oneKind(film, act.state.mode);
     for (const frame of frames) {
       const { length } = frame;
-      brush.drawImage(frame.bitmap, 0, 0, DRAWN, DRAWN);
-      brush.fillText(`${tokens(length)}, ${film.bytesOf(length)} bytes`, 28, 668);
+      write(frame.bitmap, `${tokens(length)}, ${film.bytesOf(length)} bytes`);
       brush.fillRect(28, 688, 664 * scale.place(length), 8);
-      brush.fillText(location.host, 28, 52);
-      act.say(`Recording: ${tokens(length)}`);
+      act.say(`Recording: ${tokens(length)}`, false, 0, film);
       await made.add(frame === frames.at(-1) ? END : MS);
       if (act.film !== film) return made.drop();
     }
     if (film.original) {
-      brush.drawImage(photo, 0, 0, DRAWN, DRAWN);
-      brush.fillText("the photo", 28, 668);
-      brush.fillText("How few tokens does a picture need?", 28, 52);
+      write(photo, "the photo");
       await made.add(PHOTO);
       if (act.film !== film) return made.drop();
     }
     const type = own ?? "image/gif";
-    give(new File(await made.end(), `tokens.${type.slice(6)}`, { type }));
+    give(film, new File(await made.end(), `tokens.${type.slice(6)}`, { type }));
   };
 
   /** A phone gives it to whom the visitor chooses; else it is a file. Called off: no file either. */
-  const give = async (/** @type {File} */ file) => {
+  const give = async (/** @type {Film} */ film, /** @type {File} */ file) => {
     const files = [file];
     const given = matchMedia("(pointer: coarse)").matches && navigator.canShare?.({ files });
     try {
@@ -117,7 +116,7 @@ export function clip(root, act) {
     } catch (why) {
       if (/** @type {DOMException} */ (why).name !== "AbortError") save(file, file.name);
     }
-    act.say("The clip is ready.", false, 5000);
+    act.say("The clip is ready.", false, 5000, film);
   };
 
   one(root, ".clip").addEventListener("click", record);

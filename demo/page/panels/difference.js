@@ -1,5 +1,5 @@
 // The difference of two pictures over the picture: what a token added, or what is not there yet.
-import { one, pen, put } from "../dom.js";
+import { one, pen, put, sheet } from "../dom.js";
 
 const SIDE = 128;
 const BRIGHT = 110; // the brightest of 16 x 16 places is made at least this strong
@@ -25,9 +25,7 @@ export function difference(root) {
   const brush = pen(one(root, ".dif"), { alpha: false });
   const photo = /** @type {HTMLImageElement} */ (one(root, ".photo"));
   const words = one(root, ".n-gain");
-  const small = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    new OffscreenCanvas(16, 16).getContext("2d", { willReadFrequently: true })
-  );
+  const small = sheet(16, 16, { willReadFrequently: true }).brush;
   let shown = "";
 
   const strongest = () => {

@@ -1,4 +1,4 @@
-// The numbers under the dial, and the status line.
+// The numbers under the dial.
 import { one, put } from "../dom.js";
 
 const thousands = new Intl.NumberFormat("en"); // made once: it is slow to make
@@ -28,33 +28,6 @@ export function numbers(root) {
       const scored = frame.ssim !== null;
       put(psnr, scored ? (frame.psnr?.toFixed(1) ?? "∞") : "–");
       put(ssim, frame.ssim?.toFixed(2) ?? "–");
-    },
-  };
-}
-
-/**
- * The status line: about the newest thing that was asked for.
- * @param {HTMLElement} root
- * @returns {Panel & { say: Intents["say"] }}
- */
-export function status(root) {
-  const line = one(root, ".status");
-  let until = 0; // until then the line keeps its words
-
-  /** @type {Intents["say"]} */
-  const say = (words, bad = false, stay = 0) => {
-    until = bad ? Number.POSITIVE_INFINITY : performance.now() + stay;
-    line.classList.toggle("bad", bad);
-    put(line, words);
-  };
-  return {
-    say,
-    arrive(film) {
-      if (performance.now() <= until) return;
-      const [here, all] = [film.mean.at.size, film.lengths.length];
-      if (film.done && here < all) say(`${here} of ${all} lengths are stored with this page.`);
-      else if (here < all) say(`${here} of ${all} lengths are here`);
-      else say(`All ${all} lengths are here: no more requests.`);
     },
   };
 }

@@ -1,8 +1,8 @@
-// Which overlay lies on the picture: where it looks, what it added, what is not there yet, what is right already.
+// Which overlay lies on the picture: where it looks, what it added, is not there yet, is right, is invented.
 import { one } from "../dom.js";
 
 /** @type {Overlay[]} */
-const NAMES = ["on", "add", "less", "right"];
+const NAMES = ["on", "add", "less", "right", "open"];
 
 /**
  * @param {HTMLElement} root
@@ -29,7 +29,8 @@ export function overlays(root, act) {
     box.addEventListener("change", () => {
       const overlay = box.checked ? NAMES[i] : "";
       show(overlay);
-      act.change({ overlay });
+      act.change({ overlay, scene: "", turned: true });
+      act.settled(); // the address says it
     });
   });
   return { draw: ({ state }) => show(state.overlay) };

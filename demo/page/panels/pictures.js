@@ -1,4 +1,4 @@
-// On request, a row of pictures beside the film: other seeds, two photos mixed, other codes, all but a token.
+// On request, a row of pictures beside the film: all but a token.
 import { all, one, pictureAddress, put, sheet } from "../dom.js";
 import { tokens } from "../lengths.js";
 
@@ -6,12 +6,9 @@ const SIDE = 64; // of the map of differences
 
 /** @type {Record<string, (token: number) => number[]>} what is asked for, one by one */
 const ROWS = {
-  seeds: () => [1, 2, 3, 4, 5],
-  codes: () => [0, 1, 2],
-  mix: () => [0, 1],
   less: (token) => [0, token],
 };
-const COMPARED = ["seeds", "less"];
+const COMPARED = ["less"];
 
 /**
  * Each value's standard deviation over some pictures, as strong as needed to be seen.
@@ -40,8 +37,6 @@ export function pictures(root, act) {
   /** @type {HTMLButtonElement | null} what follows the dial */
   let pressed = null;
   let run = 0; // another photo, or another press of a button, ends this one
-  let before = ""; // the film that was here before
-  let present = "";
 
   /**
    * @param {string} caption
@@ -80,12 +75,10 @@ export function pictures(root, act) {
     for (const other of buttons) other.setAttribute("aria-expanded", String(other === button));
     for (const n of ROWS[button.value](token)) {
       put(words, "A moment …");
-      const got = await act.view(button.value, { k, n, of: before });
+      const got = await act.view(button.value, { k, n });
       if (mine !== run) return;
       if (got.error) return put(words, got.error);
-      const picture = got.webp
-        ? Object.assign(new Image(), { src: pictureAddress(got.webp) })
-        : document.createElement("canvas");
+      const picture = Object.assign(new Image(), { src: pictureAddress(got.webp ?? "") });
       boxes.push(await framed(got.caption ?? "", picture));
       if (mine !== run) return;
       row.replaceChildren(...boxes);
@@ -99,8 +92,6 @@ export function pictures(root, act) {
     begin(film) {
       run += 1;
       pressed = null;
-      before = present;
-      present = film.token;
       row.replaceChildren();
       put(words, "");
       for (const button of buttons) {
@@ -109,7 +100,7 @@ export function pictures(root, act) {
       }
     },
     settle() {
-      if (pressed && pressed.value !== "seeds") show(pressed); // quick ones follow the dial
+      if (pressed) show(pressed); // it follows the dial
     },
   };
 }

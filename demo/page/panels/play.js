@@ -70,9 +70,10 @@ export function play(root, act, game) {
     end();
   });
   one(card, ".next").addEventListener("click", () => begin((game.now()?.number ?? -1) + 1));
-  one(card, ".tell").addEventListener("click", async () => {
+  const tell = one(card, ".tell");
+  tell.addEventListener("click", async () => {
     const now = game.now();
-    if (now && (await copy(told(title(now), now.most, now.wrong, now.sender)))) {
+    if (now && (await copy(told(title(now), now.most, now.wrong, now.sender), tell))) {
       act.say("The result is copied: it does not say what it was.", false, 5000);
     }
   });

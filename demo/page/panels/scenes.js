@@ -1,109 +1,97 @@
-// The six scenes, and the same as a lecture: large, by arrow keys, with a pause to guess before each answer.
-import { all, one, pen, put } from "../dom.js";
-import { Lecture } from "../lecture.js";
+// The six scenes. On a wide screen the picture stands beside them while they are read, and each comes into force
+// when it reaches the middle; elsewhere they are cards, one after the other.
+import { all, one } from "../dom.js";
 
-const QUIET = 4; // cells of white around a QR code
+const DWELL = 200; // ms at the middle: who only scrolls past changes nothing
+const DIAL = 112; // px that the pinned dial covers
 
 /**
- * @param {HTMLCanvasElement} canvas
- * @param {string} text
+ * Whether a scene may come into force by itself: never over what a visitor has turned since.
+ * @param {State} state
+ * @param {string} name the scene's
  */
-async function drawCode(canvas, text) {
-  const { generate } = await import("../vendor/lean-qr.mjs");
-  const code = generate(text);
-  const side = code.size + 2 * QUIET;
-  Object.assign(canvas, { width: side, height: side });
-  const brush = pen(canvas);
-  brush.fillStyle = "#fff";
-  brush.fillRect(0, 0, side, side);
-  brush.fillStyle = "#000";
-  for (let y = 0; y < code.size; y++) {
-    for (let x = 0; x < code.size; x++) if (code.get(x, y)) brush.fillRect(x + QUIET, y + QUIET, 1, 1);
-  }
+export const mayCome = ({ turned, scene }, name) => scene !== name && (scene !== "" || !turned);
+
+/**
+ * What a scene that comes by itself changes: no panel, which is out of sight, and no photo of a visitor's own.
+ * @param {string} hash
+ * @param {boolean} own
+ */
+export function quietly(hash, own) {
+  const state = new URLSearchParams(hash);
+  state.delete("panel");
+  if (own) state.delete("photo");
+  return state;
 }
 
 /**
  * @param {HTMLElement} root
  * @param {Intents} act
- * @param {(hash: URLSearchParams) => Promise<void>} visit
+ * @param {(hash: URLSearchParams) => unknown} visit
  * @returns {Panel}
  */
 export function scenes(root, act, visit) {
   const cards = all(root, ".scene");
-  const room = one(root, ".lecture");
-  const parts = [".where", ".asked", ".answer"].map((name) => one(room, name));
-  const code = /** @type {HTMLCanvasElement} */ (one(room, ".code"));
-  /** @type {Lecture | null} */
-  let lecture = null;
-  let coded = "";
-
+  const [top, pair, place] = [".top", ".pair", ".beside-scenes"].map((name) => one(root, name));
+  const wide = matchMedia("(min-width: 1000px) and (min-height: 560px)");
+  const nameOf = (/** @type {Element} */ card) => card.id.slice(6);
+  const linked = act.state.scene; // an address says a scene: then it is shown
+  let reading = false; // the scenes are on the screen
+  let above = false; // the picture's own place has gone up
+  let waiting = 0;
   let marked = "";
-  const mark = (/** @type {string} */ name) => {
-    if (name === marked) return;
-    marked = name;
-    for (const card of cards) card.classList.toggle("now", card.id === `scene-${name}`);
-  };
+  let begun = false;
 
-  const draw = async () => {
-    if (!lecture) return;
-    const { scene, where, answered } = lecture;
-    const words = [where, scene.ask, answered ? scene.words : ""];
-    parts.forEach((part, i) => {
-      put(part, words[i]);
-    });
-    root.classList.toggle("answered", answered);
-    await visit(new URLSearchParams(lecture.state));
-    const address = act.address(true);
-    if (address === coded) return;
-    coded = address;
-    const fits = await drawCode(code, address).catch(() => false);
-    code.hidden = fits === false; // a photo of one's own may be too long for a code
+  /** The picture goes where it is seen; its own place keeps its height. */
+  const stand = () => {
+    const here = reading && above && wide.matches && !act.hidden();
+    if (here === place.contains(pair)) return;
+    if (here) top.style.minHeight = `${top.offsetHeight}px`;
+    if (here) place.append(pair);
+    else top.insertBefore(pair, one(top, "#choose"));
+    if (!here) top.style.minHeight = "";
   };
-  const move = (/** @type {number} */ by) => {
-    if (lecture?.move(by)) draw();
-  };
-  const end = () => {
-    if (!lecture) return;
-    lecture = null;
-    coded = "";
-    room.hidden = true;
-    root.classList.remove("lecturing-now");
-    if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-    one(root, ".lecturing").focus();
-  };
-  const begin = async () => {
-    const told = cards.map((card) => ({
-      name: card.id.slice(6),
-      title: one(card, "h3").textContent ?? "",
-      words: one(card, "p").textContent ?? "",
-      ask: card.dataset.ask ?? "",
-      before: card.dataset.before ?? "",
-      after: card.dataset.reveal ?? "",
-    }));
-    lecture = new Lecture(told);
-    room.hidden = false;
-    root.classList.add("lecturing-now");
-    await document.documentElement.requestFullscreen?.().catch(() => {}); // a frame may not be allowed to
-    one(room, ".on").focus();
-    draw();
-  };
+  const watch = (
+    /** @type {string} */ rootMargin,
+    /** @type {(entry: IntersectionObserverEntry) => void} */ tell,
+  ) =>
+    new IntersectionObserver(
+      (news) => {
+        news.forEach(tell);
+        stand();
+      },
+      { rootMargin },
+    );
+  watch("0px 0px -35% 0px", (entry) => {
+    reading = entry.isIntersecting;
+  }).observe(one(root, ".scenes"));
+  watch(`-${DIAL}px 0px 0px 0px`, (entry) => {
+    above = !entry.isIntersecting && entry.boundingClientRect.bottom < innerHeight / 2;
+  }).observe(top);
+  wide.addEventListener("change", stand);
 
-  one(root, ".lecturing").addEventListener("click", begin);
-  one(room, ".on").addEventListener("click", () => move(1));
-  one(room, ".back").addEventListener("click", () => move(-1));
-  one(room, ".leave").addEventListener("click", end);
-  document.addEventListener("fullscreenchange", () => document.fullscreenElement || end());
-  const stage = one(root, ".stage");
-  const photo = (/** @type {boolean} */ on) => stage.classList.toggle("peek", on && !!act.film?.original);
-  const keys = (/** @type {KeyboardEvent} */ event) => {
-    if (!lecture || event.target === one(root, ".range")) return;
-    const way = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
-    if (way) move(way);
-    else if (event.key === "Escape") end();
-    else if (event.key.toLowerCase() === "p") photo(!stage.classList.contains("peek"));
-    else return;
-    event.preventDefault();
+  const middle = watch("-50% 0px -50% 0px", ({ isIntersecting, target }) => {
+    if (!isIntersecting) return;
+    clearTimeout(waiting);
+    waiting = window.setTimeout(() => {
+      if (!place.contains(pair) || !mayCome(act.state, nameOf(target))) return;
+      const link = /** @type {HTMLAnchorElement} */ (one(target, "a.plain"));
+      visit(quietly(link.hash.slice(1), !act.film?.example));
+    }, DWELL);
+  });
+  for (const card of cards) middle.observe(card);
+
+  return {
+    begin() {
+      stand(); // a round may have begun, whose picture is above
+      const card = begun ? undefined : cards.find((one) => nameOf(one) === linked);
+      begun = true;
+      if (card && wide.matches) card.scrollIntoView({ block: "center" });
+    },
+    draw({ state }) {
+      if (state.scene === marked) return;
+      marked = state.scene;
+      for (const card of cards) card.classList.toggle("now", nameOf(card) === marked);
+    },
   };
-  document.addEventListener("keydown", keys);
-  return { draw: ({ state }) => mark(state.scene) };
 }

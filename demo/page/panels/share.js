@@ -12,10 +12,11 @@ const thousands = new Intl.NumberFormat("en");
  */
 export function share(root, act, needed) {
   /**
+   * @param {HTMLElement} button
    * @param {string} text
    * @param {Record<string, string | number>} [more]
    */
-  const send = async (text, more) => {
+  const send = async (button, text, more) => {
     const film = act.film;
     if (!film || !(film.example || film.told.tokens))
       return act.say("A moment: the tokens are not here yet.");
@@ -25,17 +26,19 @@ export function share(root, act, needed) {
     }
     const long = `${thousands.format(url.length)} characters hold the tokens, never the photo`;
     const words = `The link is copied: ${film.example ? "it opens this example" : long}.`;
-    if (await copy(url)) act.say(words, false, 5000);
+    if (await copy(url, button)) act.say(words, false, 5000);
+    else act.say("The browser refuses the clipboard: here is the link, to be copied by hand.", false, 60_000);
   };
 
-  one(root, ".copy").addEventListener("click", () => {
+  const link = one(root, ".copy");
+  link.addEventListener("click", () => {
     const first = act.film?.info.ordered === false ? "" : "its first ";
-    send(`A picture from ${first}${tokens(act.state.k)}`);
+    send(link, `A picture from ${first}${tokens(act.state.k)}`);
   });
   for (const button of all(root, ".challenge")) {
     button.addEventListener("click", () => {
       const count = needed();
-      send(`Name it! I needed ${tokens(count)}. And you?`, { k: count, name: 1 });
+      send(button, `Name it! I needed ${tokens(count)}. And you?`, { k: count, name: 1 });
     });
   }
   const words = one(root, ".n-link");

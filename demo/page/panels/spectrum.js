@@ -1,25 +1,11 @@
 // How much structure of each size the picture has, beside the photo: coarse to fine.
 import { one, put, saveTable } from "../dom.js";
 import { Plot } from "../plot.js";
+import { cycles, NONE, power, powers, RINGS, XS } from "../spectra.js";
 import { bytes } from "../tokens.js";
 
-const RINGS = 127;
-
-/** First and last ring of a point: above 32 cycles several share one. */
-const POINTS = (() => {
-  /** @type {[number, number][]} */
-  const points = [];
-  for (let a = 1; a <= RINGS; ) {
-    const step = Math.max(1, a >> 4);
-    points.push([a, Math.min(RINGS, a + step - 1)]);
-    a += step;
-  }
-  return points;
-})();
-const XS = POINTS.map(([a, b]) => Math.log2((a + b) / 2));
 const PAST = 4; // fewer tokens, drawn paler
 
-const NONE = XS.map(() => null);
 /** @type {import("../plot.js").Line[]} */
 const LINES = [
   { name: "photo", dash: [4, 3] },
@@ -30,19 +16,6 @@ const LINES = [
 ];
 
 /**
- * log10 power at the plot's points.
- * @param {Uint8Array} levels of each ring, 0..255
- * @param {[number, number]} scale log10 power at the ends
- */
-export function powers(levels, [low, high]) {
-  return POINTS.map(([a, b]) => {
-    let sum = 0;
-    for (let ring = a; ring <= b; ring++) sum += levels[ring - 1];
-    return low + (sum / (b - a + 1) / 255) * (high - low);
-  });
-}
-
-/**
  * @param {HTMLElement} root
  * @param {Intents} act
  * @returns {Panel & { plot: Plot, save(): void }}
@@ -50,19 +23,9 @@ export function powers(levels, [low, high]) {
 export function spectrum(root, act) {
   const box = one(root, ".spectrum");
   const bands = one(root, ".n-bands");
-  const x = {
-    name: "cycles per picture: coarse to fine",
-    range: /** @type {[number, number]} */ ([0, 7]),
-    at: [0, 1, 2, 3, 4, 5, 6, 7],
-    tell: (/** @type {number} */ value) => String(Math.round(2 ** value)),
-  };
-  const y = {
-    name: "power, log10",
-    range: /** @type {[number, number]} */ ([-1, 6.5]),
-    tell: (/** @type {number} */ value) => value.toFixed(1),
-  };
-  const plot = new Plot(box, LINES, x, y);
-  /** @type {WeakMap<Frame, number[]>} */
+  const y = power();
+  const plot = new Plot(box, LINES, cycles(), y);
+  /** @type {WeakMap<Frame, (number | null)[]>} */
   const made = new WeakMap();
   let drawn = "";
 

@@ -7,6 +7,7 @@ const BADGES = {
   add: "what changed",
   less: "what is not there yet",
   right: "what is right already",
+  open: "",
 };
 
 /**

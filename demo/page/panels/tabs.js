@@ -51,7 +51,7 @@ export function tabs(root, act) {
       /** @type {Record<string, boolean>} */
       const there = {
         chance: server && (film.offers("seeds") || film.offers("mix")),
-        compare: server && film.offers("codes"),
+        compare: film.modes.length > 1 || !!film.original, // else there is but one pane
         needs: server,
         play: film.info.ordered !== false, // rounds are counted in single tokens
       };

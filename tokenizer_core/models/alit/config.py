@@ -5,32 +5,12 @@ Neighbours: `networks` (builds what this says), `nn.config` (the strict form).
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.nn.config import FORMAT_VERSION, AutoencoderConfig, JsonConfig, require, require_heads
 from tokenizer_core.nn.quantisers import QUANTISERS
 
 OWN_NETWORKS = ("writer", "decoder")  # that the sharp pictures may have for themselves
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BaseConfig:
-    """The checkpoint that the autoencoder is taken from: it is not stored twice.
-
-    Attributes:
-        checkpoint: name of its folder.
-        file: its weights there.
-        sha256: of that file: other weights would make another latent, which these networks do not know.
-    """
-
-    checkpoint: str = "prefix-flow-256"
-    file: str = "autoencoder.safetensors"
-    sha256: str = "c6a07759dcf35e2670150116dca5fbc07882f4362fa9086e5b108526e8881ade"
-
-    def __post_init__(self) -> None:
-        """Names of a folder and a file, no paths."""
-        for name in (self.checkpoint, self.file):
-            require(Path(name).name == name, f"base names a path, {name}, where it should name a checkpoint.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,11 +23,12 @@ from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.alit.config import AlitConfig
 from tokenizer_core.models.alit.networks import AlitEncoder, AlitWriter, Pass, build_networks, run_passes
 from tokenizer_core.models.attention import AttentionMaps
+from tokenizer_core.models.base import read_autoencoder
 from tokenizer_core.models.info import AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
-from tokenizer_core.storage.checkpoints import Checkpoint, checkpoints_folder, fill, read_part
+from tokenizer_core.storage.checkpoints import Checkpoint, fill
 
 REMEMBERED = 8  # photos; what is kept of one takes 4 MB in bfloat16
 
@@ -105,7 +106,7 @@ class AlitTokenizer(Tokenizer):
         networks = build_networks(config)
         fill(networks, checkpoint.tensors, checkpoint.name)
         info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
-        autoencoder = _read_base(config)
+        autoencoder = read_autoencoder(config.base, config.autoencoder, config.name)
         return cls(config, info, autoencoder, networks, device, find_dtype(dtype, device))
 
     def encode(
@@ -152,8 +153,7 @@ class AlitTokenizer(Tokenizer):
         Raises:
             TokenizerError: the photo cannot be opened, or there is no code of one of the lengths.
         """
-        lengths = self.info.lengths if lengths is None else lengths
-        self.check_lengths(lengths)
+        lengths = self.check_lengths(self.info.lengths if lengths is None else lengths)
         seen = Seen()
         for one in self._run(photo, center, zoom, self.config.passes, seen):
             code = seen.codes[-1]
@@ -214,26 +214,16 @@ class AlitTokenizer(Tokenizer):
         seed: int = 0,
         batch: int | None = None,
     ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several codes, in the order asked for, each computed when its turn comes.
+        """Pictures of several codes, each computed when its turn comes; see `Tokenizer.decode_many`.
 
-        Args:
-            encoding: from this model.
-            lengths: each of a code that is held.
-            steps: 1, the default, gives the picture nearest to the photo; more gives the sharp one, if these
-                weights have a writer or a decoder for it.
-            guidance_scale: of no effect here.
-            seed: of no effect here: nothing is drawn.
-            batch: of no effect here: codes differ in length.
-
-        Yields:
-            (length, Picture).
-
-        Raises:
-            TokenizerError: tokens of another model, or a length that is not held.
+        One step, the default, gives the picture nearest to the photo; more give the sharp one, if these
+        weights have a writer or a decoder for it. `seed` and `guidance_scale` are of no effect.
         """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        sharp = steps is not None and steps > 1
-        return ((length, self._decode(encoding.code(length), sharp)) for length in lengths)
+        asked = self.check(
+            encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
+        )
+        sharp = asked.steps is not None and asked.steps > 1
+        return ((length, self._decode(encoding.code(length), sharp)) for length in asked.lengths)
 
     @torch.inference_mode()
     def _decode(self, code: Encoding, sharp: bool) -> Picture:
@@ -265,16 +255,12 @@ class AlitTokenizer(Tokenizer):
         Raises:
             TokenizerError: direction, layer or length is out of range, or the photo is not remembered.
         """
-        length = len(encoding) if length is None else length
-        self.check(encoding, [length], seed=seed)
-        layers = {one.direction: one.layers for one in self.info.attention}
-        if direction not in layers:
-            raise TokenizerError('The direction must be "read" or "write".')
-        layer = layers[direction] // 2 if layer is None else layer
-        if not 0 <= layer < layers[direction]:
-            raise TokenizerError(f"There is no {direction} layer {layer}: 0 to {layers[direction] - 1}.")
+        asked = self.check(encoding, None if length is None else [length], seed=seed)
+        layer = self.layer_of(direction, layer)
         maps = self._read if direction == "read" else self._write
-        return AttentionMaps.of(maps(encoding.code(length), layer).float().cpu().numpy(), direction, layer)
+        return AttentionMaps.of(
+            maps(encoding.code(asked.lengths[0]), layer).float().cpu().numpy(), direction, layer
+        )
 
     @torch.inference_mode()
     def _read(self, code: Encoding, layer: int) -> Tensor:
@@ -294,7 +280,7 @@ class AlitTokenizer(Tokenizer):
         Raises:
             TokenizerError: tokens of another model, or the photo is not remembered.
         """
-        self.check(encoding, [len(encoding)])
+        self.check(encoding, None)
         halted = self._recall(encoding, "Halting masks").halted
         return {k: halted[self._pass_of(k)].reshape(self._places) for k in encoding.lengths}
 
@@ -360,25 +346,3 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         source="Adaptive Length Image Tokenization via Recurrent Allocation, arXiv 2411.02393",
         credit="tokendial",
     )
-
-
-def _read_base(config: AlitConfig) -> Autoencoder:
-    """The autoencoder that the configuration names.
-
-    Raises:
-        TokenizerError: it is not here, damaged, or not the one that these networks were trained on.
-    """
-    base = config.base
-    folder = checkpoints_folder() / base.checkpoint
-    if not (folder / base.file).is_file():
-        raise TokenizerError(f"{config.name} needs the autoencoder of {base.checkpoint}, which is not here.")
-    tensors, found = read_part(folder, base.file)
-    if found != base.sha256:
-        raise TokenizerError(
-            f"{config.name} was trained on another autoencoder than {base.checkpoint} has here; "
-            "the sum in its config.json is not that file's."
-        )
-    autoencoder = Autoencoder(config.autoencoder)
-    own = {name.removeprefix("autoencoder."): value for name, value in tensors.items()}
-    fill(autoencoder, own, base.checkpoint)
-    return autoencoder

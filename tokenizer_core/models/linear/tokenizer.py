@@ -122,24 +122,11 @@ class LinearTokenizer(Tokenizer):
         seed: int = 0,
         batch: int | None = None,
     ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several prefixes, in the order asked for.
-
-        Args:
-            encoding: from this model.
-            lengths: how many of the held tokens to use, each 0..K; 0 is the mean of all photographs.
-            steps: of no effect here, like `guidance_scale` and `seed`: there is one picture a prefix.
-            guidance_scale: of no effect.
-            seed: of no effect.
-            batch: pictures decoded at a time; all if None.
-
-        Yields:
-            (length, Picture of 256 x 256).
-
-        Raises:
-            TokenizerError: tokens of another model, or a length that is not held.
-        """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return self._pictures(encoding, list(lengths), batch or max(len(lengths), 1))
+        """Pictures of several prefixes; see `Tokenizer.decode_many`. All are decoded at a time."""
+        asked = self.check(
+            encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
+        )
+        return self._pictures(encoding, asked.lengths, asked.batch or max(len(asked.lengths), 1))
 
     @torch.no_grad()
     def _pictures(self, encoding: Encoding, lengths: list[int], batch: int) -> Iterator[tuple[int, Picture]]:

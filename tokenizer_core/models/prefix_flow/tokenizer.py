@@ -122,27 +122,15 @@ class FlowTokenizer(Tokenizer):
         seed: int = 0,
         batch: int | None = None,
     ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several prefixes, in the order asked for.
-
-        Args:
-            encoding: from this model.
-            lengths: how many of the held tokens to use, each 0..K; 0 is the picture without any token.
-            steps: 1 gives the mean; more gives a sample; None is the model's default.
-            guidance_scale: 1 is off; None is the model's default; a mean ignores it.
-            seed: of the noise, which is the same for every length.
-            batch: pictures decoded at a time; None is 4 on a CPU, 64 on a GPU.
-
-        Yields:
-            (length, Picture).
-
-        Raises:
-            TokenizerError: tokens of another model, or a length, steps or scale out of range.
-        """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        steps = self.config.sampler.steps if steps is None else steps
-        scale = self.config.sampler.guidance_scale if guidance_scale is None else guidance_scale
-        batch = batch or (4 if self.device == "cpu" else 64)
-        return self._pictures(encoding, list(lengths), steps, float(scale), seed, batch)
+        """Pictures of several prefixes; see `Tokenizer.decode_many`. 4 at a time on a CPU, 64 on a GPU."""
+        asked = self.check(
+            encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
+        )
+        own = self.config.sampler
+        steps = own.steps if asked.steps is None else asked.steps
+        scale = own.guidance_scale if asked.guidance_scale is None else asked.guidance_scale
+        size = asked.batch or (4 if self.device == "cpu" else 64)
+        return self._pictures(encoding, asked.lengths, steps, float(scale), asked.seed, size)
 
     def _pictures(
         self, encoding: Encoding, lengths: list[int], steps: int, scale: float, seed: int, batch: int
@@ -189,14 +177,8 @@ class FlowTokenizer(Tokenizer):
         Raises:
             TokenizerError: direction, layer or length is out of range, or the photo is not remembered.
         """
-        length = len(encoding) if length is None else length
-        self.check(encoding, [length], seed=seed)
-        layers = {one.direction: one.layers for one in self.info.attention}
-        if direction not in layers:
-            raise TokenizerError('The direction must be "read" or "write".')
-        layer = layers[direction] // 2 if layer is None else layer
-        if not 0 <= layer < layers[direction]:
-            raise TokenizerError(f"There is no {direction} layer {layer}: 0 to {layers[direction] - 1}.")
+        asked = self.check(encoding, None if length is None else [length], seed=seed)
+        layer = self.layer_of(direction, layer)
         side = self.config.autoencoder.latent_size
         if direction == "read":
             latent = self._latents.get(_key(encoding))
@@ -204,9 +186,9 @@ class FlowTokenizer(Tokenizer):
                 raise TokenizerError("Read maps need the photo; please encode it again.")
             raw = self.encoder.read_attention(latent.to(self._dtype), layer)[0].unflatten(1, (side, side))
         else:
-            context = self._context(encoding).first(length)
+            context = self._context(encoding).first(asked.lengths[0])
             start = torch.ones(1, device=self.device)
-            raw = self.decoder.write_attention(self._noise(seed), start, context, layer)[0]
+            raw = self.decoder.write_attention(self._noise(asked.seed), start, context, layer)[0]
             raw = raw.unflatten(0, (side, side))
         return AttentionMaps.of(raw.float().cpu().numpy(), direction, layer)
 

@@ -1,0 +1,104 @@
+"""The claims of alit-256: what is measured is what it says, and the page shows what the data hold."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny_alit
+import torch
+
+import tokenizer_core as tc
+from studies import alit_claims, alit_claims_page
+from studies.unfamiliar import DRAWN, LARGEST_AREA, LEAST_AREA, pasted
+from tokenizer_core.models.alit.config import tiny_config
+
+DATA = json.loads(alit_claims_page.DATA.read_text("utf-8"))
+
+
+def test_need_is_the_first_pass_that_is_enough():
+    l1 = torch.tensor([[0.2, 0.06, 0.08], [0.2, 0.1, 0.09], [0.01, 0.01, 0.01]])
+    assert alit_claims.need(l1, "l1", 0.07).tolist() == [2, 4, 1]
+    assert alit_claims.need(100 * l1, "psnr", 15).tolist() == [1, 1, 4]
+
+
+def test_ranks_share_ties():
+    assert alit_claims.ranks(torch.tensor([5.0, 1.0, 5.0, 9.0])).tolist() == [2.5, 1, 2.5, 4]
+    rising = torch.arange(6.0)
+    assert alit_claims.rank_correlation(rising, rising**3) == pytest.approx(1)
+    assert alit_claims.rank_correlation(rising, -rising) == pytest.approx(-1)
+
+
+def test_separation_is_a_chance():
+    low, high = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0])
+    assert alit_claims.separation(high, low) == 1
+    assert alit_claims.separation(low, high) == 0
+    assert alit_claims.separation(low, low) == pytest.approx(0.5)
+    assert alit_claims.separation(torch.tensor([2.0]), low) == pytest.approx(0.5)
+
+
+def test_overlap_takes_as_many_places_as_the_mask_has():
+    masks = torch.tensor([[True, True, False, False]])
+    maps = torch.tensor([[[0.9, 0.8, 0.1, 0.0], [0.9, 0.0, 0.8, 0.1], [0.0, 0.1, 0.8, 0.9]]])
+    assert alit_claims.overlaps(maps, masks)[0].tolist() == pytest.approx([1, 1 / 3, 0])
+
+
+def test_edges_and_bytes_follow_detail():
+    flat, noisy = (tc.Picture(DRAWN["noise"](np.random.default_rng(0)) // d) for d in (255, 1))
+    assert alit_claims._edges(flat) < 0.01 < 0.5 < alit_claims._edges(noisy)
+    assert alit_claims._bytes(flat, "WebP") < alit_claims._bytes(noisy, "WebP")
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_drawn_picture_is_that_of_its_seed(kind):
+    one, same, other = (DRAWN[kind](np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert (one.shape, one.dtype) == ((256, 256, 3), np.uint8)
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert one.std() > 5
+
+
+def test_a_piece_is_where_its_mask_says():
+    black, white = np.zeros((256, 256, 3), np.uint8), np.full((256, 256, 3), 255, np.uint8)
+    for array, mask in pasted([black, white], 8):
+        assert LEAST_AREA < mask.mean() < LARGEST_AREA
+        inside, outside = array[mask], array[~mask]
+        assert inside.min() == inside.max() != outside.min() == outside.max()
+
+
+def test_codes_that_are_cut_are_other_codes():
+    model = tiny_alit.make_tokenizer(tiny_config(quantiser="bsq"))
+    random = np.random.default_rng(0)
+    pictures = [tc.Picture(random.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(3)]
+    found = alit_claims.nesting(model, pictures)
+    passes = model.config.passes
+    assert len(found["tokens"]) == len(found["numbers"]) == passes - 1
+    assert all(0 <= few <= many <= 1 for few, many in zip(found["tokens"], found["numbers"], strict=True))
+    scores = alit_claims.score(model, pictures, None)
+    assert {name: tuple(values.shape) for name, values in scores.items()} == dict.fromkeys(
+        ("l1", "psnr", "spectrum"), (3, passes)
+    )
+    assert found["psnr"]["own"] == pytest.approx(scores["psnr"][:, 0].mean().item(), abs=1e-4)
+
+
+def test_the_page_is_what_the_command_makes():
+    assert alit_claims_page.PAGE.read_text("utf-8") == alit_claims_page.page(DATA), "run studies.alit_claims"
+
+
+def test_the_figures_are_of_the_bundled_weights():
+    lines = (alit_claims_page.FOLDER / "SHA256SUMS").read_text("utf-8").split("\n")
+    sums = {name: one for one, name in (line.split() for line in lines if line)}
+    assert DATA["sha256"] == {name: sums[f"{name}.safetensors"] for name in ("encoder", "writer")}
+
+
+def test_a_verdict_follows_the_figures():
+    worse = DATA | {"errors": DATA["errors"] | {"l1": DATA["errors"]["l1"][::-1]}}
+    assert alit_claims_page.errors(DATA).holds
+    assert not alit_claims_page.errors(worse).holds
+    assert "| 1 | The error falls with every pass. | **no** |" in alit_claims_page.page(worse)
+    assert "Not measured." in alit_claims_page.page({k: v for k, v in DATA.items() if k != "nesting"})
+
+
+def test_the_page_fits():
+    lines = alit_claims_page.page(DATA).splitlines()
+    assert max(len(line) for line in lines if not line.startswith("|")) <= 120
+    assert max(len(cell) for line in lines for cell in line.split("|")) <= 200
