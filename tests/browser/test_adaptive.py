@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from demo import app
-from tests.browser.conftest import line, open_panel, open_plots
+from tests.browser.conftest import close_panel, line, open_panel, open_plots
 from tests.browser.test_dial import choose_photo
 from tests.stand_in import StandIn, models
 from tokenizer_core.models.alit.config import tiny_config
@@ -86,6 +86,7 @@ def test_the_radio_has_the_model_s_modes(page):
     page.wait_for_function("dial.badge === 'mean'")
     open_plots(page)
     assert sum(value is not None for value in line(page, "curves", "sharp")) == 3
+    close_panel(page)
     choose(page, "pca")
     page.wait_for_function("dial.loaded.mean > 20", timeout=20_000)
     assert not page.locator("#mode").is_visible()
@@ -122,6 +123,7 @@ def test_a_link_opens_on_the_code_that_is_shown(page, photo):
 def test_what_is_right_already_is_light_pass_by_pass(page, tokenizers):
     choose(page, ALIT)
     page.wait_for_function(BOTH, timeout=20_000)
+    open_panel(page, "explore")
     page.locator(".right-on").check()
     alit = tokenizers[ALIT]
     for length in (2, 6):
@@ -147,12 +149,15 @@ def test_maps_follow_the_dial_s_pass(page):
 
 def test_a_code_is_nested_or_not_and_it_is_said(page):
     summary, words = page.locator(".codes summary"), page.locator(".nested")
+    open_panel(page, "explore")
     expect(words).to_be_hidden()
     summary.press("Enter")
     expect(words).to_contain_text("Yes, here: the first 32 of 64 tokens are the code of 32")
+    close_panel(page)
     choose(page, ALIT)
     page.wait_for_function(BOTH, timeout=20_000)
     expect(words).to_contain_text("of the first 2 tokens are others")
+    open_panel(page, "explore")
     for name in ("nesting", "sharpness"):
         page.locator(f".{name}").scroll_into_view_if_needed()
         page.locator(f".{name} canvas").wait_for()

@@ -78,7 +78,8 @@ export function choose(root, act, source, visit) {
     begin(film, start) {
       put(one(root, ".credit"), start.credit);
       root.classList.toggle("onemode", film.modes.length < 2);
-      for (const node of all(root, ".n-second")) put(node, film.second);
+      root.classList.toggle("nosample", !film.modes.includes("sample"));
+      root.classList.toggle("nosharp", !film.modes.includes("sharp"));
       for (const radio of modes) {
         const label = /** @type {HTMLLabelElement} */ (radio.closest("label"));
         label.hidden = !film.modes.includes(/** @type {Mode} */ (radio.value));
