@@ -1,12 +1,15 @@
 """`tokendial decode`: a file of tokens to a picture, or every such file of a folder to one each."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import tokenizer_core as tc
 from demo.commands import files
 from demo.commands.options import add_device, add_seed, add_verb, progress
+
+WORTH_A_WORD = 5  # seconds
 
 
 def add(subparsers: Any) -> None:
@@ -66,6 +69,10 @@ class _Painter:
         info = tokenizer.info
         length = len(encoding) if args.length is None else args.length
         options = {"steps": args.steps, "guidance_scale": args.guidance_scale, "seed": args.seed}
+        tokenizer.check(encoding, [length], **options)
+        seconds = tokenizer.waiting_time(steps=args.steps, guidance_scale=args.guidance_scale)
+        if seconds > WORTH_A_WORD:
+            print(f"A picture takes about {seconds:.0f} seconds here; Ctrl-C ends it.", file=sys.stderr)
         picture = tokenizer.decode(encoding, length, **options)
         steps = info.default_steps if args.steps is None else args.steps
         about = {"model": info.name, "weights": info.checkpoint_id, "length": length, "steps": steps}
