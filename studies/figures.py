@@ -61,9 +61,8 @@ def read_evaluation(path: Path) -> Report:
     rows = []
     for row in about.pop("rows"):
         place = {name: row.pop(name) for name in ("length", "steps", "guidance_scale", "bytes")}
-        place["mode"] = row.pop(
-            "mode", "mean" if place["steps"] == 1 else "sample"
-        )  # before there were others
+        older = "mean" if place["steps"] == 1 else "sample"  # there were no other modes
+        place["mode"] = row.pop("mode", older)
         row["spectrum_error"] = SpectrumError(**row["spectrum_error"])
         rows.append(Row(**place, measures=Measures(**row)))
     return Report(**about, rows=tuple(rows))
