@@ -51,7 +51,7 @@ class Page(gr.Blocks):
 
 
 def check_tools() -> None:
-    """Whether what GRADIO_MCP_SERVER asks for is here; Gradio would serve the page without it.
+    """Whether what GRADIO_MCP_SERVER asks for is here; without it Gradio ends in a traceback.
 
     Raises:
         TokenizerError: it is not; the sentence says what to install.

@@ -39,7 +39,8 @@ def one(scene: dict[str, Any], facts: dict[str, int], judged: dict[str, Any] | N
     lengths = {f"k_{key}": int(parse_qs(state)["k"][0]) for key, state in states.items()}
     words = {key: scene[key].format(**facts, **lengths) for key in ("title", "words", "ask", "do")}
     hashes = {key: f"{state}{photo}&scene={scene['name']}" for key, state in states.items()}
-    shown = figure(*scene["figure"], judged) if judged else ""
+    measure, rows, wanted, meaning = scene["figure"]
+    shown = figure(measure, rows, wanted, meaning, judged) if judged else ""
     plain = {key: escape(text) for key, text in (hashes | {"ask": words["ask"]}).items()}
     return SCENE.format(**{"name": scene["name"]} | words | plain, figure=shown)
 

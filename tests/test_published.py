@@ -109,6 +109,26 @@ def test_lengths_in_one_batch_are_what_each_is_alone(picture):
             assert np.abs(one.array.astype(int) - alone.array).max() <= 1
 
 
+def test_a_wait_is_estimated_before_it(picture, tmp_path, monkeypatch, capsys):
+    """Of forwards: two a step where it is guided; and a user is told."""
+    from demo.cli import main
+    from tokenizer_core.storage.token_files import save_tokens
+
+    tokenizer, calls = tiny.make_semanticist(), []
+    monkeypatch.setattr(semanticist.time, "perf_counter", lambda: float(len(calls)))
+    forward = tokenizer.networks.dit.forward
+    monkeypatch.setattr(tokenizer.networks.dit, "forward", lambda *given: calls.append(1) or forward(*given))
+    assert tokenizer.waiting_time() == 2 * semanticist.STEPS
+    assert tokenizer.waiting_time(3, steps=1) == 3 * semanticist.QUICK
+    assert tokenizer.waiting_time(steps=7, guidance_scale=1.0) == 7
+    assert tiny.make_titok().waiting_time(17) == 0
+    save_tokens(tokenizer.encode(picture), tmp_path / "tokens.safetensors")
+    monkeypatch.setattr(tc, "load", lambda *_: tokenizer)
+    words = ["decode", str(tmp_path / "tokens.safetensors"), "-o", str(tmp_path / "out.png"), "--steps", "4"]
+    assert main(words) == 0
+    assert capsys.readouterr().err == "A picture takes about 8 seconds here; Ctrl-C ends it.\n"
+
+
 def test_without_a_token_guidance_changes_nothing(picture):
     tokenizer = tiny.make_semanticist()
     encoding = tokenizer.encode(picture)

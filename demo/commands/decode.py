@@ -1,6 +1,7 @@
 """`tokendial decode`: a file of tokens to a picture, or every such file of a folder to one each."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import tokenizer_core as tc
 
 from . import files
 from .options import add_device, add_seed, add_verb, progress
+
+WORTH_A_WORD = 5  # seconds
 
 
 def add(subparsers: Any) -> None:
@@ -72,6 +75,10 @@ class _Painter:
         length = len(encoding) if args.length is None else args.length
         steps = args.steps if args.mode is None else info.steps_of(args.mode)
         options = {"steps": steps, "guidance_scale": args.guidance_scale, "seed": args.seed}
+        tokenizer.check(encoding, [length], **options)
+        seconds = tokenizer.waiting_time(steps=steps, guidance_scale=args.guidance_scale)
+        if seconds > WORTH_A_WORD:
+            print(f"A picture takes about {seconds:.0f} seconds here; Ctrl-C ends it.", file=sys.stderr)
         picture = tokenizer.decode(encoding, length, **options)
         steps = info.default_steps if steps is None else steps
         about = {"model": info.name, "weights": info.checkpoint_id, "length": length, "steps": steps}

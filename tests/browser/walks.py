@@ -10,7 +10,7 @@ tests/browser/test_walks.py walks the same ways with stand-ins.
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 import tokenizer_core as tc
 from demo import app
@@ -18,7 +18,8 @@ from demo.examples import FOLDER
 from tests.browser.conftest import FLAGS, chromium
 
 ROOT = Path(__file__).parents[2]
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+PHONE = ViewportSize(width=390, height=844)
+DESK = ViewportSize(width=1440, height=900)
 LADDER = "window.dial && dial.loaded.mean > 16"
 Shot = Callable[[Page, str], None]
 

@@ -104,6 +104,21 @@ class Tokenizer(ABC):
         many = self.decode_many(encoding, wanted, steps=steps, guidance_scale=guidance_scale, seed=seed)
         return next(iter(many))[1]
 
+    def waiting_time(
+        self, pictures: int = 1, *, steps: int | None = None, guidance_scale: float | None = None
+    ) -> float:
+        """About how long so many pictures will take, for whoever is about to wait.
+
+        Args:
+            pictures: how many.
+            steps: as in `decode_many`.
+            guidance_scale: as in `decode_many`.
+
+        Returns:
+            Seconds; 0 where it is too quick to be worth a word.
+        """
+        return 0.0
+
     def grow(
         self,
         photo: PhotoSource | Picture,

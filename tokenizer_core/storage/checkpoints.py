@@ -104,7 +104,8 @@ def write_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     for name, tensors in files.items():
-        save_file(tensors if exact else quantize(tensors), folder / name)
+        whole = {key: value.contiguous() for key, value in tensors.items()} if exact else quantize(tensors)
+        save_file(whole, folder / name)
     lines = [f"{sum_of(folder / n)}  {n}" for n in ("config.json", *sorted(files))]
     (folder / SUMS).write_text("\n".join(lines) + "\n")
     return _identity(folder)

@@ -27,6 +27,7 @@ from tokenizer_core.models.published.offers import Offer, OfferedFile, offer, of
 from tokenizer_core.models.registry import chosen_models
 from tokenizer_core.storage.checkpoints import (
     Checkpoint,
+    checkpoints_folder,
     fetched_folder,
     read_identity,
     sum_of,
@@ -38,7 +39,7 @@ from tokenizer_core.storage.whole import write_whole
 
 WEIGHTS = "weights.safetensors"
 ENTRIES = ("ema", "state_dict", "model")  # where files keep their tensors, the first that is there
-NO_SPACE = "There is no space left on the disk for the converted weights of {}."
+NO_SPACE = "The converted weights of {} cannot be written: there is no space left, or it is not allowed."
 
 Parts = dict[str, dict[str, Tensor]]
 Say = Callable[[str], None]
@@ -66,15 +67,22 @@ def fetch(name: str, say: Say = lambda line: None) -> ModelInfo:
     wanted = offer(name)
     _require_free(name)
     _require_space(2 * wanted.size_bytes)  # as it comes, and as it stays
-    arrived = [_file(wanted, file, say) for file in wanted.files]
+    arrived = [_file(wanted, file) for file in wanted.files]
     say("Checking every name and shape, and converting.")
     sums = tuple(f"{one.sha256}  {one.path.name}" for one in arrived)
     origin = Origin(place=wanted.files[0].repository, revision=arrived[0].revision, files=sums)
     said = {"kind": wanted.kind, "name": name, "title": wanted.title, "licence": wanted.licence}
     said |= {"credit": wanted.credit, "source": wanted.source, "origin": origin, **wanted.sizes}
-    parts = {file.part: _read(one.path) for file, one in zip(wanted.files, arrived, strict=True)}
     family, convert = FETCHED[wanted.kind]
-    info = _keep(family, *convert(said, parts))
+    try:
+        parts = {file.part: _read(one.path) for file, one in zip(wanted.files, arrived, strict=True)}
+        config, tensors = _checked(family, *convert(said, parts))
+    except TokenizerError:
+        shutil.rmtree(_arrivals(wanted), ignore_errors=True)  # what is wrong is fetched anew the next time
+        raise
+    info = _write(family, config, tensors)
+    for file, one in zip(wanted.files, arrived, strict=True):
+        _keep_sum(file, one, say)
     shutil.rmtree(_arrivals(wanted), ignore_errors=True)
     return info
 
@@ -118,7 +126,7 @@ def import_weights(kind: str, path: str | Path, name: str | None = None) -> Mode
         "source": one.source,
         "origin": Origin(files=(f"{sum_of(path)}  {path.name}",)),
     }
-    return _keep(one.family, *one.convert(said, {"own": tensors}))
+    return _write(one.family, *_checked(one.family, *one.convert(said, {"own": tensors})))
 
 
 def _titok(said: dict[str, Any], parts: Parts) -> tuple[PublishedConfig, dict[str, Tensor]]:
@@ -151,36 +159,45 @@ IMPORTED = {
 }
 
 
-def _keep(family: Family, config: PublishedConfig, tensors: dict[str, Tensor]) -> ModelInfo:
-    """Check by loading as it will be loaded, and write; whole, or not at all."""
-    name, values = config.name, config.to_dict()
-    family.load(Checkpoint(name, values, tensors, "0" * 12, 0), "cpu", "float32")
-    fetched_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=fetched_folder()) as place:
-        folder = Path(place) / name
-        try:
-            write_checkpoint(folder, values, {WEIGHTS: tensors}, exact=True)
-            folder.replace(fetched_folder() / name)
-        except (OSError, safetensors.SafetensorError):
-            raise TokenizerError(NO_SPACE.format(name)) from None
+def _checked(
+    family: Family, config: PublishedConfig, tensors: dict[str, Tensor]
+) -> tuple[PublishedConfig, dict[str, Tensor]]:
+    """By loading them as they will be loaded."""
+    family.load(Checkpoint(config.name, config.to_dict(), tensors, "0" * 12, 0), "cpu", "float32")
+    return config, tensors
+
+
+def _write(family: Family, config: PublishedConfig, tensors: dict[str, Tensor]) -> ModelInfo:
+    """Whole, or not at all."""
+    name = config.name
+    try:
+        fetched_folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=fetched_folder()) as place:
+            write_checkpoint(Path(place) / name, config.to_dict(), {WEIGHTS: tensors}, exact=True)
+            (Path(place) / name).replace(fetched_folder() / name)
+    except (OSError, safetensors.SafetensorError):
+        raise TokenizerError(NO_SPACE.format(name)) from None
     return family.describe(*read_identity(fetched_folder() / name))
 
 
-def _file(wanted: Offer, file: OfferedFile, say: Say) -> Fetched:
-    """One file of an offer; what nobody knew of it before is kept for the next time."""
+def _file(wanted: Offer, file: OfferedFile) -> Fetched:
+    """One file of an offer, with the revision and the sum that are known of it."""
     kept = _known().get(f"{file.repository}/{file.name}", {})
     revision, sha256 = file.revision or kept.get("revision", ""), file.sha256 or kept.get("sha256", "")
-    one = download(file.repository, revision, file.name, _arrivals(wanted) / file.part, sha256)
-    if not sha256:
-        say(
-            f"Nobody has confirmed a sum of {file.name} yet: taken as the hub has it, SHA-256 {one.sha256}, "
-            "which every later fetch on this machine must have."
-        )
-        known = _known() | {
-            f"{file.repository}/{file.name}": {"revision": one.revision, "sha256": one.sha256}
-        }
-        write_whole(_sums(), json.dumps(known, indent=1).encode(), make_folders=True)
-    return one
+    return download(file.repository, revision, file.name, _arrivals(wanted) / file.part, sha256)
+
+
+def _keep_sum(file: OfferedFile, one: Fetched, say: Say) -> None:
+    """What nobody knew of a file before, for the next time; said, if it is new."""
+    known, place = _known(), f"{file.repository}/{file.name}"
+    if file.sha256 or place in known:
+        return
+    known[place] = {"revision": one.revision, "sha256": one.sha256}
+    write_whole(_sums(), json.dumps(known, indent=1).encode(), make_folders=True)
+    say(
+        f"Nobody has confirmed a sum of {file.name} yet: it was taken as the hub has it. Its SHA-256 is "
+        f"{one.sha256}, which every later fetch on this machine must have."
+    )
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -206,8 +223,8 @@ def _arrivals(wanted: Offer) -> Path:
 def _require_free(name: str) -> None:
     if Path(name).name != name or name.startswith("."):
         raise TokenizerError(f"{name} is not a name for a model.")
-    if (fetched_folder() / name).exists():
-        raise TokenizerError(f"There is a model named {name} already: {fetched_folder() / name} holds it.")
+    if any((place / name).exists() for place in (checkpoints_folder(), fetched_folder())):
+        raise TokenizerError(f"There is a model named {name} already.")
 
 
 def _require_space(size: int) -> None:

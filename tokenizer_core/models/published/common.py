@@ -96,6 +96,7 @@ class PublishedTokenizer(Tokenizer):
 
     def __init__(self, info: ModelInfo, networks: nn.Module, device: str, dtype: torch.dtype) -> None:
         networks.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # quicker convolutions
         self.info, self.device, self._dtype = info, device, dtype
         self.dtype = str(dtype).removeprefix("torch.")
 
@@ -119,7 +120,7 @@ class PublishedTokenizer(Tokenizer):
     def _pixels(self, picture: Picture) -> Float[Tensor, "1 3 H W"]:
         """A picture in [0, 1], as all of these models read it."""
         levels = torch.tensor(picture.array).permute(2, 0, 1)[None]
-        return (levels.float() / 255).to(self.device, self._dtype)
+        return (levels.float() / 255).to(self.device, self._dtype, memory_format=torch.channels_last)
 
 
 def to_picture_01(pixels: Float[Tensor, "3 H W"]) -> Picture:
