@@ -67,7 +67,7 @@ OTHERS |= {".scene a", ".lecturing", ".lecture button", ".term", ".first-seed", 
 OTHERS |= {".pane-name", ".pane-away", "[name=equal]", ".wipe-all", ".panes-measure", ".zoom[value=whole]"}
 OTHERS |= {".recrop", ".crop button", ".grip"}  # see test_crop.py and test_sheet.py
 # test_adaptive.py has these
-OTHERS |= {".right-on", ".codes summary", ".criterion", ".threshold", ".ours", ".several", ".none"}
+OTHERS |= {".right-on", ".codes summary", ".criterion", ".threshold", ".ours", ".several", ".none", ".model"}
 
 
 LINEAR = "dial.plots.curves.data[3].some((value) => value !== null)"
