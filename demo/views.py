@@ -152,6 +152,8 @@ def guess(ask: Ask) -> dict:
     with ask.film.reading(MEAN if ask.of == "mean" else ask.take) as reel:
         some = [k for k in ladder(ask.film.lengths) if k in reel]
         frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in some}
+    if not frames:
+        raise tc.TokenizerError("There are no pictures yet that could be named.")
     with ask.studio.turn.take():
         shares = net.shares([*frames.values(), ask.film.original or frames[max(frames, key=int)]])
     words = [", ".join(f"{names[i]} {row[i]:.0%}" for i in row.argsort()[:-3:-1]) for row in shares]

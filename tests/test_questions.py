@@ -145,7 +145,8 @@ def test_any_question_is_answered_or_is_a_sentence(studio, heads, caplog, monkey
         assert got["error"][-1] in ".?"
         assert "/etc" not in got["error"]
     else:
-        assert {"frames", "start", "note", "webp", "maps", "guess"} & set(got)
+        pictures = {"frames", "start", "note", "webp", "files"}
+        assert (pictures | {"maps", "guess", "halted", "sharpness", "nesting", "need", "models"}) & set(got)
 
 
 def test_over_http_nothing_is_a_status_of_500(address):

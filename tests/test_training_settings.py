@@ -21,6 +21,8 @@ from tokenizer_core.training.alit_bundle import AlitBundleRun
 from tokenizer_core.training.alit_pixels import AlitPixelsRun
 from tokenizer_core.training.autoencoder import AutoencoderRun
 from tokenizer_core.training.bundle import BundleRun
+from tokenizer_core.training.grid import GridRun
+from tokenizer_core.training.grid_bundle import GridBundleRun
 from tokenizer_core.training.polish import PolishRun
 from tokenizer_core.training.prefix_flow import PrefixFlowRun
 from tokenizer_core.training.settings import fill, setting, to_values
@@ -36,6 +38,8 @@ RUNS = {
     "prefix-flow": PrefixFlowRun,
     "polish": PolishRun,
     "bundle": BundleRun,
+    "grid": GridRun,
+    "grid-bundle": GridBundleRun,
     "alit": AlitRun,
     "alit-pixels": AlitPixelsRun,
     "alit-bundle": AlitBundleRun,
@@ -211,6 +215,8 @@ def test_the_page_s_commands_and_file_are_right(tmp_path: Path) -> None:
     flow = fill(PrefixFlowRun, "prefix-flow", GIVEN)
     (tmp_path / "runs/flow").mkdir(parents=True)
     written(tmp_path / "runs/flow", json.dumps(to_values("prefix-flow", flow)))
+    (tmp_path / "runs/grid").mkdir()
+    written(tmp_path / "runs/grid", json.dumps(to_values("grid", fill(GridRun, "grid", GIVEN))))
     (tmp_path / "runs/alit").mkdir()
     written(tmp_path / "runs/alit", json.dumps(to_values("alit", fill(AlitRun, "alit", GIVEN))))
     launched = [

@@ -296,7 +296,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         numbers_per_token=c.token_width,
         lengths=tuple(range(c.num_tokens + 1)),
         ordered=True,
-        generative=True,
+        modes=("mean", "sample"),
         reconstructs=True,
         views=("seeds", "mix", "codes", "less", "guess"),
         picture_size=c.image_size,
