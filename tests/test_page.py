@@ -572,7 +572,7 @@ def test_without_a_photo_all_tokens_are_what_the_classifier_goes_by(studio, tmp_
         ({"view": "codec", "of": "WebP", "sizes": [8]}, "A link brings no photo"),
         ({"view": "mix"}, "Choose another photo"),
         ({"view": "layer", "of": "read"}, "A link brings no photo"),
-        ({"view": "guess", "of": "sample"}, handlers.BROKEN),  # nothing is decoded yet
+        ({"view": "guess", "of": "sample"}, "There are no pictures yet"),
         ({"view": "none"}, "There is no such view"),
         ({"k": 999}, "The server is busy"),
         ({"n": "x"}, handlers.BROKEN),
