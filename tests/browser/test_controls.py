@@ -240,7 +240,7 @@ def test_the_words_links(turned, means):
 
 
 SETTINGS = ["Steps of a sample", "Seed"]
-SAVED = {"picture": ".png", "curves": "curves.csv", "spectra": "spectra-32.csv", "tokens": ".tokens"}
+SAVED = {"picture": ".png", "curves": "curves.csv", "spectra": "spectra-{k}.csv", "tokens": ".tokens"}
 
 
 def slide(page, name, means):
@@ -295,7 +295,7 @@ def test_the_settings(turned, means):
     for name, kind in SAVED.items():
         with turned.expect_download() as caught:
             press(turned.get_by_role("button", name=f"Save the {name}"), means)
-        assert caught.value.suggested_filename.endswith(kind)
+        assert caught.value.suggested_filename.endswith(kind.format(k=turned.evaluate("dial.k")))
 
     changes(
         turned, "document.querySelector('#dial .range').max", lambda: choose_the_other_model(turned, means)
