@@ -33,10 +33,10 @@ help:
 demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
 
-# Browser tests measure times, so they run alone; the others in two processes, a file in one of them.
+# A file runs in one of three processes: tests in a browser wait most of the time. What measures times runs alone.
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS)
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest tests/browser -m alone $(ARGS)
 
 check: $(VENV)/ready-dev check-page
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 import tokenizer_core as tc
 from demo import app
 from tests import toy
+from tests.browser.conftest import open_panel
 from tests.browser.drag import PROBE
 
 pytestmark = pytest.mark.browser
@@ -53,6 +54,7 @@ def test_the_dial_has_its_three_lengths(page):
 
 
 def test_nothing_is_offered_that_it_has_not(page):
+    open_panel(page, "explore")
     for name in ("where it looks", "what it added"):
         assert name not in page.locator("#panel-explore").inner_text()  # of what is seen
     tabs = page.get_by_role("tab").all_inner_texts()
