@@ -29,9 +29,12 @@ def as_json(texts):
 
 
 def opened(page, address, hash_):
-    """The page as a link says, its panes there."""
+    """The page as a link says, its panes in sight: on a phone a link leaves the sheet closed."""
     page.goto("about:blank")  # else it is the same document
     page.goto(f"{address}?photo=coffee#{hash_}")
+    page.wait_for_function("window.dial && dial.loaded.mean > 0", timeout=60_000)
+    expect(page.locator("#tab-compare")).to_have_attribute("aria-selected", "true")
+    open_panel(page, "compare")
 
 
 def colours(page):
@@ -170,6 +173,7 @@ def test_it_fits_and_everybody_can_use_it(page, address):
     assert [(f["id"], f["impact"], [n["target"] for n in f["nodes"]]) for f in found] == []
 
 
+@pytest.mark.alone
 def test_a_drag_of_four_panes_asks_nothing_and_paints_at_once(page, address):
     opened(page, address, f"k=64&panel=compare&panes={ALL_FOUR}")
     page.wait_for_function(f"{LAID % 4} && dial.done", timeout=120_000)
