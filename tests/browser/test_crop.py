@@ -175,5 +175,5 @@ def test_an_example_can_be_cropped_and_the_box_of_an_older_photo_goes(page, stri
 def test_a_photo_that_cannot_be_sent_leaves_no_box(page, stripes):
     page.route("**/gradio_api/upload*", lambda route: route.fulfill(status=413, body=""))
     choose(page, stripes)
-    page.get_by_text("larger than 20 MB").wait_for(timeout=20_000)
+    page.get_by_text("was refused as too large").wait_for(timeout=20_000)
     assert not page.locator("#dial .crop").is_visible()
