@@ -5,7 +5,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.conftest import open_panel
+from tests.browser.conftest import close_panel, open_panel
 
 pytestmark = pytest.mark.browser
 SIZES = [(390, 844), (820, 1180), (1440, 900)]
@@ -44,9 +44,20 @@ def test_nothing_to_trip_over_in_any_panel(page, scheme):
             open_seeds(page)
             page.check("#dial .open-on")
         clean(page, name)
-    page.locator("#panel-share .term:visible, .kinds .term:visible").first.press("Enter")
+    open_panel(page, "explore")
+    for summary in page.locator("#dial summary:visible").all():
+        summary.click()
+    clean(page, "explore, unfolded")
+    open_panel(page, "chance")
+    page.locator("#panel-chance .term:visible").first.press("Enter")
     page.locator("#dial .word:popover-open").wait_for()
-    for summary in page.locator("summary").all():
+    clean(page, "a word")
+    page.keyboard.press("Escape")
+    page.locator("#dial .word:popover-open").wait_for(state="detached")
+    close_panel(page)
+    folded = page.locator("summary:visible")
+    assert folded.count() >= 3, "what is long folds away"
+    for summary in folded.all():
         summary.click()
     clean(page, "words")
     page.locator(".lecturing").click()

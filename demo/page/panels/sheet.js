@@ -62,6 +62,7 @@ export function sheet(root, act) {
   one(root, ".lecturing").addEventListener("click", () => show(false));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !isOpen()) return;
+    if (root.querySelector(".word:popover-open")) return; // it closes first
     show(false);
     grip.focus();
   });

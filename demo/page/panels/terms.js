@@ -39,6 +39,6 @@ export function terms(root) {
   const close = () => {
     for (const word of all(root, ".word:popover-open")) word.hidePopover();
   };
-  addEventListener("scroll", close, { passive: true });
+  addEventListener("scroll", close, { capture: true, passive: true }); // a phone's sheet scrolls by itself
   return {};
 }
