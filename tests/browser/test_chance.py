@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.browser.conftest import open_panel
+from tests.browser.conftest import close_panel, open_panel
 
 pytestmark = pytest.mark.browser
 READY = "document.querySelector('.n-chance').textContent.startsWith('8 seeds at ')"
@@ -46,10 +46,12 @@ def test_seeds_are_large_and_a_press_puts_one_on_the_dial(chance):
     assert tiles.nth(3).get_attribute("aria-pressed") == "true"
     assert tiles.first.get_attribute("aria-pressed") == "false"
     chance.wait_for_function("dial.shown === 16")
+    close_panel(chance)
     chance.get_by_role("button", name="Seed, steps").click()
     form = chance.get_by_label("Seed", exact=True)
     form.wait_for()
     assert form.input_value() == "3", "the form of the settings shows it, too"
+    open_panel(chance, "chance")
     back.click()
     chance.wait_for_function("dial.seed === 0 && !location.hash.includes('seed')")
     assert not back.is_visible()
@@ -81,14 +83,17 @@ def test_the_map_is_the_deviation_of_the_pictures_that_are_shown(chance):
     assert after.mean() < before.mean(), "more tokens leave less open"
     chance.locator("#tab-explore").click()
     chance.locator(".att-on").check()
-    assert not chance.locator(".legend").is_visible(), "one overlay at a time"
+    chance.locator(".legend").wait_for(state="hidden")  # one overlay at a time
+    assert not chance.locator(".open-on").is_checked()
 
 
 def test_a_mix_names_both_photos(chance):
+    close_panel(chance)
     chance.locator("#examples button").nth(1).click()
     chance.wait_for_function("document.querySelector('.credit').textContent.includes('Stefan')")
     chance.wait_for_function("dial.loaded.mean > 16", timeout=60_000)
     chance.evaluate("dial.set(24)")
+    open_panel(chance, "chance")
     chance.get_by_role("button", name="Mix two photos").click()
     chance.wait_for_function("document.querySelectorAll('.mixes figure').length === 2", timeout=60_000)
     told = chance.locator(".mixes figcaption > span").all_inner_texts()
