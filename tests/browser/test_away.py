@@ -179,7 +179,7 @@ def test_a_view_that_gets_no_answer_ends_in_a_sentence(visit, monkeypatch):
     monkeypatch.setitem(ANSWERS, "view", lambda *_: {"caption": str(over.wait(90))})
     open_panel(page, "chance")
     page.clock.install()
-    page.click("#panel-chance .view[value=seeds]")
+    page.click("#panel-chance .seeds")
     page.clock.run_for(61_000)
     page.locator("#panel-chance .open", has_text="longer than a minute").wait_for()
     over.set()
