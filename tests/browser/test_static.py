@@ -135,11 +135,13 @@ def test_maps_of_other_layers_are_read_and_written(page):
 def test_a_classifier_says_what_it_sees_and_the_control_stands_beside(page):
     open_panel(page, "measure")
     page.evaluate("dial.set(256)")
+    page.wait_for_function("dial.shown === 256")
     page.wait_for_function("document.querySelector('.n-guess').textContent.includes('(the photo: espresso')")
     many = page.inner_text(".n-guess")
     assert many.startswith("espresso")
     control = line(page, "spectrum", "control")
     page.evaluate("dial.set(1)")
+    page.wait_for_function("dial.shown === 1")
     page.wait_for_function(f"document.querySelector('.n-guess').textContent !== {json.dumps(many)}")
     fewer = line(page, "spectrum", "control")
     assert None not in fewer
