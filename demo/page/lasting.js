@@ -1,6 +1,6 @@
-// A source that outlives its server. What fails because the server is away is tried again; a film that a server has
-// forgotten, as one that was started anew has, is begun again from what it came from. The page's token of a film
-// stays the same. No DOM.
+// A source that outlives its server. What fails because the server is away is tried again; a film that a
+// server has forgotten, as one that was started anew has, is begun again from what it came from. The page's
+// token of a film stays the same. No DOM.
 import { Away, Patience, within } from "./patience.js";
 import { broke } from "./sending.js";
 import { urlsafe } from "./tokens.js";
@@ -11,14 +11,16 @@ const BROKEN = 3; // times that sending a file may break off while the server is
 const SLOW = "This took longer than a minute. Please try once more.";
 const AWAY = "The server is away. Please try once more when it is back.";
 
-/** @typedef {{ question: Question, tokens: string }} Origin what began a film, and its tokens once they are known */
+/** @typedef {{ question: Question, tokens: string }} Origin what began a film, and its tokens once known */
+/** @typedef {{ hidden?: () => boolean, wait?: (ms: number) => Promise<unknown> }} World */
+/** @typedef {World & { attempt?: number, view?: number }} Around */
 
 const always = () => true;
 
 /**
  * @param {Source} source
  * @param {Patience} patience
- * @param {{ hidden?: () => boolean, wait?: (ms: number) => Promise<unknown>, attempt?: number, view?: number }} [around]
+ * @param {Around} [around]
  * @returns {Source}
  */
 export function lasting(source, patience = new Patience(), around = {}) {

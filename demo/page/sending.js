@@ -16,13 +16,17 @@ export const UNREADABLE =
   "This file cannot be read: it is a folder, or it has moved. Please choose the photo once more.";
 export const EMPTY = "This file is empty.";
 const tooLarge = (/** @type {number} */ bytes) =>
-  `This file has ${size(bytes)}, and ${size(MOST)} is the most that can be sent. Please save the photo smaller.`;
+  `This file has ${size(bytes)}, and ${size(MOST)} is the most that can be sent. ` +
+  "Please save the photo smaller.";
 const refusedAsLarge = (/** @type {number} */ bytes) =>
-  `On its way to the server this file of ${size(bytes)} was refused as too large. Please save the photo smaller, or crop it.`;
+  `On its way to the server this file of ${size(bytes)} was refused as too large. ` +
+  "Please save the photo smaller, or crop it.";
 const refused = (/** @type {number} */ bytes, /** @type {number} */ status) =>
-  `The server did not take this file of ${size(bytes)} (status ${status}). Please load the page anew and try once more.`;
+  `The server did not take this file of ${size(bytes)} (status ${status}). ` +
+  "Please load the page anew and try once more.";
 export const broke = (/** @type {number} */ bytes, /** @type {number} */ times) =>
-  `Sending ${size(bytes)} broke off ${times} times, though the server is there. Please try a smaller photo, or another network.`;
+  `Sending ${size(bytes)} broke off ${times} times, though the server is there. ` +
+  "Please try a smaller photo, or another network.";
 
 /**
  * Whether a file can be read and sent at all.

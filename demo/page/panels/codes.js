@@ -1,4 +1,4 @@
-// Is a long code a short one and more? And how widely does a token look in each pass? Asked when it is opened.
+// Is a long code a short one and more? How widely does a token look in each pass? Asked when it is opened.
 import { one, put } from "../dom.js";
 import { Plot } from "../plot.js";
 
@@ -25,10 +25,13 @@ export function answer(rows, [short, long]) {
   const row = rows.find((each) => each[0] === short && each[1] === long);
   if (!row) return "";
   if (!rows.some((each) => each[2])) {
-    return `Yes, here: the first ${short} of ${long} tokens are the code of ${short}. Not one bit differs, at no length.`;
+    const same = `the first ${short} of ${long} tokens are the code of ${short}`;
+    return `Yes, here: ${same}. Not one bit differs, at no length.`;
   }
-  const others = `${percent(row[2])} of the first ${short} tokens are others (${percent(row[3])} of their bits)`;
-  return `No: ${others}. Each pass rewrites all tokens. Of codes of two different photos about half of the bits would differ.`;
+  const bits = `${percent(row[3])} of their bits`;
+  const others = `${percent(row[2])} of the first ${short} tokens are others (${bits})`;
+  const scale = "Of codes of two different photos about half of the bits would differ.";
+  return `No: ${others}. Each pass rewrites all tokens. ${scale}`;
 }
 
 /**
