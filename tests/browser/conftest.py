@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import re
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,6 +43,32 @@ def line(page, plot, name):
 
 LINE = """([plot, name]) => { const found = dial.plots[plot];
   return found.data[1 + found.lines.findIndex((line) => line.name === name)]; }"""
+
+
+SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
+SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
+EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is tested at several sizes, light and dark, runs at one of them, by turns; `make test-sizes` runs it at each.
+
+    Which one follows from the test's name, so that it is the same in every run.
+    """
+    if os.environ.get("ALL_SIZES"):
+        return
+    alike = defaultdict(list)
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            part = SCHEME if item.path.name == EVERY_SIZE else SIZE
+            alike[part.sub("", item.nodeid)].append(item)
+    left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
+    items[:] = [item for item in items if id(item) not in left]
+
+
+def _in_turn(name, some):
+    return some[zlib.crc32(name.encode()) % len(some)]
 
 
 @pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own

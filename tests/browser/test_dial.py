@@ -448,7 +448,6 @@ def both(page):
     return line(page, "spectrum", "sample"), line(page, "spectrum", "mean")
 
 
-@pytest.mark.alone
 def test_a_drag_asks_nothing_and_paints_at_once(page):
     page.wait_for_function("dial.done", timeout=120_000)
     found = drag(page)
