@@ -51,7 +51,7 @@ EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
 
 
 def pytest_collection_modifyitems(config, items):
-    """What is tested at several sizes, light and dark, runs at one of them, by turns; `make test-sizes` runs it at each.
+    """What is tested at several sizes runs at one of them, by turns; `make test-sizes` runs it at each.
 
     Which one follows from the test's name, so that it is the same in every run.
     """
