@@ -178,9 +178,9 @@ def hold_to_compare(page, means):
     hold, large = page.locator("#dial .compare"), page.locator("#dial .stage.peek")
     hold.hover() if means == "mouse" else hold.focus()
     page.mouse.down() if means == "mouse" else page.keyboard.down("Space")
-    assert large.count() == 1
+    large.wait_for(state="attached")
     page.mouse.up() if means == "mouse" else page.keyboard.up("Space")
-    assert large.count() == 0
+    large.wait_for(state="detached")
 
 
 @pytest.mark.parametrize("means", MEANS)
