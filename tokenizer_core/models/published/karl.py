@@ -251,19 +251,7 @@ class KarlTokenizer(PublishedTokenizer):
     ) -> Iterator[tuple[int, Picture]]:
         """Pictures of several budgets, in the order asked for, each computed when its turn comes.
 
-        Args:
-            encoding: from this model.
-            lengths: each of a code that is held.
-            steps: of no effect, like `guidance_scale` and `seed`: there is one picture a code.
-            guidance_scale: of no effect.
-            seed: of no effect.
-            batch: of no effect: codes differ in length.
-
-        Yields:
-            (length, Picture).
-
-        Raises:
-            TokenizerError: tokens of another model, or a length that is not held.
+        Options change nothing: there is one picture a code. See `Tokenizer.decode_many`.
         """
         self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
         return ((length, self._decode(encoding.code(length))) for length in lengths)
