@@ -19,7 +19,7 @@ STEPS = (
     {"codes", "photos", "nn", "engine"},
     {"storage"},
     {"models", "measure"},
-    {"reports", "training"},
+    {"reports", "sets", "training"},
 )
 STEP = {room: i for i, rooms in enumerate(STEPS) for room in rooms}
 

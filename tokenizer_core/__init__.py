@@ -36,6 +36,9 @@ from tokenizer_core.reports.compare import BUDGETS, Comparison, compare, write_c
 from tokenizer_core.reports.evaluate import Report, evaluate
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet
 from tokenizer_core.reports.judge import write_page as write_judges_page
+from tokenizer_core.sets.reading import TokenRow, TokenSet, TorchTokens
+from tokenizer_core.sets.run import Summary, tokenize
+from tokenizer_core.sets.settings import SetProgress, SetSettings
 from tokenizer_core.storage.token_files import load_tokens, pack_tokens, save_tokens
 from tokenizer_core.storage.whole import write_whole
 
@@ -62,10 +65,16 @@ __all__ = [
     "Report",
     "Score",
     "Scorer",
+    "SetProgress",
+    "SetSettings",
     "Spectrum",
     "SpectrumError",
+    "Summary",
+    "TokenRow",
+    "TokenSet",
     "Tokenizer",
     "TokenizerError",
+    "TorchTokens",
     "allocate",
     "bench",
     "best_pictures",
@@ -91,6 +100,7 @@ __all__ = [
     "offer",
     "offers",
     "open_photo",
+    "open_tokens",
     "pack_tokens",
     "photo_memory",
     "power_spectrum",
@@ -100,6 +110,7 @@ __all__ = [
     "square_crop",
     "ssim",
     "text_of_tokens",
+    "tokenize",
     "tokens_of_text",
     "visitors_sheet",
     "write_comparison",
@@ -107,4 +118,5 @@ __all__ = [
     "write_whole",
 ]
 
+open_tokens = TokenSet
 families()  # each registers its kind of token, so that bytes of any model can be read before it is loaded

@@ -6,6 +6,8 @@ models.py       list the models
 fetch.py        published models, from the hub or from a file
 encode.py       photos to files of tokens
 decode.py       files of tokens to pictures
+tokenize.py     a data set to shards of tokens
+detokenize.py   shards of tokens to pictures
 evaluate.py     measure a model on photos
 allocate.py     how many tokens each photo needs
 compare.py      all models and codecs at equal bytes
@@ -29,16 +31,19 @@ from . import (
     bench,
     compare,
     decode,
+    detokenize,
     encode,
     evaluate,
     fetch,
     judge,
     models,
     serve,
+    tokenize,
     train,
 )
 
-VERBS = (serve, models, fetch, encode, decode, evaluate, allocate, judge, compare, bench, train)
+VERBS = (serve, models, fetch, encode, decode, tokenize, detokenize)
+VERBS = (*VERBS, evaluate, allocate, judge, compare, bench, train)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
+from torch import Tensor
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import packer_of
@@ -56,6 +57,19 @@ class Tokenizer(ABC):
         Raises:
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
+
+    def encode_levels(self, levels: UInt8[Tensor, "B H W 3"]) -> Tensor | None:
+        """Many squares at once, for whoever encodes millions: see `sets`.
+
+        Args:
+            levels: 8-bit squares of the model's size, on its device. The caller holds `torch.inference_mode`.
+
+        Returns:
+            On the device: soft (B, K, D) numbers, not rounded to levels, or hard (B, K) indices. A square's
+            tokens may differ in the last bit from those of `encode`, which is a batch of one. None: this
+            model encodes one photo at a time.
+        """
+        return None
 
     @abstractmethod
     def decode_many(

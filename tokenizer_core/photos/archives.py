@@ -177,7 +177,7 @@ def _of_zip(path: Path) -> Iterator[Member]:
     with archive:
         found = [entry for entry in archive.infolist() if _is_zipped_photo(archive, entry)]
         for entry in sorted(found, key=lambda entry: entry.filename):
-            yield Member(entry.filename, partial(_read_zipped, archive, entry))
+            yield Member(entry.filename, partial(read_zipped, archive, entry))
 
 
 def _is_zipped_photo(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
@@ -188,7 +188,12 @@ def _is_zipped_photo(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
     return _is_photo(entry.filename, partial(archive.open, entry))
 
 
-def _read_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+def read_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The bytes of one member, never more than the limit.
+
+    Raises:
+        TokenizerError: it is encrypted, damaged, empty or too large.
+    """
     with _sentences("This file cannot be read"):
         if entry.flag_bits & 1:
             raise TokenizerError("This file cannot be read: it is encrypted.")

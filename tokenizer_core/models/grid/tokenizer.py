@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
@@ -121,6 +121,13 @@ class GridTokenizer(Tokenizer):
         tokens = nearest_code(cells, self.parts.codebook)[self.order].cpu().numpy()
         own = (self.info.checkpoint_id, self.info.name, HARD, self.info.vocabulary)
         return Encoding(tokens, np.arange(len(tokens)), *own)
+
+    def encode_levels(self, levels: UInt8[Tensor, "B H W 3"]) -> Tensor | None:
+        """Tokens (B, N) of many squares; see `Tokenizer.encode_levels`."""
+        pixels = (levels.float() / 127.5 - 1).permute(0, 3, 1, 2).to(self._dtype)  # channels last already
+        cells = latent_to_sequence(self.autoencoder.encode(pixels)).float()
+        found = nearest_code(cells.flatten(0, 1), self.parts.codebook)
+        return found.view(len(levels), -1)[:, self.order]
 
     def decode_many(
         self,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
@@ -104,6 +104,12 @@ class LinearTokenizer(Tokenizer):
         """
         tokens = on_levels(self.project(to_picture(photo, SIZE, center, zoom)))
         return Encoding(tokens, np.arange(self.num_tokens), self.info.checkpoint_id, self.info.name)
+
+    def encode_levels(self, levels: UInt8[Tensor, "B H W 3"]) -> Tensor | None:
+        """Tokens (B, K, D) of many squares; see `Tokenizer.encode_levels`."""
+        rows = to_rows((levels.float() / 127.5 - 1).permute(0, 3, 1, 2))
+        numbers = (rows - self.mean) @ self.components.T / self.deviations
+        return numbers.view(len(levels), self.num_tokens, WIDTH)
 
     @torch.no_grad()
     def project(self, picture: Picture) -> Float[np.ndarray, "K D"]:

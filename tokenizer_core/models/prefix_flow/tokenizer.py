@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
@@ -100,6 +101,11 @@ class FlowTokenizer(Tokenizer):
         encoding = Encoding(on_levels(tokens), np.arange(len(tokens)), info.checkpoint_id, info.name)
         self._latents.put(_key(encoding), latent)
         return encoding
+
+    def encode_levels(self, levels: UInt8[Tensor, "B H W 3"]) -> Tensor | None:
+        """Tokens (B, K, D) of many squares; see `Tokenizer.encode_levels`."""
+        pixels = (levels.float() / 127.5 - 1).permute(0, 3, 1, 2).to(self._dtype)  # channels last already
+        return self.encoder(latent_to_sequence(self.autoencoder.encode(pixels)).to(self._dtype))
 
     @torch.inference_mode()
     def reconstruct(self, picture: Picture) -> Picture:

@@ -1,0 +1,181 @@
+"""Pixels to packed tokens, a batch at a time, on one device that never waits for the next one.
+
+On a GPU one batch is a CUDA graph of the encoder and of the packing, so that a batch costs the processor a
+copy and a launch; `submit` returns while it runs. A batch always has the same number of rows, so a photograph's
+tokens do not depend on how many others there are. On a processor, and for models that encode one photograph
+at a time, `submit` does the work itself. Neighbours: `layout` (the bytes), `work` (who asks).
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from tokenizer_core.codes.packing import BORDERS
+from tokenizer_core.errors import TokenizerError
+from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.photos.photo import Picture
+from tokenizer_core.sets.decoding import Batch
+from tokenizer_core.sets.layout import Layout
+
+WARM_UPS = 3  # runs before a graph is recorded
+
+
+@dataclass
+class Packed:
+    """A batch of packed tokens.
+
+    Attributes:
+        columns: column -> (count, K, bytes).
+        counts: (count,) tokens of each row's longest code.
+        damaged: row -> sentence of what the model refused.
+    """
+
+    columns: dict[str, UInt8[np.ndarray, "n K bytes"]]
+    counts: Int[np.ndarray, " n"]
+    damaged: dict[int, str]
+
+
+class Encoder:
+    """One tokenizer on one device.
+
+    Args:
+        tokenizer: whose tokens are kept.
+        batch: rows of every batch.
+        compiled: compile the encoder (on a GPU alone): faster, after a minute; other last bits.
+
+    Attributes:
+        seconds: that the device has computed so far; on a GPU as its own clock says.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, batch: int, compiled: bool = False) -> None:
+        self.tokenizer, self.batch = tokenizer, batch
+        self.layout = Layout.of(tokenizer.info)
+        self.on_gpu = tokenizer.device.startswith("cuda")
+        self.seconds = 0.0
+        self._borders = torch.from_numpy(BORDERS).to(tokenizer.device)
+        self._in_batches = self._tokens_of(self._blank()) is not None and self.layout.packs_on_device()
+        self._pinned: dict[int, bool] = {}
+        self._replay: Callable[[], Any] | None = None
+        if self.on_gpu and self._in_batches:
+            self._record(compiled)
+
+    def submit(self, batch: Batch) -> Callable[[], Packed]:
+        """Begin with a batch; what is returned waits for it, and releases the batch."""
+        if not self._in_batches:
+            return self._one_by_one(batch)
+        if self._replay is None:
+            return self._now(batch)
+        return self._on_graph(batch)
+
+    def pin(self, memory: np.ndarray) -> None:
+        """Let a GPU read this memory by itself, where that is possible: copies then cost the processor nothing."""
+        if self.on_gpu:
+            with contextlib.suppress(RuntimeError, AttributeError):
+                code = torch.cuda.cudart().cudaHostRegister(memory.ctypes.data, memory.nbytes, 0)
+                self._pinned[memory.ctypes.data] = int(code) == 0
+
+    def device_rate(self, batches: int = 20) -> float:
+        """Photographs a second of the device alone, on a batch that it has already."""
+        if not self.on_gpu or self._replay is None:
+            raise TokenizerError("The rate of the device alone is measured on a GPU.")
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize(self.tokenizer.device)
+        start.record()
+        for _ in range(batches):
+            self._replay()
+        end.record()
+        end.synchronize()
+        return batches * self.batch / (start.elapsed_time(end) / 1000)
+
+    def _blank(self) -> Tensor:
+        size = self.tokenizer.info.picture_size
+        return torch.zeros(1, size, size, 3, dtype=torch.uint8, device=self.tokenizer.device)
+
+    def _tokens_of(self, levels: Tensor) -> Tensor | None:
+        with torch.inference_mode(), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+            return self.tokenizer.encode_levels(levels)
+
+    def _record(self, compiled: bool) -> None:
+        """The graph of one batch, with the memory that it reads and writes."""
+        with torch.cuda.device(self.tokenizer.device), torch.inference_mode():
+            self._levels = self._blank().expand(self.batch, -1, -1, -1).contiguous()
+            encode = self.tokenizer.encode_levels
+            if compiled:
+                encode = torch.compile(encode, dynamic=False)
+
+            def once() -> Tensor:
+                tokens = encode(self._levels)
+                assert tokens is not None
+                return self.layout.pack_on_device(tokens, self._borders)
+
+            with torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+                stream = torch.cuda.Stream()
+                stream.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(stream):
+                    for _ in range(WARM_UPS):
+                        self._packed = once()
+                torch.cuda.current_stream().wait_stream(stream)
+                torch.cuda.synchronize()
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph):
+                    self._packed = once()
+            self._replay = graph.replay
+
+    def _on_graph(self, batch: Batch) -> Callable[[], Packed]:
+        assert self._replay is not None
+        with torch.cuda.device(self.tokenizer.device), torch.inference_mode():
+            start, end = (torch.cuda.Event(enable_timing=True, blocking=True) for _ in range(2))
+            done = torch.cuda.Event(blocking=True)
+            self._levels.copy_(torch.from_numpy(batch.levels), non_blocking=True)
+            start.record()
+            self._replay()
+            end.record()
+            result = torch.empty(self._packed.shape, dtype=torch.uint8, pin_memory=True)
+            result.copy_(self._packed, non_blocking=True)
+            done.record()
+
+        def wait() -> Packed:
+            done.synchronize()
+            batch.release()
+            self.seconds += start.elapsed_time(end) / 1000
+            return self._whole(result.numpy()[: batch.count])
+
+        return wait
+
+    def _now(self, batch: Batch) -> Callable[[], Packed]:
+        levels = torch.from_numpy(batch.levels[: self.batch]).to(self.tokenizer.device)
+        tokens = self._tokens_of(levels)
+        assert tokens is not None
+        packed = self.layout.pack_on_device(tokens, self._borders).cpu().numpy()[: batch.count]
+        batch.release()
+        return lambda: self._whole(packed)
+
+    def _whole(self, packed: np.ndarray) -> Packed:
+        ((name, length),) = self.layout.columns.items()
+        return Packed({name: packed}, np.full(len(packed), length), {})
+
+    def _one_by_one(self, batch: Batch) -> Callable[[], Packed]:
+        columns = {
+            name: np.zeros((batch.count, length, self.layout.token_bytes), np.uint8)
+            for name, length in self.layout.columns.items()
+        }
+        counts, damaged = np.zeros(batch.count, np.int64), {}
+        for row in range(batch.count):
+            if row in batch.damaged:
+                continue
+            try:
+                encoding = self.tokenizer.encode(Picture(batch.levels[row].copy()))
+                found, counts[row] = self.layout.row(encoding)
+            except TokenizerError as error:
+                damaged[row] = str(error)
+                continue
+            for name, data in found.items():
+                columns[name][row] = data
+        batch.release()
+        return lambda: Packed(columns, counts, damaged)
