@@ -74,7 +74,7 @@ def share(text: str) -> tuple[int, int]:
 
 
 class Line:
-    """A line on standard error that says how far the work is: over itself for people, now and then in a log."""
+    """A line on standard error: how far the work is. Over itself for people, now and then in a log."""
 
     def __init__(self) -> None:
         self.watched, self.last = sys.stderr.isatty(), time.monotonic()

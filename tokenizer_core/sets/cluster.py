@@ -7,6 +7,7 @@ names, and has this package. Ray is an extra, and is imported here alone. Neighb
 Source: Ray's tasks and actors, Moritz et al., arXiv 1712.05889.
 """
 
+import importlib
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -41,16 +42,20 @@ def connect(address: str | None) -> Any:
     Raises:
         TokenizerError: it is not installed, or there is no such cluster.
     """
-    try:
-        import ray
-    except ImportError:
-        raise TokenizerError(NEEDED) from None
+    ray = _ray()
     if not ray.is_initialized():
         try:
             ray.init(address=address or "auto", log_to_driver=False, logging_level="WARNING")
         except (ConnectionError, ValueError, RuntimeError):
             raise TokenizerError(f"There is no Ray cluster at {address}.") from None
     return ray
+
+
+def _ray() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError:
+        raise TokenizerError(NEEDED) from None
 
 
 def devices(settings: SetSettings, info: ModelInfo, address: str | None) -> list[str]:
@@ -72,8 +77,7 @@ class Tasks:
     """
 
     def __init__(self, size: int, batch: int, exact: bool) -> None:
-        import ray
-
+        ray = _ray()
         self.ray, self.size, self.batch, self.exact = ray, size, batch, exact
         self.decode = ray.remote(num_cpus=A_CORE, max_retries=5)(_decode)
 
@@ -169,8 +173,7 @@ class _Driver:
         state: SetProgress,
         told: Told,
     ) -> None:
-        import ray
-
+        ray = _ray()
         self.ray, self.plan, self.settings, self.state, self.told = ray, plan, settings, state, told
         self.waiting = deque(numbers)
         self.at_once = max(1, min(SHARDS_A_CALL, len(numbers) // (4 * len(places))))

@@ -1,12 +1,14 @@
 """Pixels to packed tokens, a batch at a time, on one device that never waits for the next one.
 
 On a GPU one batch is a CUDA graph of the encoder and of the packing, so that a batch costs the processor a
-copy and a launch; `submit` returns while it runs. A batch always has the same number of rows, so a photograph's
-tokens do not depend on how many others there are. On a processor, and for models that encode one photograph
-at a time, `submit` does the work itself. Neighbours: `layout` (the bytes), `work` (who asks).
+copy and a launch; `submit` returns while it runs. A batch always has the same number of rows, so a
+photograph's tokens do not depend on how many others there are. On a processor, and for models that encode
+one photograph at a time, `submit` does the work itself. Neighbours: `layout` (the bytes), `work` (who
+asks).
 """
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +52,7 @@ class Encoder:
         compiled: compile the encoder (on a GPU alone): faster, after a minute; other last bits.
 
     Attributes:
-        seconds: that the device has computed so far; on a GPU as its own clock says.
+        seconds: that the device has computed so far; on a GPU by its own clock.
     """
 
     def __init__(self, tokenizer: Tokenizer, batch: int, compiled: bool = False) -> None:
@@ -60,45 +62,56 @@ class Encoder:
         self.seconds = 0.0
         self._borders = torch.from_numpy(BORDERS).to(tokenizer.device)
         self._in_batches = self._tokens_of(self._blank()) is not None and self.layout.packs_on_device()
-        self._pinned: dict[int, bool] = {}
         self._replay: Callable[[], Any] | None = None
         if self.on_gpu and self._in_batches:
             self._record(compiled)
 
     def submit(self, batch: Batch) -> Callable[[], Packed]:
         """Begin with a batch; what is returned waits for it, and releases the batch."""
-        if not self._in_batches:
-            return self._one_by_one(batch)
-        if self._replay is None:
-            return self._now(batch)
-        return self._on_graph(batch)
+        if self._replay is not None:
+            return self._on_graph(batch)
+        start = time.perf_counter()
+        packed = self._now(batch) if self._in_batches else self._one_by_one(batch)
+        self.seconds += time.perf_counter() - start
+        batch.release()
+        return lambda: packed
 
     def pin(self, memory: np.ndarray) -> None:
-        """Let a GPU read this memory by itself, where that is possible: copies then cost the processor nothing."""
-        if self.on_gpu:
-            with contextlib.suppress(RuntimeError, AttributeError):
-                code = torch.cuda.cudart().cudaHostRegister(memory.ctypes.data, memory.nbytes, 0)
-                self._pinned[memory.ctypes.data] = int(code) == 0
+        """Let a GPU read this memory by itself, where that is possible: copies are then its own work."""
+        if not self.on_gpu:
+            return
+        with torch.cuda.device(self.tokenizer.device), contextlib.suppress(RuntimeError, AttributeError):
+            runtime: Any = torch.cuda.cudart()
+            code = runtime.cudaHostRegister(memory.ctypes.data, memory.nbytes, 0)
+            if int(code) != 0:
+                torch.zeros(1, device=self.tokenizer.device).add_(1)  # takes the error, which is no matter
 
     def device_rate(self, batches: int = 20) -> float:
-        """Photographs a second of the device alone, on a batch that it has already."""
-        if not self.on_gpu or self._replay is None:
-            raise TokenizerError("The rate of the device alone is measured on a GPU.")
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize(self.tokenizer.device)
-        start.record()
-        for _ in range(batches):
-            self._replay()
-        end.record()
-        end.synchronize()
-        return batches * self.batch / (start.elapsed_time(end) / 1000)
+        """Photographs a second of the device alone, on a batch of blanks that it has already."""
+        if self._replay is None:
+            size = self.tokenizer.info.picture_size
+            levels = np.zeros((self.batch, size, size, 3), np.uint8)
+            blank = Batch(None, self.batch, levels, np.zeros((self.batch, 4), np.float32), {})
+            start = time.perf_counter()
+            for _ in range(batches):
+                self.submit(blank)()
+            return batches * self.batch / (time.perf_counter() - start)
+        with torch.cuda.device(self.tokenizer.device):
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()
+            begin.record()
+            for _ in range(batches):
+                self._replay()
+            end.record()
+            end.synchronize()
+        return batches * self.batch / (begin.elapsed_time(end) / 1000)
 
     def _blank(self) -> Tensor:
         size = self.tokenizer.info.picture_size
         return torch.zeros(1, size, size, 3, dtype=torch.uint8, device=self.tokenizer.device)
 
     def _tokens_of(self, levels: Tensor) -> Tensor | None:
-        with torch.inference_mode(), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True):
             return self.tokenizer.encode_levels(levels)
 
     def _record(self, compiled: bool) -> None:
@@ -114,7 +127,7 @@ class Encoder:
                 assert tokens is not None
                 return self.layout.pack_on_device(tokens, self._borders)
 
-            with torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+            with torch.backends.cudnn.flags(enabled=True, deterministic=True):
                 stream = torch.cuda.Stream()
                 stream.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(stream):
@@ -148,19 +161,18 @@ class Encoder:
 
         return wait
 
-    def _now(self, batch: Batch) -> Callable[[], Packed]:
-        levels = torch.from_numpy(batch.levels[: self.batch]).to(self.tokenizer.device)
+    def _now(self, batch: Batch) -> Packed:
+        levels = torch.from_numpy(batch.levels).to(self.tokenizer.device)
         tokens = self._tokens_of(levels)
         assert tokens is not None
-        packed = self.layout.pack_on_device(tokens, self._borders).cpu().numpy()[: batch.count]
-        batch.release()
-        return lambda: self._whole(packed)
+        packed = self.layout.pack_on_device(tokens, self._borders).cpu().numpy()
+        return self._whole(packed[: batch.count])
 
     def _whole(self, packed: np.ndarray) -> Packed:
         ((name, length),) = self.layout.columns.items()
         return Packed({name: packed}, np.full(len(packed), length), {})
 
-    def _one_by_one(self, batch: Batch) -> Callable[[], Packed]:
+    def _one_by_one(self, batch: Batch) -> Packed:
         columns = {
             name: np.zeros((batch.count, length, self.layout.token_bytes), np.uint8)
             for name, length in self.layout.columns.items()
@@ -177,5 +189,4 @@ class Encoder:
                 continue
             for name, data in found.items():
                 columns[name][row] = data
-        batch.release()
-        return lambda: Packed(columns, counts, damaged)
+        return Packed(columns, counts, damaged)

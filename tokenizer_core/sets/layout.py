@@ -1,12 +1,12 @@
 """Tokens as whole bytes, token after token, so that the first k of every photograph are one slice.
 
-A soft token of D numbers takes ceil(D / 2) bytes, as `codes.packing` packs them: 16 levels, the earlier number
-in the low half. A hard token is its index, little endian, in as few whole bytes as its vocabulary needs. Other
-kinds take what their packer makes of one token.
+A soft token of D numbers takes ceil(D / 2) bytes, as `codes.packing` packs them: 16 levels, the earlier
+number in the low half. A hard token is its index, little endian, in as few whole bytes as its vocabulary
+needs. Other kinds take what their packer makes of one token.
 
-A shard of an ordered model has one column `tokens` of K tokens; that of an unordered one has a column a code
-length, `tokens_32`, `tokens_64`, ... A code of fewer tokens than its column ends in zeros: `count` has how many.
-Neighbours: `encoder` (packs on the device), `shards`, `reading`.
+A shard of an ordered model has one column `tokens` of K tokens; that of an unordered one has a column a
+code length, `tokens_32`, `tokens_64`, ... A code of fewer tokens than its column ends in zeros: `count` has
+how many. Neighbours: `encoder` (packs on the device), `shards`, `reading`.
 """
 
 from collections.abc import Sequence

@@ -160,7 +160,7 @@ class _Office:
             )
 
     def _anybody(self) -> bool:
-        """Whether somebody works; a device that had nothing to do any more begins again for another's shards."""
+        """Whether somebody works; a device that had nothing to do any more begins again with another's."""
         if not self.devices and self.waiting and self.rested:
             self.devices.append(self._start(self.rested.pop()))
         return bool(self.devices)

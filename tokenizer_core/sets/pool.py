@@ -1,9 +1,10 @@
 """Processes that decode photographs into a ring of batches that they share with the process that encodes.
 
-No pixel is copied between processes: each writes its rows where a GPU then reads them. Every process has a pipe
-of its own, two chunks of photographs ahead. One that ends by itself (a decoder that crashes, a machine that ran
-out of memory) is replaced, and its chunk is decoded photograph by photograph; one that ends a process again is
-listed as damaged. Neighbours: `decoding` (what a process does), `machine` (how many of them).
+No pixel is copied between processes: each writes its rows where a GPU then reads them. Every process has a
+pipe of its own, two chunks of photographs ahead. One that ends by itself (a decoder that crashes, a machine
+that ran out of memory) is replaced, and its chunk is decoded photograph by photograph; one that ends a
+process again is listed as damaged. Neighbours: `decoding` (what a process does), `machine` (how many of
+them).
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """`tokenize`: a data set to a folder of shards, on one machine or on Ray.
 
-What was begun goes on: shards that are done stay, and the plan that was written first is the plan. Neighbours:
-`machine`, `cluster` (who runs the shard function), `plan`.
+What was begun goes on: shards that are done stay, and the plan that was written first is the plan.
+Neighbours: `machine`, `cluster` (who runs the shard function), `plan`.
 """
 
 import time

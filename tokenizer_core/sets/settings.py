@@ -25,7 +25,7 @@ class SetSettings:
     Attributes:
         model: a name of the catalog; None is the default model.
         device: "auto" and "cuda" are every GPU that is there; "auto" without one, and "cpu", the processor;
-            "cuda:0,cuda:3" are some of them.
+            "cuda:0,cuda:3" are some of them; "cpu,cpu" are two processes.
         dtype: as in `load`; "auto" is decided once a folder of shards.
         exact: decode JPEGs larger than they are needed, as `encode` with `exact`; three times as slow.
         skip_damaged: list photographs that cannot be opened, and go on.
@@ -114,7 +114,7 @@ def local_devices(asked: str, info: ModelInfo) -> list[str]:
     """The devices of this machine that are asked for, by their full names; see `SetSettings.device`."""
     if asked in ("auto", "cuda") and "cuda" in info.devices and torch.cuda.is_available():
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    return list(dict.fromkeys(find_device(one.strip(), info.devices) for one in asked.split(",")))
+    return [find_device(one.strip(), info.devices) for one in asked.split(",")]
 
 
 def note(state: SetProgress, mark: Mark) -> None:

@@ -1,12 +1,13 @@
 """Sources: where the photographs of a data set are, without reading them.
 
 A source is a folder of photographs; a zip; tars as WebDataset writes them (members of one base name are one
-sample; its picture is encoded, what else it has are labels), one or a folder of them; Parquet or Arrow files
-with a column of pictures, as the Hugging Face hub and `datasets` write them, one or a folder of them; or a
-text file with a path a line, which may have a label behind a tab.
+sample; its picture is encoded, what else it has are labels), one or a folder of them; Parquet or Arrow
+files with a column of pictures, as the Hugging Face hub and `datasets` write them, one or a folder of them;
+or a text file with a path a line, which may have a label behind a tab.
 
-A *piece* is a run of neighbouring photographs of one file, plain data for JSON; a *place* says where the bytes
-of one photograph are. Neighbours: `plan` (cuts pieces into shards), `tables`, `decoding` (reads places).
+A *piece* is a run of neighbouring photographs of one file, plain data for JSON; a *place* says where the
+bytes of one photograph are. Neighbours: `plan` (cuts pieces into shards), `tables`, `decoding` (reads
+places).
 """
 
 import tarfile

@@ -4,6 +4,7 @@ A column holds pictures if it is binary, or has a part `bytes` that is, as `data
 an extra, and is imported where a file of this kind is read. Neighbour: `sources`.
 """
 
+import importlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,10 @@ def arrow() -> Any:
         TokenizerError: it is not installed.
     """
     try:
-        import pyarrow
-        import pyarrow.parquet
+        importlib.import_module("pyarrow.parquet")
+        return importlib.import_module("pyarrow")
     except ImportError:
         raise TokenizerError(NEEDED) from None
-    return pyarrow
 
 
 class Table:
