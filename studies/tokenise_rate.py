@@ -69,8 +69,8 @@ def main() -> None:
         run |= {"whole_seconds": time.monotonic() - began, "dtype": about["dtype"], "batch": about["batch"]}
         found["runs"].append(run)
         print(
-            f"{state.devices} devices: {state.rate:7.0f} photos/s, {run['times']:.2f} times the first; a device "
-            f"alone {alone:.0f}/s, share {run['share']:.2f}, busy {state.busy:.2f}; "
+            f"{state.devices} devices: {state.rate:7.0f} photos/s, {run['times']:.2f} times the first; "
+            f"a device alone {alone:.0f}/s, share {run['share']:.2f}, busy {state.busy:.2f}; "
             f"{run['whole_seconds']:.1f} s with loading",
             flush=True,
         )

@@ -6,7 +6,7 @@ Decoders of three kinds do the same to the same jobs: `InThisProcess` here, `poo
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -50,6 +50,7 @@ class Batch:
     release: Callable[[], None] = lambda: None
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """Whatever decodes jobs."""
 

@@ -5,7 +5,7 @@ A folder of shards holds
     manifest.json      model, checkpoint id, numbers, crop, sizes; at the end also counts and each shard's sum
     plan.jsonl         a line a shard: the pieces of the source that it is made of
     shard-00017.*      the rows; written beside and renamed, so it is whole or not there
-    shard-00017.json   its mark: rows, damaged ones with their sentences, sum. Written after it: then it is done
+    shard-00017.json   its mark: rows, damaged ones with their sentences, sum. Written last: it is done
 
 Nothing in these files depends on when, where or in how many processes they were made. Neighbours: `sources`
 (pieces), `shards` (the rows), `work`.
