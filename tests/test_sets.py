@@ -1,4 +1,4 @@
-"""Data sets to shards of tokens: every source, every row once, damaged ones listed, killed runs gone on with."""
+"""Data sets to shards: every source, every row once, damaged ones listed, killed runs gone on with."""
 
 import io
 import json
@@ -148,11 +148,35 @@ def test_processes_decode_as_this_one_does_and_survive_one_that_is_killed(photos
             assert (one.mark, one.count, one.damaged) == (other.mark, other.count, other.damaged)
             assert np.array_equal(one.levels[: one.count], other.levels[: one.count])
             assert np.array_equal(one.crops, other.crops)
-            if not killed:
+            if not killed and pool._workers[0].ready:
                 pool._workers[0].process.kill()
                 killed = True
             one.release()
         assert next(wanted, None) is None
+        assert killed
+    finally:
+        pool.close()
+
+
+def test_a_program_without_a_file_decodes_in_processes_too(photos, whole, tmp_path):
+    code = (
+        "import sys, tokenizer_core as tc\n"
+        "settings = tc.SetSettings(model='pca', device='cpu', workers=1, shard_size=5, batch=2,"
+        " skip_damaged=True, form='safetensors')\n"
+        "tc.tokenize(sys.argv[1], sys.argv[2], settings)"
+    )
+    words = [sys.executable, "-", str(photos), str(tmp_path / "a")]
+    subprocess.run(words, cwd=ROOT, input=code.encode(), check=True)
+    assert contents(tmp_path / "a") == contents(whole)
+
+
+def test_processes_that_cannot_start_are_a_sentence(photos, monkeypatch):
+    """And not a damaged photograph each."""
+    monkeypatch.setattr(pools, "_work", exit)
+    pool = pools.Processes(1, 32, 8)
+    try:
+        with pytest.raises(tc.TokenizerError, match="end as they start"):
+            list(pool.batches([Job(0, [("file", str(photos / "00.jpg"))])]))
     finally:
         pool.close()
 

@@ -21,7 +21,7 @@ from tokenizer_core.models.registry import load
 from tokenizer_core.sets.decoding import Decoder, InThisProcess
 from tokenizer_core.sets.encoder import Encoder
 from tokenizer_core.sets.plan import Plan
-from tokenizer_core.sets.pool import Processes, start_method
+from tokenizer_core.sets.pool import Processes, start
 from tokenizer_core.sets.settings import SetProgress, SetSettings, Told, local_devices, note
 from tokenizer_core.sets.work import make_shards
 
@@ -168,8 +168,7 @@ class _Office:
     def _start(self, place: str) -> _Device:
         here, there = Pipe()
         words = (there, str(self.plan.folder), str(self.plan.root), self.settings, place, self.workers)
-        process = start_method().Process(target=_work, args=words)
-        process.start()
+        process = start(_work, words, daemon=False)
         there.close()
         return _Device(place, process, here)
 

@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import threading
+import types
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,11 +26,13 @@ from typing import Any
 
 import numpy as np
 
+from tokenizer_core.errors import TokenizerError
 from tokenizer_core.sets.decoding import Batch, Job, decode_into
 
 CHUNK = 8  # photographs that a process decodes at a time
 AHEAD = 2  # chunks that a process has at once
 SLOTS = 6  # batches of the ring: two at the device, the others being decoded
+NOT_STARTED = "Processes that decode photographs end as they start; --workers 0 does without them."
 ENDED = "This picture ends the program that opens it."
 
 
@@ -40,6 +43,22 @@ def start_method() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tokenizer_core.sets.pool"])
     return context
+
+
+def start(target: Any, words: tuple[Any, ...], daemon: bool) -> Any:
+    """Start a process that runs a function of this package.
+
+    What began this program is not begun again there: a script needs no guard, and
+    a notebook or standard input has no file.
+    """
+    process = start_method().Process(target=target, args=words, daemon=daemon)
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = main
+    return process
 
 
 class Shared:
@@ -92,6 +111,7 @@ class _Worker:
 
     process: Any
     pipe: Connection
+    ready: bool = False
     chunks: deque[_Chunk] = field(default_factory=deque)
 
 
@@ -119,7 +139,6 @@ class Processes:
         pixels, crops = SLOTS * batch * size * size * 3, SLOTS * batch * 4 * 4
         self.memory = Shared(pixels + crops)
         self.levels, self.crops = _views(self.memory.map, size, batch)
-        self._context = start_method()
         self._stop, self._waker = Pipe(duplex=False)
         self._closed = False
         self._workers = [self._start() for _ in range(workers)]
@@ -165,8 +184,7 @@ class Processes:
     def _start(self) -> _Worker:
         here, there = Pipe()
         words = (there, self.memory.name, len(self.memory.map), self.size, self.batch, self.exact)
-        process = self._context.Process(target=_work, args=words, daemon=True)
-        process.start()
+        process = start(_work, words, daemon=True)
         there.close()
         return _Worker(process, here)
 
@@ -244,7 +262,9 @@ class _Server:
         except (EOFError, OSError):
             self._replace(worker)
             return
-        self._finish(worker.chunks.popleft(), damaged)
+        if worker.ready:
+            self._finish(worker.chunks.popleft(), damaged)
+        worker.ready = True
 
     def _finish(self, chunk: _Chunk, damaged: dict[int, str]) -> None:
         slot = self.slots[chunk.slot]
@@ -255,6 +275,8 @@ class _Server:
         """A process that ended: another one, and its chunks again, the first photograph by photograph."""
         if self.pool._closed:
             return
+        if not worker.ready:
+            raise TokenizerError(NOT_STARTED)
         self.pool._workers.remove(worker)
         self.pool._workers.append(self.pool._start())
         chunks = list(worker.chunks)
@@ -286,6 +308,7 @@ def _work(pipe: Connection, name: str, length: int, size: int, batch: int, exact
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
     levels, crops = _views(Shared(length, name).map, size, batch)
     with contextlib.suppress(EOFError, OSError):
+        pipe.send({})  # ready
         while True:
             slot, row, places = pipe.recv()
             end = row + len(places)
