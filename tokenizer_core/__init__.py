@@ -13,6 +13,7 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.nesting import nesting
 from tokenizer_core.codes.text import text_of_tokens, tokens_of_text
 from tokenizer_core.engine.devices import find_device, find_dtype
+from tokenizer_core.engine.spread import Spread
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
@@ -69,6 +70,7 @@ __all__ = [
     "SetSettings",
     "Spectrum",
     "SpectrumError",
+    "Spread",
     "Summary",
     "TokenRow",
     "TokenSet",

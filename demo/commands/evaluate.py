@@ -12,12 +12,14 @@ from .options import (
     add_photos,
     add_seed,
     add_seeds,
+    add_spread,
     add_verb,
     load,
     numbers,
     photos_of,
     progress,
     say_skipped,
+    spread_of,
 )
 
 DEFAULT_LENGTHS = (1, 4, 16, 64, 256)
@@ -32,6 +34,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--classifier", action="store_true", help="also measure features and labels (slow)")
     add_seed(parser)
     add_seeds(parser)
+    add_spread(parser)
     add_model(parser)
     add_json(parser)
 
@@ -44,6 +47,7 @@ def run(args: argparse.Namespace) -> int | None:
     lengths = args.lengths or (usual if len(usual) > 2 else [k for k in info.ladder if k > 0])
     steps = args.steps or [info.steps_of(mode) for mode in info.modes]
     options = {"seed": args.seed, "seeds": args.seeds, "progress": progress()}
+    options["spread"] = spread_of(args)
     classifier = tc.LiteClassifier(2) if args.classifier else None
     photos = photos_of(args)
     report = tc.evaluate(tokenizer, photos, lengths, steps, classifier=classifier, **options)

@@ -11,11 +11,13 @@ from .options import (
     add_model,
     add_photos,
     add_seeds,
+    add_spread,
     add_verb,
     load,
     photos_of,
     progress,
     say_skipped,
+    spread_of,
 )
 
 
@@ -27,6 +29,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", default="runs/judge", help="a folder (default: runs/judge)")
     parser.add_argument("--baseline", help="the model beside it (default: the first of that role)")
     add_seeds(parser)
+    add_spread(parser)
     add_model(parser)
 
 
@@ -37,9 +40,8 @@ def run(args: argparse.Namespace) -> int | None:
     baseline = tc.load(_baseline(args.baseline))
     classifier = tc.LiteClassifier(2)
     photos = photos_of(args)
-    found = tc.judge_curves(
-        tokenizer, baseline, photos, args.seeds, classifier=classifier, progress=progress()
-    )
+    options = {"classifier": classifier, "progress": progress(), "spread": spread_of(args)}
+    found = tc.judge_curves(tokenizer, baseline, photos, args.seeds, **options)
     print(found.tables(), flush=True)
     rows = list(tc.visitors_sheet(tokenizer, photos, args.free))
     with files.sentences(args.out):

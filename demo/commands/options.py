@@ -49,6 +49,21 @@ def add_seeds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="samples of a photo and length (default: 1)")
 
 
+def add_spread(parser: argparse.ArgumentParser) -> None:
+    """Over how many processes, or which cluster."""
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="on this machine (default: 1)")
+    parser.add_argument("--ray", metavar="ADDRESS", help="of a Ray cluster; auto: the one of this machine")
+
+
+def spread_of(args: argparse.Namespace) -> tc.Spread:
+    """What `add_spread` asked for.
+
+    Raises:
+        TokenizerError: the number of processes is out of range.
+    """
+    return tc.Spread(args.processes, args.ray)
+
+
 def add_photos(parser: argparse.ArgumentParser, what: str = "a folder, a zip or a tar") -> None:
     """Many photos: which, how many, and what of them may be left out."""
     parser.add_argument("photos", metavar="PHOTOS", help=what)

@@ -11,6 +11,7 @@ al., arXiv 1801.01401.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -93,6 +94,25 @@ class Tally:
         self.axes = self.axes + axis_power(pixels).double().cpu() * len(pixels)
         for name, value in found.items():
             self.found[name].append(value.float().cpu())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was measured, for another process: plain arrays, and no classifier."""
+        found = {name: [value.numpy() for value in values] for name, values in self.found.items()}
+        return {"n": self.n, "axes": self.axes.numpy(), "found": found}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The inverse."""
+        self.__init__()
+        self.n, self.axes = state["n"], torch.from_numpy(state["axes"])
+        for name, values in state["found"].items():
+            self.found[name] = [torch.from_numpy(value) for value in values]
+
+    def merge(self, later: "Tally") -> None:
+        """Add what another tally has measured of the photos that follow: as if all had been added here."""
+        self.n += later.n
+        self.axes = self.axes + later.axes
+        for name, values in later.found.items():
+            self.found[name] += values
 
     @torch.no_grad()
     def look(self, originals: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B 1280"] | None:

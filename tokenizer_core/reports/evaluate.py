@@ -15,15 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from tokenizer_core.engine.spread import Spread
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.tally import Measures, Tally, average
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture, square_crop
 from tokenizer_core.photos.photoset import PhotoSet, photo_set
+from tokenizer_core.reports.blocks import BlockWork, Portable, places_of
 
 CROP = "middle square, 256 x 256, Lanczos"
 PHOTOS_AT_A_TIME = 16
@@ -113,6 +112,7 @@ def evaluate(
     limit: int | None = None,
     classifier: LiteClassifier | None = None,
     progress: Callable[[int], None] | None = None,
+    spread: Spread | None = None,
 ) -> Report:
     """Measure a tokenizer over photographs.
 
@@ -127,6 +127,7 @@ def evaluate(
         limit: only the first so many photos, in name order.
         classifier: adds the feature distance, the label agreement and the kernel distance.
         progress: called with the number of photos done.
+        spread: over which processes or cluster; the figures are the same. None is this process alone.
 
     Raises:
         TokenizerError: nothing to measure, a length or steps out of range, or a photo that cannot be opened.
@@ -134,18 +135,9 @@ def evaluate(
     info = tokenizer.info
     _check(info.lengths, lengths, steps, limit, seeds)
 
-    def decode(number: int, original: Picture) -> Iterator[tuple[tuple[int, int, int], Picture]]:
-        for repeat in range(seeds):
-            drawn = [step for step in steps if step > 1 and info.mode_of(step) != "sharp"]
-            some = drawn if repeat else steps  # all else has no seed
-            drawn_from = seed + noise_seed(number, repeat, seeds)
-            options = {"guidance_scale": guidance_scale, "seed": drawn_from}
-            for (step, length), picture in packed_pictures(tokenizer, original, lengths, some, **options):
-                yield (step, length, repeat), picture
-
-    tallies = measure(
-        photos, decode, limit=limit, classifier=classifier, device=tokenizer.device, progress=progress
-    )
+    decode = _Decode(Portable(tokenizer), lengths, steps, guidance_scale, seed, seeds)
+    options = {"limit": limit, "classifier": classifier, "device": tokenizer.device, "progress": progress}
+    tallies = measure(photos, decode, **options, spread=spread)
     guidance = float(info.default_guidance if guidance_scale is None else guidance_scale)
     rows = []
     for step in steps:
@@ -165,6 +157,35 @@ def evaluate(
         rows=tuple(rows),
         seeds=seeds,
     )
+
+
+@dataclass
+class _Decode:
+    """What `evaluate` has measured of a photo: pictures by (steps, length, repeat)."""
+
+    tokenizer: Portable
+    lengths: Sequence[int]
+    steps: Sequence[int]
+    guidance_scale: float | None
+    seed: int
+    seeds: int
+
+    def on(self, device: str | None) -> None:
+        """Load the tokenizer, if this is another process."""
+        self.tokenizer.get(device)
+
+    def __call__(self, number: int, original: Picture) -> Iterator[tuple[tuple[int, int, int], Picture]]:
+        """((step, length, repeat), picture)."""
+        tokenizer = self.tokenizer.get()
+        for repeat in range(self.seeds):
+            drawn = [step for step in self.steps if step > 1 and tokenizer.info.mode_of(step) != "sharp"]
+            some = drawn if repeat else self.steps  # all else has no seed
+            drawn_from = self.seed + noise_seed(number, repeat, self.seeds)
+            options = {"guidance_scale": self.guidance_scale, "seed": drawn_from}
+            for (step, length), picture in packed_pictures(
+                tokenizer, original, self.lengths, some, **options
+            ):
+                yield (step, length, repeat), picture
 
 
 def noise_seed(number: int, repeat: int, repeats: int) -> int:
@@ -190,6 +211,7 @@ def measure(
     classifier: LiteClassifier | None = None,
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
+    spread: Spread | None = None,
 ) -> dict[Any, Tally]:
     """Measure whatever makes pictures of photographs.
 
@@ -201,6 +223,7 @@ def measure(
         classifier: see `evaluate`.
         device: where it is measured.
         progress: called with the number of photos done.
+        spread: over which processes or cluster; then `decode` can be pickled.
 
     Returns:
         A tally a place.
@@ -208,21 +231,16 @@ def measure(
     Raises:
         TokenizerError: there is no photo, or one cannot be opened.
     """
-    classifier = classifier.to(device) if classifier is not None else None
-    tallies: dict[Hashable, Tally] = defaultdict(lambda: Tally(classifier))
     numbered = enumerate(square_crop(photo) for _, photo in photo_set(photos, limit))
-    while batch := list(islice(numbered, PHOTOS_AT_A_TIME)):
-        decoded: dict[Hashable, list[tuple[int, Tensor]]] = defaultdict(list)
-        for row, (number, original) in enumerate(batch):
-            for place, picture in decode(number, original):
-                decoded[place].append((row, picture.to_pixels()))
-        originals = torch.cat([original.to_pixels() for _, original in batch]).to(device)
-        seen = Tally(classifier).look(originals)
-        for place, found in decoded.items():
-            rows, pixels = [row for row, _ in found], torch.cat([one for _, one in found]).to(device)
-            tallies[place].add(pixels, originals[rows], None if seen is None else seen[rows])
+    blocks = iter(lambda: list(islice(numbered, PHOTOS_AT_A_TIME)), [])
+    work, done = BlockWork(decode, classifier, device), 0
+    tallies: dict[Hashable, Tally] = defaultdict(Tally)
+    for count, found in places_of(spread or Spread(), device).map(work, blocks):
+        for place, tally in found.items():
+            tallies[place].merge(tally)
+        done += count
         if progress is not None:
-            progress(batch[-1][0] + 1)
+            progress(done)
     return tallies
 
 

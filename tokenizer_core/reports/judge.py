@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizer_core.engine.spread import Spread
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import CODECS, best_pictures
 from tokenizer_core.measure.tally import average
@@ -18,6 +19,7 @@ from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
 from tokenizer_core.photos.photoset import PhotoSet, photo_set
+from tokenizer_core.reports.blocks import Portable
 from tokenizer_core.reports.evaluate import check_seeds, measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 from tokenizer_core.reports.sheet import SheetRow, entries, lay_out
@@ -63,6 +65,7 @@ def judge_curves(
     limit: int | None = None,
     classifier: LiteClassifier | None = None,
     progress: Callable[[int], None] | None = None,
+    spread: Spread | None = None,
 ) -> Judgement:
     """Measure a model (all its modes), the baseline, WebP and JPEG at equal bytes, and the autoencoder alone.
 
@@ -74,6 +77,7 @@ def judge_curves(
         limit: only the first so many photos, in name order.
         classifier: adds the measures of features.
         progress: called with the number of photos done.
+        spread: over which processes or cluster; the figures are the same. None is this process alone.
 
     Raises:
         TokenizerError: there is no photo, or one cannot be opened, or no seeds.
@@ -85,25 +89,9 @@ def judge_curves(
     linear = {count: length for count, length in linear.items() if count in other.lengths[1:]}
     kinds = {info.steps_of(mode): mode for mode in info.modes}
 
-    def decode(number: int, original: Picture) -> Iterator[tuple[tuple[str, int, int], Picture]]:
-        if info.reconstructs:
-            yield (ALONE, 0, 0), tokenizer.reconstruct(original)
-        for repeat in range(seeds):
-            steps = [
-                step for step, mode in kinds.items() if not repeat or mode == "sample"
-            ]  # alone has a seed
-            seed = noise_seed(number, repeat, seeds)
-            for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
-                yield (kinds[step], length, repeat), one
-        for (_, count), one in packed_pictures(baseline, original, list(linear), [1]):
-            yield (other.name, linear[count], 0), one
-        for codec in CODECS:
-            for size, one in best_pictures(original, codec, list(budgets)).items():
-                yield (codec, budgets[size], 0), one
-
-    tallies = measure(
-        photos, decode, limit=limit, classifier=classifier, device=tokenizer.device, progress=progress
-    )
+    decode = _Decode(Portable(tokenizer), Portable(baseline), lengths, budgets, linear, kinds, seeds)
+    options = {"limit": limit, "classifier": classifier, "device": tokenizer.device, "progress": progress}
+    tallies = measure(photos, decode, **options, spread=spread)
     n = max(tally.n for tally in tallies.values())
     curves: dict[str, Curve] = {}
     if info.reconstructs:
@@ -113,6 +101,42 @@ def judge_curves(
         curves[name] = {k: average(some) for k, some in found.items() if some and some[0].n == n}
     run = {"device": tokenizer.device, "dtype": tokenizer.dtype, "photos": photo_set(photos).name}
     return Judgement({**info.to_dict(), "lengths": lengths, **run, "n": n, "seeds": seeds}, curves)
+
+
+@dataclass
+class _Decode:
+    """What the judge has measured of a photo: pictures by (curve, length, repeat)."""
+
+    tokenizer: Portable
+    baseline: Portable
+    lengths: list[int]
+    budgets: dict[int, int]  # bytes -> length
+    linear: dict[int, int]  # the baseline's length -> the one at as many bytes
+    kinds: dict[int, str]  # steps -> mode
+    seeds: int
+
+    def on(self, device: str | None) -> None:
+        """Load both models, if this is another process."""
+        self.tokenizer.get(device)
+        self.baseline.get(device)
+
+    def __call__(self, number: int, original: Picture) -> Iterator[tuple[tuple[str, int, int], Picture]]:
+        """((curve, length, repeat), picture)."""
+        tokenizer, baseline = self.tokenizer.get(), self.baseline.get()
+        if tokenizer.info.reconstructs:
+            yield (ALONE, 0, 0), tokenizer.reconstruct(original)
+        for repeat in range(self.seeds):
+            steps = [
+                step for step, mode in self.kinds.items() if not repeat or mode == "sample"
+            ]  # alone has a seed
+            seed = noise_seed(number, repeat, self.seeds)
+            for (step, length), one in packed_pictures(tokenizer, original, self.lengths, steps, seed=seed):
+                yield (self.kinds[step], length, repeat), one
+        for (_, count), one in packed_pictures(baseline, original, list(self.linear), [1]):
+            yield (baseline.info.name, self.linear[count], 0), one
+        for codec in CODECS:
+            for size, one in best_pictures(original, codec, list(self.budgets)).items():
+                yield (codec, self.budgets[size], 0), one
 
 
 def lengths_of(info: ModelInfo) -> list[int]:

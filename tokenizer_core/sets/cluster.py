@@ -7,7 +7,6 @@ names, and has this package. Ray is an extra, and is imported here alone. Neighb
 Source: Ray's tasks and actors, Moritz et al., arXiv 1712.05889.
 """
 
-import importlib
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from tokenizer_core.engine.rays import A_CORE, connect, package
+from tokenizer_core.engine.rays import places as places_of
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.registry import load
@@ -25,46 +26,15 @@ from tokenizer_core.sets.plan import Mark, Plan
 from tokenizer_core.sets.settings import SetProgress, SetSettings, Told, note
 from tokenizer_core.sets.work import make_shards
 
-NEEDED = "This needs the package ray: pip install 'tokendial[ray]'."
-A_CORE = 0.5  # of a task and of an actor beside its GPU, so that one core can hold both
 A_TASK = 32  # photographs that a task decodes
 AHEAD = 6  # batches that are decoded ahead
 SHARDS_A_CALL = 4  # most that an actor makes in one call
 PATIENCE = 600  # seconds without an actor
 
 
-def connect(address: str | None) -> Any:
-    """The package ray, connected.
-
-    Args:
-        address: of a cluster, "auto" for the one that this machine belongs to, "local" for a new one.
-
-    Raises:
-        TokenizerError: it is not installed, or there is no such cluster.
-    """
-    ray = _ray()
-    if not ray.is_initialized():
-        try:
-            ray.init(address=address or "auto", log_to_driver=False, logging_level="WARNING")
-        except (ConnectionError, ValueError, RuntimeError):
-            raise TokenizerError(f"There is no Ray cluster at {address}.") from None
-    return ray
-
-
-def _ray() -> Any:
-    try:
-        return importlib.import_module("ray")
-    except ImportError:
-        raise TokenizerError(NEEDED) from None
-
-
 def devices(settings: SetSettings, info: ModelInfo, address: str | None) -> list[str]:
     """A device an actor: every GPU of the cluster, or half of its processors."""
-    resources = connect(address).cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    if gpus and "cuda" in info.devices and settings.device != "cpu":
-        return ["cuda"] * gpus
-    return ["cpu"] * max(1, int(resources.get("CPU", 1)) // 2)
+    return places_of(connect(address).cluster_resources(), settings.device, info.devices)
 
 
 class Tasks:
@@ -77,7 +47,7 @@ class Tasks:
     """
 
     def __init__(self, size: int, batch: int, exact: bool) -> None:
-        ray = _ray()
+        ray = package()
         self.ray, self.size, self.batch, self.exact = ray, size, batch, exact
         self.decode = ray.remote(num_cpus=A_CORE, max_retries=5)(_decode)
 
@@ -173,7 +143,7 @@ class _Driver:
         state: SetProgress,
         told: Told,
     ) -> None:
-        ray = _ray()
+        ray = package()
         self.ray, self.plan, self.settings, self.state, self.told = ray, plan, settings, state, told
         self.waiting = deque(numbers)
         self.at_once = max(1, min(SHARDS_A_CALL, len(numbers) // (4 * len(places))))

@@ -15,13 +15,14 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any
 
+from tokenizer_core.engine.processes import start
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.registry import load
 from tokenizer_core.sets.decoding import Decoder, InThisProcess
 from tokenizer_core.sets.encoder import Encoder
 from tokenizer_core.sets.plan import Plan
-from tokenizer_core.sets.pool import Processes, start
+from tokenizer_core.sets.pool import Processes
 from tokenizer_core.sets.settings import SetProgress, SetSettings, Told, local_devices, note
 from tokenizer_core.sets.work import make_shards
 

@@ -9,14 +9,11 @@ them).
 
 import contextlib
 import mmap
-import multiprocessing
 import os
 import queue
 import signal
-import sys
 import tempfile
 import threading
-import types
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from tokenizer_core.engine.processes import start
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.sets.decoding import Batch, Job, decode_into
 
@@ -34,31 +32,6 @@ AHEAD = 2  # chunks that a process has at once
 SLOTS = 6  # batches of the ring: two at the device, the others being decoded
 NOT_STARTED = "Processes that decode photographs end as they start; --workers 0 does without them."
 ENDED = "This picture ends the program that opens it."
-
-
-def start_method() -> Any:
-    """How processes are started: from a server that has imported all once, where there is one."""
-    if sys.platform == "win32":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tokenizer_core.sets.pool"])
-    return context
-
-
-def start(target: Any, words: tuple[Any, ...], daemon: bool) -> Any:
-    """Start a process that runs a function of this package.
-
-    What began this program is not begun again there: a script needs no guard, and
-    a notebook or standard input has no file.
-    """
-    process = start_method().Process(target=target, args=words, daemon=daemon)
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        process.start()
-    finally:
-        sys.modules["__main__"] = main
-    return process
 
 
 class Shared:
