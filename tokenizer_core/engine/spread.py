@@ -18,7 +18,8 @@ from tokenizer_core.engine.processes import start_method, without_main
 from tokenizer_core.engine.rays import A_CORE, connect, places
 from tokenizer_core.errors import TokenizerError
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Make = Callable[[str | None], Callable[[Any], Any]]
 
 AHEAD = 2  # items a worker
