@@ -87,7 +87,7 @@ class Replica:
     def spectrum(self, body: bytes, query: dict[str, str]) -> tuple[str, bytes]:
         """log10 of the mean power of the photo's middle square, ring by ring."""
         power = tc.power_spectrum(tc.square_crop(tc.open_photo(body))).power
-        rings = np.log10(np.maximum(power, 1e-12)).round(4)
+        rings = np.log10(np.maximum(power, 1e-12)).astype(float).round(4)
         return "application/json", json.dumps(rings.tolist()).encode()
 
 

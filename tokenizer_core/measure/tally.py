@@ -103,9 +103,9 @@ class Tally:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """The inverse."""
         self.__init__()
-        self.n, self.axes = state["n"], torch.from_numpy(state["axes"])
+        self.n, self.axes = state["n"], torch.tensor(state["axes"])  # copies: what came may be read-only
         for name, values in state["found"].items():
-            self.found[name] = [torch.from_numpy(value) for value in values]
+            self.found[name] = [torch.tensor(value) for value in values]
 
     def merge(self, later: "Tally") -> None:
         """Add what another tally has measured of the photos that follow: as if all had been added here."""
