@@ -30,7 +30,7 @@ OPTIONS = {
     "export-page": "FOLDER",
     "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --device --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds --model --device --dtype",
-    "bench": "--model --device --dtype --json",
+    "bench": "--model --device --dtype --films --plain --visitors --json",
     "train": "rest",
 }
 

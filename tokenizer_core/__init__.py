@@ -27,11 +27,12 @@ from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.published.bring import IMPORTED, fetch, fetch_chosen, import_weights
 from tokenizer_core.models.published.offers import Offer, offer, offers
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
+from tokenizer_core.models.requests import DecodeRequest
 from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import PhotoSet
 from tokenizer_core.reports.allocate import Allocation, Need, allocate, choose_code, need_of
-from tokenizer_core.reports.bench import BenchReport, bench
+from tokenizer_core.reports.bench import BenchReport, bench, draw_picture
 from tokenizer_core.reports.compare import BUDGETS, Comparison, compare, write_comparison
 from tokenizer_core.reports.evaluate import Report, evaluate
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet
@@ -51,6 +52,7 @@ __all__ = [
     "BenchReport",
     "Comparison",
     "Criterion",
+    "DecodeRequest",
     "Encoding",
     "Family",
     "LiteClassifier",
@@ -75,6 +77,7 @@ __all__ = [
     "criterion_of",
     "damaged_models",
     "default_model",
+    "draw_picture",
     "evaluate",
     "families",
     "fetch",
