@@ -2,8 +2,8 @@
 
 Medians of 20 runs on one drawn picture, and of 3 of a film (every length). The floor is arithmetic: the
 floating-point operations of the same call, counted by PyTorch, over the rate of a large matrix product in the
-same number format, measured in the same run; `rate_share` is that floor over the median. A call ends when its
-pictures are arrays on the processor, so a GPU is waited for. Neighbours: `evaluate` (how good), the tokenizers.
+same number format, measured in the same run; `rate_share` is that floor over the median. A call ends when
+its pictures are arrays on the processor, so a GPU is waited for. Neighbours: `evaluate` (how good), `models`.
 """
 
 import json
