@@ -81,7 +81,8 @@ def visit(studio: Studio, path: str, ready: threading.Barrier) -> dict[str, floa
     ask |= {"k": 64 if 64 in lengths else lengths[-1], "token": token}
     first = 0.0
     while time.perf_counter() - began < PATIENT:
-        first = first or _keep(answer, ask, have, began)
+        painted = _keep(answer, ask, have, began)
+        first = first or painted
         if set(lengths) <= set(have["mean"]):
             handlers.forget(studio, {"token": token})
             return {"first": first, "ladder": time.perf_counter() - began}
