@@ -53,9 +53,10 @@ class Scorer:
         """
         pixels = _pixels_on([self._original, *pictures], device)
         original, pixels = pixels[:1], pixels[1:]
-        power, wanted = ring_power(pixels), ring_power(original)
+        power, wanted = ring_power(pixels), ring_power(original).expand(len(pictures), -1)
         similarity = ssim_of(local_moments(pixels), local_moments(original))
-        parts = [psnr_batch(pixels, original)[:, None], similarity[:, None], band_error(power, wanted), power]
+        nearness = psnr_batch(pixels, original.expand(len(pictures), -1, -1, -1))
+        parts = [nearness[:, None], similarity[:, None], band_error(power, wanted), power]
         return [
             Score(row[0].item(), row[1].item(), spectrum_of(row[None, 5:]), SpectrumError(*row[2:5].tolist()))
             for row in torch.cat(parts, 1).cpu()
