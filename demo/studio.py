@@ -79,6 +79,14 @@ class Studio:
             self._let_models_go()
             return self._shelf[name]
 
+    def state(self, name: str) -> str:
+        """Of a model: "ready", "loading" or "failed"; asking starts nothing."""
+        with self._lock:
+            future = self._shelf.get(name)
+        if future is None or not future.done():
+            return "loading"
+        return "failed" if future.exception() else "ready"
+
     def _let_models_go(self) -> None:
         """Those that were asked for least lately, until the rest fits; never the last, nor what all need."""
         own = {info.name for info in (self.default, self.baseline) if info}
