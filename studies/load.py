@@ -1,6 +1,6 @@
 """How a served page bears many visitors: each uploads a photo and pulls by the page's own protocol.
 
-Run: `make load ADDRESS=http://127.0.0.1:7860/`; the server is started apart, and the machine does nothing else.
+Run: `make load ADDRESS=http://127.0.0.1:7860/`; start the server apart, on a machine at rest.
 It prints and writes seconds to the first picture, to the ladder and (`--films`) to the film, and how many got
 a sentence instead. `--soak 500` uploads one photo after the other, and forgets each; with `--pid` it watches
 the server's memory, threads and open files.
@@ -22,7 +22,6 @@ from demo.crowd import photo, spread
 
 CROWDS = (1, 4, 16, 50, 200)
 PATIENT = 300.0  # seconds that a visitor stays
-FULL_WITHIN = 1.0  # seconds in which a full queue has to say so
 
 
 class Visitor:
