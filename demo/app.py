@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 import tokenizer_core as tc
 
-from . import glossary, programs, questions, scenes, uploads
+from . import glossary, guard, programs, questions, scenes, uploads
 from .examples import EXAMPLES, FOLDER
 from .preview import Preview
 from .studio import Studio
@@ -121,10 +122,13 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     Returns:
         The Blocks; its weights start to load at once, in the background.
     """
-    studio = Studio(load, models, device)
+    studio, figures = Studio(load, models, device), guard.Figures()
 
     def ask(question: Any) -> dict:  # what the page calls, as `server.ask`
-        return questions.answer(studio, question, uploads.holds)
+        began = time.perf_counter()
+        answer = questions.answer(studio, question, uploads.holds)
+        figures.count(answer, time.perf_counter() - began)
+        return answer
 
     with programs.Page(title="tokendial", delete_cache=uploads.SCHEDULE) as page:
         dial = gr.HTML(
@@ -140,6 +144,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         gr.Markdown(ABOUT, elem_id="words")
         page.load(None, None, seed, js=LINKED)
         programs.add(studio)
+    page.told = guard.routes(studio, figures)
     studio.warm_up()
     return page
 
@@ -196,5 +201,6 @@ def serve(page: gr.Blocks, **options) -> Any:
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
     preview = Middleware(Preview, picture=f"{STATIC}/page/preview.jpg")
-    server = {"routes": static_routes(), "middleware": [preview]}
+    told = getattr(page, "told", [])
+    server = {"routes": [*static_routes(), *told], "middleware": [Middleware(guard.Headers), preview]}
     return page.launch(theme=theme, css=css, app_kwargs=server, **limits, **options)

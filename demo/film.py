@@ -42,6 +42,7 @@ class Take(NamedTuple):
 
 MEAN = Take("mean", 1, 0)
 Crop = tuple[float, float, float]  # centre (0..1 of width and height), zoom (1: the largest square)
+Measured = tc.Score | tc.Spectrum  # of a picture, with an original or without
 MIDDLE: Crop = (0.5, 0.5, 1.0)
 
 
@@ -212,12 +213,19 @@ class Film:
         for take in takes:
             del self.reels[take]
 
-    def frame(self, array: np.ndarray) -> Frame:
-        """A decoded picture, (S, S, 3) uint8, scored and compressed."""
-        picture = tc.Picture(array)
-        spectrum, scores = None, (None, None, None)
+    def measured(self, arrays: Sequence[np.ndarray], device: str) -> list[Measured]:
+        """The scores of decoded pictures, or their spectra where there is no original, all at once."""
+        pictures = [tc.Picture(array) for array in arrays]
         if self.score:
-            psnr, ssim, spectrum, error = self.score(picture)
+            return list(self.score.many(pictures, device))
+        return list(tc.spectra_of(pictures, device))
+
+    def frame(self, array: np.ndarray, measured: Measured | None = None) -> Frame:
+        """A decoded picture, (S, S, 3) uint8, scored (unless it was) and compressed."""
+        picture = tc.Picture(array)
+        spectrum, scores = (measured if isinstance(measured, tc.Spectrum) else None), (None, None, None)
+        if self.score:
+            psnr, ssim, spectrum, error = measured if isinstance(measured, tc.Score) else self.score(picture)
             bands = [round(off, 3) for off in astuple(error)]
             scores = round(psnr, 2) if math.isfinite(psnr) else None, round(ssim, 3), bands
         levels = b64(self.levels(spectrum or tc.power_spectrum(picture)))

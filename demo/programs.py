@@ -8,7 +8,7 @@ import functools
 import logging
 import os
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -16,6 +16,7 @@ import numpy as np
 from gradio.block_function import BlockFunction
 from gradio.components import Component
 from PIL import Image
+from starlette.routing import Route
 
 import tokenizer_core as tc
 
@@ -33,6 +34,8 @@ NO_TOOLS = (
 
 class Page(gr.Blocks):
     """Blocks whose endpoints answer values of another kind with a sentence; Gradio's own names no reason."""
+
+    told: Sequence[Route] = ()  # beside the page: whether it is well, and its figures
 
     async def preprocess_data(self, block_fn: BlockFunction, *rest: Any, **options: Any) -> list:
         """What a function of the page gets.

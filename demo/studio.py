@@ -7,6 +7,7 @@ a forked worker, and so gets and yields plain data; a photo costs six calls ther
 
 import functools
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -26,7 +27,9 @@ try:
 except ImportError:
     GPU = None
 log = logging.getLogger("tokendial")
-BATCH = 999 if GPU else 64  # lengths that one question has decoded on a GPU
+BATCH = (
+    999 if GPU else 60
+)  # a quarter of what a ladder of 17 leaves of 257; lengths that one question has decoded on a GPU
 WEIGHTS = 4 << 30  # bytes of weight files whose models stay loaded
 CROWD = 20  # more that wait would take the threads that pages and files need
 
@@ -48,6 +51,7 @@ class Studio:
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._load, self._asked, self._device = load, device, tc.find_device(device)
         self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
+        self._painters = ThreadPoolExecutor(min(16, os.cpu_count() or 1), "webp")
         self._lock, self._shelf = threading.Lock(), dict[str, Future]()
         self.record, self.inspect, self.allocate = map(
             self._where, (self._record, self._inspect, self._allocate)
@@ -74,6 +78,14 @@ class Studio:
             self._shelf[name] = self._shelf.pop(name)  # the last one is the one that was asked for last
             self._let_models_go()
             return self._shelf[name]
+
+    def state(self, name: str) -> str:
+        """Of a model: "ready", "loading" or "failed"; asking starts nothing."""
+        with self._lock:
+            future = self._shelf.get(name)
+        if future is None or not future.done():
+            return "loading"
+        return "failed" if future.exception() else "ready"
 
     def _let_models_go(self) -> None:
         """Those that were asked for least lately, until the rest fits; never the last, nor what all need."""
@@ -121,7 +133,8 @@ class Studio:
         for wanted in (info, self.baseline):
             if wanted is not None:
                 self.loading(wanted.name)
-        if self._device != "cpu" and not GPU:
+        if self._device != "cpu" and not GPU:  # on ZeroGPU nothing that was prepared survives a call
+            self._on_device(self._accelerate, info.name).add_done_callback(_say_what_failed)
             takes = [MEAN, Take("sample", info.default_steps, 0)] if info.generative else [MEAN]
             plan = [(take, list(info.lengths[1:n])) for n in (2, 17) for take in takes]
             black = np.zeros((info.picture_size, info.picture_size, 3), np.uint8)
@@ -143,6 +156,12 @@ class Studio:
         one an encode and a decode took 0.2 s longer on an H200.
         """
         return self._worker.submit(lambda: list(make(*what)))
+
+    def _accelerate(self, name: str) -> Iterator[None]:
+        """Have the model record and compile what it can; the thread that will use it does."""
+        tokenizer = self.loading(name).result()
+        tokenizer.accelerate()
+        yield
 
     def _record(self, name: str, source: Any, plan: Plan) -> Iterator[tuple]:
         """Use the device. `source`: (S, S, 3) uint8 to encode, or packed tokens.
@@ -199,11 +218,23 @@ class Studio:
                         todo = [k for _, k in mine if k not in reel]
                         made = self._decode(film, take, todo) if todo else []
                     with self.turn.attend():
-                        for k, array in made:
-                            film.keep(take, k, film.frame(array))
+                        self._finish(film, take, made)
                 if not mine:
                     with self.turn.attend():
                         film.wait(lacking)
+
+    def _finish(self, film: Film, take: Take, made: list[tuple[int, np.ndarray]]) -> None:
+        """Score and compress pictures; beside a GPU it scores them all at once, and threads compress."""
+        if not made:
+            return
+        if GPU or not self.on_gpu(film.info.name):
+            for k, array in made:
+                film.keep(take, k, film.frame(array))
+            return
+        device, arrays = self.loading(film.info.name).result().device, [array for _, array in made]
+        measured = self._worker.submit(film.measured, arrays, device).result()
+        for (k, _), frame in zip(made, self._painters.map(film.frame, arrays, measured), strict=True):
+            film.keep(take, k, frame)
 
     def _decode(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
         """Use the device for a film, whose photo it encodes first if nobody has; the caller has the turn."""

@@ -34,7 +34,7 @@ OPTIONS = {
     "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --device --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds"
     " --processes --ray --model --device --dtype",
-    "bench": "--model --device --dtype --json",
+    "bench": "--model --device --dtype --films --plain --visitors --json",
     "train": "rest",
 }
 

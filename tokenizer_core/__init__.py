@@ -19,7 +19,7 @@ from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
 from tokenizer_core.measure.criteria import CRITERIA, Criterion, criterion_of, first_that_reaches
 from tokenizer_core.measure.metrics import psnr, ssim
-from tokenizer_core.measure.scorer import Score, Scorer
+from tokenizer_core.measure.scorer import Score, Scorer, spectra_of
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
@@ -28,11 +28,12 @@ from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.published.bring import IMPORTED, fetch, fetch_chosen, import_weights
 from tokenizer_core.models.published.offers import Offer, offer, offers
 from tokenizer_core.models.registry import catalog, damaged_models, default_model, families, load
+from tokenizer_core.models.requests import DecodeRequest
 from tokenizer_core.photos.memory import opening as photo_memory
 from tokenizer_core.photos.photo import Picture, open_photo, square_crop
 from tokenizer_core.photos.photoset import PhotoSet
 from tokenizer_core.reports.allocate import Allocation, Need, allocate, choose_code, need_of
-from tokenizer_core.reports.bench import BenchReport, bench
+from tokenizer_core.reports.bench import BenchReport, bench, draw_picture
 from tokenizer_core.reports.compare import BUDGETS, Comparison, compare, write_comparison
 from tokenizer_core.reports.evaluate import Report, evaluate
 from tokenizer_core.reports.judge import judge_curves, visitors_sheet
@@ -55,6 +56,7 @@ __all__ = [
     "BenchReport",
     "Comparison",
     "Criterion",
+    "DecodeRequest",
     "Encoding",
     "Family",
     "LiteClassifier",
@@ -86,6 +88,7 @@ __all__ = [
     "criterion_of",
     "damaged_models",
     "default_model",
+    "draw_picture",
     "evaluate",
     "families",
     "fetch",
@@ -108,6 +111,7 @@ __all__ = [
     "power_spectrum",
     "psnr",
     "save_tokens",
+    "spectra_of",
     "spectrum_error",
     "square_crop",
     "ssim",

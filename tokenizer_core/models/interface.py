@@ -13,6 +13,7 @@ from tokenizer_core.codes.packing import packer_of
 from tokenizer_core.errors import TokenizerError, real_number, whole_number
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.models.requests import DecodeRequest
 from tokenizer_core.photos.photo import PhotoSource, Picture
 
 LARGEST_STEPS = 1000
@@ -117,6 +118,46 @@ class Tokenizer(ABC):
         wanted = [len(encoding) if length is None else length]
         many = self.decode_many(encoding, wanted, steps=steps, guidance_scale=guidance_scale, seed=seed)
         return next(iter(many))[1]
+
+    def decode_batch(self, requests: Sequence[DecodeRequest]) -> list[list[Picture]]:
+        """Pictures of several visitors' tokens, each with lengths, steps and a seed of their own.
+
+        They are the pictures that `decode_many` gives, up to the rounding of sums (one level in 255 here and
+        there on a GPU); a model that can computes them in one batch.
+
+        Args:
+            requests: from this model.
+
+        Returns:
+            A list of pictures a request, in the orders of requests and lengths.
+
+        Raises:
+            TokenizerError: as `decode_many`.
+        """
+        return [
+            [
+                picture
+                for _, picture in self.decode_many(
+                    one.encoding,
+                    one.lengths,
+                    steps=one.steps,
+                    guidance_scale=one.guidance_scale,
+                    seed=one.seed,
+                )
+            ]
+            for one in requests
+        ]
+
+    def accelerate(self, wait: bool = False) -> None:
+        """Prepare for many calls: record and compile what that makes quicker on this device.
+
+        It takes seconds, and a thread beside goes on for a minute or two; calls work meanwhile. Pictures stay
+        the same up to the rounding of sums. Nothing happens on a CPU, nor in a model without such forms.
+
+        Args:
+            wait: until all of it is done.
+        """
+        return
 
     def waiting_time(
         self, pictures: int = 1, *, steps: int | None = None, guidance_scale: float | None = None

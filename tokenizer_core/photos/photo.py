@@ -96,8 +96,7 @@ class Picture:
     @classmethod
     def from_pixels(cls, pixels: Float[Tensor, "3 H W"]) -> "Picture":
         """Round pixels in [-1, 1] to 8 bit; what lies outside is clipped."""
-        levels = ((pixels.detach().float() + 1) * 127.5).round().clamp(0, 255)
-        return cls(levels.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy())
+        return cls(to_levels(pixels[None])[0].cpu().numpy())
 
     def to_pixels(self) -> Float[Tensor, "1 3 H W"]:
         """The picture as float32 in [-1, 1]; `from_pixels(to_pixels()[0])` is the same picture."""
@@ -107,6 +106,12 @@ class Picture:
     def to_pil(self) -> Image.Image:
         """The picture as a Pillow image in mode RGB."""
         return Image.fromarray(self.array)
+
+
+def to_levels(pixels: Float[Tensor, "B 3 H W"]) -> UInt8[Tensor, "B H W 3"]:
+    """Pixels in [-1, 1] rounded to 8 bit on their own device, as pictures hold them."""
+    levels = ((pixels.detach().float() + 1) * 127.5).round().clamp(0, 255)
+    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def open_photo(

@@ -1,0 +1,145 @@
+"""How a served page bears many visitors: each uploads a photo and pulls by the page's own protocol.
+
+Run: `make load ADDRESS=http://127.0.0.1:7860/`; start the server apart, on a machine at rest.
+It prints and writes seconds to the first picture, to the ladder and (`--films`) to the film, and how many got
+a sentence instead. `--soak 500` uploads one photo after the other, and forgets each; with `--pid` it watches
+the server's memory, threads and open files.
+"""
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import numpy as np
+
+from demo.crowd import photo, spread
+
+CROWDS = (1, 4, 16, 50, 200)
+PATIENT = 300.0  # seconds that a visitor stays
+
+
+class Visitor:
+    """One page."""
+
+    def __init__(self, address: str, number: int):
+        self.client = httpx.Client(base_url=address, timeout=PATIENT)
+        self.number, self.session = number, uuid4().hex
+        parts = self.client.get("config").json()["components"]
+        self.dial = next(one["id"] for one in parts if one["props"].get("elem_id") == "dial")
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """What the page's `server.ask` does."""
+        body = {"session_hash": self.session, "component_id": self.dial, "fn_name": "ask", "data": question}
+        return self.client.post("gradio_api/component_server", json=body).raise_for_status().json()
+
+    def upload(self) -> str:
+        """The path that the server gives a photo of this visitor's own."""
+        files = {"files": (f"{self.number}.jpg", photo(self.number), "image/jpeg")}
+        return self.client.post("gradio_api/upload", files=files).raise_for_status().json()[0]
+
+    def visit(self, ready: Barrier, film: bool) -> dict[str, Any]:
+        """Seconds to "first", "ladder" and "film"; or the sentence, and after how long ("said")."""
+        ready.wait(PATIENT)
+        began, found = time.perf_counter(), dict[str, Any]()
+        try:
+            return self._watch(began, found, film)
+        except httpx.HTTPError as error:
+            return found | {"sentence": f"no answer: {type(error).__name__}"}
+
+    def _watch(self, began: float, found: dict[str, Any], film: bool) -> dict[str, Any]:
+        have: dict[str, set[int]] = {"mean": set(), "sample": set()}
+        told: list[str] = []
+        ask = {"k": 64, "rest": False, "steps": 8, "seed": 0}
+        answer = self.ask({"what": "start", "from": "upload", "path": self.upload(), "told": []} | ask)
+        while time.perf_counter() - began < PATIENT:
+            now = time.perf_counter() - began
+            if "error" in answer:
+                return found | {"sentence": answer["error"], "said": now}
+            if "start" in answer:
+                ask |= {"token": answer["start"]["token"]}
+                ladder = set(answer["start"]["info"]["ladder"])
+            for mode, length, *_ in answer.get("frames", []):
+                have[mode].add(length)
+                found.setdefault("first", now)
+            told += list(answer.get("told", {}))
+            if ladder <= have["mean"]:
+                found.setdefault("ladder", now)
+            done = "frames" in answer and not answer["frames"]
+            if done or ("ladder" in found and not film):
+                self.ask({"what": "forget", "token": ask["token"]})
+                return found | ({"film": now} if done else {})
+            if "note" in answer:
+                found.setdefault("noted", now)
+                time.sleep(0.5)
+            have_lists = {"means": sorted(have["mean"]), "samples": sorted(have["sample"])}
+            answer = self.ask(ask | have_lists | {"told": told})
+        return found | {"sentence": "no end in five minutes"}
+
+
+def crowd(address: str, count: int, film: bool) -> dict[str, Any]:
+    """So many visitors at once."""
+    visitors, ready = [Visitor(address, n) for n in range(count)], Barrier(count)
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(lambda visitor: visitor.visit(ready, film), visitors))
+    times = {
+        what: [one[what] for one in found if what in one] for what in ("first", "ladder", "film", "noted")
+    }
+    sentences = [one["sentence"] for one in found if "sentence" in one]
+    return {
+        "visitors": count,
+        **{what: spread(np.array(each)) for what, each in times.items() if each},
+        "sentences": {text: sentences.count(text) for text in dict.fromkeys(sentences)},
+        "fairness": round(max(times["first"]) / min(times["first"]), 1) if times["first"] else None,
+    }
+
+
+def soak(address: str, uploads: int, pid: int | None) -> list[dict[str, Any]]:
+    """Upload after upload, each forgotten; what the server takes at every fiftieth."""
+    lines = []
+    for number in range(1, uploads + 1):
+        with_client = Visitor(address, number)
+        with_client.visit(Barrier(1), film=False)
+        with_client.client.close()
+        if number % 50 == 0:
+            lines.append({"uploads": number, **(taken_by(pid) if pid else {})})
+            print(json.dumps(lines[-1]), flush=True)
+    return lines
+
+
+def taken_by(pid: int) -> dict[str, int]:
+    """Memory in bytes, threads and open files of a process (Linux)."""
+    place = Path(f"/proc/{pid}")
+    lines = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
+    files = len(list((place / "fd").iterdir()))
+    memory = int(lines["VmRSS"].split()[0]) * 1024
+    return {"memory": memory, "threads": int(lines["Threads"]), "files": files}
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("address", help="of the page, with a slash at its end")
+    parser.add_argument("--crowds", type=int, nargs="*", default=CROWDS, help="visitors at once")
+    parser.add_argument("--films", action="store_true", help="until the film is there, not the ladder")
+    parser.add_argument("--soak", type=int, default=0, help="so many uploads, one after the other")
+    parser.add_argument("--pid", type=int, help="of the server, whose memory is watched in a soak")
+    parser.add_argument("--out", type=Path, default=Path("runs/load.json"))
+    asked = parser.parse_args()
+    found: dict[str, Any] = {"crowds": []}
+    for count in asked.crowds:
+        found["crowds"].append(crowd(asked.address, count, asked.films))
+        print(json.dumps(found["crowds"][-1]), flush=True)
+    if asked.soak:
+        found["soak"] = soak(asked.address, asked.soak, asked.pid)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

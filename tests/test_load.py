@@ -1,0 +1,31 @@
+"""`make load` asks a served page by its own protocol, and says what its visitors got."""
+
+import os
+
+from studies.load import crowd, taken_by
+
+
+def test_two_visitors_of_a_served_page_get_their_first_pictures_and_the_ladder(address):
+    found = crowd(address, 2, film=False)
+    assert found["visitors"] == 2
+    assert found["sentences"] == {}
+    assert 0 < found["first"]["p50"] <= found["first"]["worst"] <= found["ladder"]["worst"]
+    assert found["fairness"] >= 1
+
+
+def test_what_a_server_takes_is_read_off_its_process():
+    taken = taken_by(os.getpid())
+    assert taken["memory"] > 10e6
+    assert taken["threads"] >= 1
+    assert taken["files"] >= 3
+
+
+def test_a_served_page_and_its_files_have_the_headers(address):
+    import httpx
+
+    for path in ("", "config", "gradio_api/startup-events", "nothing"):
+        found = httpx.get(f"{address}{path}").headers
+        assert found["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'self' https://huggingface.co" in found["content-security-policy"]
+    assert httpx.get(f"{address}health").status_code in (200, 503)
+    assert "tokendial_queue" in httpx.get(f"{address}metrics").text
