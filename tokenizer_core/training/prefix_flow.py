@@ -29,11 +29,11 @@ from torch import Generator, Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask
 
 from tokenizer_core.models.prefix_flow.config import SamplerConfig, TokenizerConfig
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.models.prefix_flow.networks import as_deep_as, build_networks, with_depths
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.nn.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
+from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.nn.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
 from tokenizer_core.nn.sampler import sample
 from tokenizer_core.training.averages import AveragedWeights

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask
 
-from tokenizer_core.models.prefix_flow.config import DecoderConfig
+from tokenizer_core.nn.config import DecoderConfig
 from tokenizer_core.nn.layers import (
     CausalBlock,
     SwiGLU,
