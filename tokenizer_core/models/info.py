@@ -12,8 +12,17 @@ from tokenizer_core.errors import TokenizerError
 
 ROLES = ("main", "baseline", "control", "published")
 VIEWS = ("seeds", "mix", "codes", "less", "layer", "halted", "sharpness", "nesting", "guess")
-MODES = ("mean", "sample", "sharp")
+MODES = ("mean", "sample", "sharp", "flow")
+DRAWN = ("sample", "flow")  # modes whose pictures depend on a seed
+MODES_OF_A_MODEL = (
+    ("mean",),
+    ("mean", "sample"),
+    ("mean", "sharp"),
+    ("mean", "flow"),
+    ("mean", "sharp", "flow"),
+)
 DEVICES = ("cuda", "cpu")
+SHARP_STEPS = 2  # what asks for a sharp picture; more ask for a flow's, if there is one
 LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
@@ -50,15 +59,16 @@ class ModelInfo:
         ordered: a short code is a prefix of a long one; else there is a code a length.
         adaptive: it chooses a length for a photo by itself.
         modes: the pictures that it can make of a code: of `MODES`. First "mean", near in every pixel; then
-            "sample", drawn, or "sharp", made by a decoder of its own: always the same one.
+            "sample", drawn, or "sharp", made by a decoder of its own: always the same one; then "flow", drawn
+            by a second decoder.
         deterministic: the same photo always gives the same tokens.
         reconstructs: it can show its goal: what its autoencoder makes of a photo without any token.
         attention: the maps that `Tokenizer.attention` has, a line a direction.
         views: which of the page's views of a film make sense: of `VIEWS`.
         devices: kinds of device that it may run on, best first: of `DEVICES`.
         picture_size: side of its pictures, in pixels.
-        default_steps: of a sample; 1 if it draws none.
-        default_guidance: guidance scale of a sample.
+        default_steps: of what it draws; 1 if it draws nothing.
+        default_guidance: guidance scale of what it draws.
         size_bytes: of the weight files together.
         bundled: comes with the program; nothing is fetched.
         checkpoint_id: 12 hexadecimal digits of the weights, "" where they are not there.
@@ -104,8 +114,9 @@ class ModelInfo:
             list(self.lengths) != sorted(set(self.lengths)) and f"lengths {self.lengths}",
             self.tokens == SOFT and self.numbers_per_token < 1 and "no numbers in a soft token",
             self.tokens == HARD and self.vocabulary < 2 and "no vocabulary of hard tokens",
-            self.modes not in (("mean",), ("mean", "sample"), ("mean", "sharp")) and f"modes {self.modes}",
+            self.modes not in MODES_OF_A_MODEL and f"modes {self.modes}",
             self.generative and self.default_steps < 2 and "samples of one step",
+            "flow" in self.modes and self.default_steps <= SHARP_STEPS and "a flow of too few steps",
         ]
         found = [what for what in wrong if what]
         if found:
@@ -125,11 +136,14 @@ class ModelInfo:
         if mode not in self.modes:
             has = " and ".join(self.modes)
             raise TokenizerError(f"The model {self.name} makes no pictures of the kind {mode}; it has {has}.")
-        return {"mean": 1, "sample": self.default_steps, "sharp": 2}[mode]
+        drawn = dict.fromkeys(DRAWN, self.default_steps)
+        return (drawn | {"mean": 1, "sharp": SHARP_STEPS})[mode]
 
     def mode_of(self, steps: int) -> str:
         """The mode of a picture made in so many steps."""
-        return self.modes[-1 if steps > 1 else 0]
+        if steps == 1:
+            return self.modes[0]
+        return self.modes[1 if steps <= SHARP_STEPS and len(self.modes) > 1 else -1]
 
     @property
     def bits_per_token(self) -> int:
