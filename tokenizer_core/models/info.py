@@ -14,13 +14,7 @@ ROLES = ("main", "baseline", "control", "published")
 VIEWS = ("seeds", "mix", "codes", "less", "layer", "halted", "sharpness", "nesting", "guess")
 MODES = ("mean", "sample", "sharp", "flow")
 DRAWN = ("sample", "flow")  # modes whose pictures depend on a seed
-MODES_OF_A_MODEL = (
-    ("mean",),
-    ("mean", "sample"),
-    ("mean", "sharp"),
-    ("mean", "flow"),
-    ("mean", "sharp", "flow"),
-)
+MODES_OF_A_MODEL = (("mean",), ("mean", "sample"), ("mean", "sharp"), ("mean", "sharp", "flow"))
 DEVICES = ("cuda", "cpu")
 SHARP_STEPS = 2  # what asks for a sharp picture; more ask for a flow's, if there is one
 LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
@@ -67,8 +61,9 @@ class ModelInfo:
         views: which of the page's views of a film make sense: of `VIEWS`.
         devices: kinds of device that it may run on, best first: of `DEVICES`.
         picture_size: side of its pictures, in pixels.
-        default_steps: of what it draws; 1 if it draws nothing.
-        default_guidance: guidance scale of what it draws.
+        default_steps: of a sample; 1 if it draws none.
+        default_guidance: guidance scale of a sample, or of a flow's picture.
+        flow_steps: of a flow's picture; 0 if it has none.
         size_bytes: of the weight files together.
         bundled: comes with the program; nothing is fetched.
         checkpoint_id: 12 hexadecimal digits of the weights, "" where they are not there.
@@ -97,6 +92,7 @@ class ModelInfo:
     picture_size: int = 256
     default_steps: int = 1
     default_guidance: float = 1.0
+    flow_steps: int = 0
     size_bytes: int = 0
     bundled: bool = True
     checkpoint_id: str = ""
@@ -116,7 +112,7 @@ class ModelInfo:
             self.tokens == HARD and self.vocabulary < 2 and "no vocabulary of hard tokens",
             self.modes not in MODES_OF_A_MODEL and f"modes {self.modes}",
             self.generative and self.default_steps < 2 and "samples of one step",
-            "flow" in self.modes and self.default_steps <= SHARP_STEPS and "a flow of too few steps",
+            "flow" in self.modes and self.flow_steps <= SHARP_STEPS and "a flow of too few steps",
         ]
         found = [what for what in wrong if what]
         if found:
@@ -124,7 +120,7 @@ class ModelInfo:
 
     @property
     def generative(self) -> bool:
-        """Whether decoding can draw samples besides the mean."""
+        """Whether what it makes beside the mean are samples."""
         return "sample" in self.modes
 
     def steps_of(self, mode: str) -> int:
@@ -136,14 +132,18 @@ class ModelInfo:
         if mode not in self.modes:
             has = " and ".join(self.modes)
             raise TokenizerError(f"The model {self.name} makes no pictures of the kind {mode}; it has {has}.")
-        drawn = dict.fromkeys(DRAWN, self.default_steps)
-        return (drawn | {"mean": 1, "sharp": SHARP_STEPS})[mode]
+        steps = {"mean": 1, "sample": self.default_steps, "sharp": SHARP_STEPS, "flow": self.flow_steps}
+        return steps[mode]
 
     def mode_of(self, steps: int) -> str:
         """The mode of a picture made in so many steps."""
-        if steps == 1:
-            return self.modes[0]
-        return self.modes[1 if steps <= SHARP_STEPS and len(self.modes) > 1 else -1]
+        if steps > SHARP_STEPS:
+            return self.modes[-1]
+        return self.modes[:2][-1 if steps > 1 else 0]
+
+    def draws(self, steps: int) -> bool:
+        """Whether a picture made in so many steps depends on a seed."""
+        return self.mode_of(steps) in DRAWN
 
     @property
     def bits_per_token(self) -> int:

@@ -173,7 +173,7 @@ class FlowDecoder(nn.Module):
         hidden_after: int = 0,
     ) -> tuple[Float[Tensor, "B N C"], Float[Tensor, "B N W"]]:
         """The prediction, and the patch stream after block `hidden_after` (what alignment trains)."""
-        x, modulation = self._start(noisy, t, context)
+        x, modulation = self._with(context, *self._start(noisy, t))
         mask = keep_mask if isinstance(keep_mask, BlockMask) else self._mask(keep_mask, x.shape[1])
         hidden = x
         for i, block in enumerate(self.blocks):
@@ -189,20 +189,24 @@ class FlowDecoder(nn.Module):
 
         Rows sum to at most 1; the rest went to patches.
         """
-        x, modulation = self._start(noisy, t, context)
+        x, modulation = self._with(context, *self._start(noisy, t))
         for i, block in enumerate(self.blocks[:layer]):  # type: ignore[arg-type]
             x = block(x, modulation, context.keys[i], context.values[i], None)
         q, k, _ = self.blocks[layer].heads(x, modulation)  # type: ignore[operator]
         weights = attention_weights(q, torch.cat([k, context.keys[layer].to(k.dtype)], 2))
         return weights[..., x.shape[1] :]
 
-    def _start(self, noisy: Tensor, t: Tensor, context: TokenContext) -> tuple[Tensor, Tensor]:
+    def _start(self, noisy: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         dtype = self.from_latent.weight.dtype
         x = self.from_latent(noisy.to(dtype)) + self.patch_positions
-        x = x if context.patches is None else x + context.patches.to(x.dtype)
         hidden = self.time[0](sinusoids(t.abs(), TIME_FEATURES).to(dtype))
         modulation = self.time[1:](hidden + (t < 0).to(dtype)[:, None] * self.distilled)
         return x, modulation.view(len(t), 6, -1)
+
+    @staticmethod
+    def _with(context: TokenContext, x: Tensor, modulation: Tensor) -> tuple[Tensor, Tensor]:
+        """What was already made of the tokens at each patch joins the stream."""
+        return (x if context.patches is None else x + context.patches.to(x.dtype)), modulation
 
     @staticmethod
     def _mask(keep_mask: Tensor | None, num_patches: int) -> Tensor | None:

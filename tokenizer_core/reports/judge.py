@@ -34,7 +34,7 @@ class Judgement:
 
     Attributes:
         about: what the page says of the run: the catalog's line, the photos, the seeds, the device.
-        curves: "mean", the baseline's, "WebP", "JPEG"; "sample" or "sharp" of a model that has these; and
+        curves: "mean", the baseline's, "WebP", "JPEG"; the further modes of a model that has some; and
             "autoencoder alone", without any tokens, of one that has it.
     """
 
@@ -89,9 +89,7 @@ def judge_curves(
         if info.reconstructs:
             yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(seeds):
-            steps = [
-                step for step, mode in kinds.items() if not repeat or mode == "sample"
-            ]  # alone has a seed
+            steps = [step for step in kinds if not repeat or info.draws(step)]  # all else has no seed
             seed = noise_seed(number, repeat, seeds)
             for (step, length), one in packed_pictures(tokenizer, original, lengths, steps, seed=seed):
                 yield (kinds[step], length, repeat), one

@@ -6,6 +6,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.alit.config import OWN_NETWORKS, AlitConfig
 from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.storage.checkpoints import read_part, write_checkpoint
@@ -30,6 +31,9 @@ def run(options: AlitBundleRun) -> Path:
     The encoder is the second stage's where there is one: it may have learnt. What is sharp has a file of its
     own beside the first stage's writer, which says what is halted and paints the means, and so has a
     bridge.
+
+    Raises:
+        TokenizerError: there is a bridge and no second stage.
     """
     base = BaseConfig(checkpoint=options.base.name)
     _, found = read_part(options.base, base.file)
@@ -45,6 +49,8 @@ def run(options: AlitBundleRun) -> Path:
         files["sharp.safetensors"] = sharp
         config = replace(config, sharp=OWN_NETWORKS)
     if options.bridge is not None:
+        if options.pixels is None:
+            raise TokenizerError("A bridge comes beside sharp pictures: give --pixels, too.")
         files["bridge.safetensors"] = load_file(options.bridge)
         flow = replace(config.bridge.base, checkpoint=options.base.name)
         _, found = read_part(options.base, flow.file)

@@ -114,6 +114,7 @@ class AlitConfig(JsonConfig):
         only_bits = self.quantiser == "fsq" or set(self.levels) == {2}
         require(only_bits, f"bsq has two levels a number, not {self.levels}.")
         require(self.halt >= 0, f"halt must be 0 or more, not {self.halt}.")
+        require(not self.bridge.present or bool(self.sharp), "A bridge comes beside sharp pictures.")
         unknown = set(self.sharp) - set(OWN_NETWORKS)
         require(not unknown, f"sharp names {' and '.join(OWN_NETWORKS)}, not {', '.join(sorted(unknown))}.")
 

@@ -376,7 +376,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         ordered=False,
         adaptive=True,
         modes=("mean", *(["sharp"] if c.sharp else []), *(["flow"] if c.bridge.present else [])),
-        default_steps=c.bridge.steps if c.bridge.present else 1,
+        flow_steps=c.bridge.steps if c.bridge.present else 0,
         default_guidance=c.bridge.guidance_scale if c.bridge.present else 1.0,
         reconstructs=True,
         attention=(
