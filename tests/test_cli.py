@@ -23,8 +23,8 @@ OPTIONS = {
     "import": "KIND FILE --name",
     "encode": "PHOTOS --limit --skip-damaged --exact -o --output --model --device --dtype",
     "decode": "TOKENS -o --output --length --mode --steps --guidance-scale --seed --device --dtype",
-    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --guidance-scale --classifier --seed --seeds --model"
-    " --device --dtype --json",
+    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --guidance-scale --classifier --seed"
+    " --seeds --model --device --dtype --json",
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
     "export-page": "FOLDER",
