@@ -9,7 +9,15 @@ import tiny_flow
 import torch
 
 import tokenizer_core as tc
-from studies import alit_claims, alit_claims_page, alit_pictures, alit_probe, alit_statistics, probe
+from studies import (
+    alit_claims,
+    alit_claims_page,
+    alit_pictures,
+    alit_probe,
+    alit_sheet,
+    alit_statistics,
+    probe,
+)
 from studies.unfamiliar import DRAWN, LARGEST_AREA, LEAST_AREA, pasted
 from tokenizer_core.models.alit.config import tiny_config
 
@@ -137,3 +145,16 @@ def test_the_page_fits():
     lines = alit_claims_page.page(DATA).splitlines()
     assert max(len(line) for line in lines if not line.startswith("|")) <= 120
     assert max(len(cell) for line in lines for cell in line.split("|")) <= 200
+
+
+def test_a_sheet_has_a_row_a_photograph_and_mode():
+    model = tiny_alit.make_tokenizer(tiny_alit.BRIDGED)
+    random = np.random.default_rng(0)
+    originals = {n: tc.Picture(random.integers(0, 256, (64, 64, 3), np.uint8)) for n in ("one", "two")}
+    rows = alit_sheet.rows_of(model, originals)
+    expected = [(name, mode) for name in originals for mode in ("mean", "sharp", "flow")]
+    assert [(entry.group, entry.name) for entry, _ in rows] == expected
+    mean, sharp, flow = (pictures for _, pictures in rows[:3])
+    assert mean[:2] == (originals["one"], model.reconstruct(originals["one"])) == sharp[:2]
+    assert len({one.array.tobytes() for row in (mean, sharp, flow) for one in row[2:]}) == 9
+    assert len(alit_sheet.rows_of(model, originals, ["mean"])) == 2
