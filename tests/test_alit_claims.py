@@ -138,7 +138,8 @@ def test_all_points_are_measured_and_make_a_page(tmp_path, monkeypatch):
     model = tiny_alit.make_tokenizer(replace(tiny_config(image_size=256), tokens_per_pass=8))
     sizes = flow_config(image_size=256)
     info = describe(json.loads(sizes.to_json()), tiny_flow.CHECKPOINT_ID, 0)
-    networks = tiny_flow.draw_weights(build_networks(sizes))
+    networks = build_networks(sizes)
+    tiny_flow.draw_weights(networks)
     ordered = FlowTokenizer(sizes, info, networks, "cpu", torch.float32)
     random, lines = np.random.default_rng(0), []
     for name in ("one", "two"):
