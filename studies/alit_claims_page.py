@@ -4,14 +4,17 @@ Each verdict is a condition on the figures, so that the page says of other weigh
 `alit_claims` measures and calls `write`.
 """
 
+import json
 import textwrap
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from studies.pages import ROOT, table
 
-FOLDER = ROOT / "checkpoints/alit-256"
+MODEL = "alit-256"
+FOLDER = ROOT / "checkpoints" / MODEL
 DATA, PAGE = FOLDER / "claims.json", FOLDER / "CLAIMS.md"
 USUAL = 0.07  # of L1
 LEAST_SHARE = 0.03  # of photographs that stop at each length
@@ -32,13 +35,7 @@ class Claim(NamedTuple):
 def errors(data: Figures) -> Claim:
     """Point 1."""
     e = data["errors"]
-    rows = [
-        ("L1 x 10", *(f"{10 * value:.2f}" for value in e["l1"])),
-        ("PSNR, dB", *(f"{value:.2f}" for value in e["psnr"])),
-        ("feature distance", *(f"{value:.3f}" for value in e["feature"])),
-        ("label", *(f"{value:.0%}" for value in e["label"])),
-        ("spectrum error, decades", *(f"{value:.2f}" for value in e["spectrum"])),
-    ]
+    rows = _error_rows(e) + [(f"*{name}*", *cells) for name, *cells in _error_rows(_ordered(data, "errors"))]
     words = _words(
         f"The mean error falls by {1 - e['l1'][-1] / e['l1'][0]:.0%} from the first pass to the last",
         "(published:",
@@ -50,12 +47,35 @@ def errors(data: Figures) -> Claim:
     return Claim("The error falls with every pass.", falling, found)
 
 
+def _error_rows(e: Figures) -> list[Sequence[str]]:
+    forms = {
+        "l1": "L1 x 10",
+        "psnr": "PSNR, dB",
+        "feature": "feature distance",
+        "label": "label",
+        "spectrum": "spectrum error, decades",
+    }
+    shown = {"l1": "{:.2f}", "psnr": "{:.2f}", "feature": "{:.3f}", "label": "{:.0%}", "spectrum": "{:.2f}"}
+    scale = {"l1": 10}
+    return [
+        (words, *(shown[name].format(scale.get(name, 1) * value) for value in e[name]))
+        for name, words in forms.items()
+        if name in e
+    ]
+
+
+def _ordered(data: Figures, point: str) -> Any:
+    """What the ordered model has of a point; empty where it was not measured."""
+    return data.get("ordered", {}).get(point, {})
+
+
 def needs(data: Figures) -> Claim:
     """Point 2."""
     lengths = data["lengths"]
+    named = [(f"{one['threshold']:g}", one) for one in data["needs"]]
+    named += [(f"*{one['threshold']:g}*", one) for one in _ordered(data, "needs")]
     rows = [
-        (f"{one['threshold']:g}", f"{one['tokens']:.0f}", *(f"{share:.1%}" for share in one["shares"]))
-        for one in data["needs"]
+        (name, f"{one['tokens']:.0f}", *(f"{share:.1%}" for share in one["shares"])) for name, one in named
     ]
     usual = next(one for one in data["needs"] if one["threshold"] == USUAL)
     least = min(usual["shares"][: len(lengths)])
@@ -75,6 +95,10 @@ def complexity(data: Figures) -> Claim:
     """Point 3."""
     c = data["complexity"]
     rows = [(name, *(f"{c[limit][name]:.2f}" for limit in c)) for name in ("WebP", "JPEG", "edges")]
+    o = _ordered(data, "complexity")
+    rows += [
+        (f"*{name}*", *(f"{o[limit][name]:.2f}" for limit in c)) for name in ("WebP", "JPEG", "edges") if o
+    ]
     words = _words(
         "Rank correlation of need with the size of the file as WebP and as JPEG (quality 75), and with the",
         f"share of pixels at edges. It holds from {LEAST_CORRELATION} on, for WebP at {USUAL}.",
@@ -87,6 +111,10 @@ def familiarity(data: Figures) -> Claim:
     """Point 4."""
     drawn = {name: one for name, one in data["familiarity"].items() if name != "photographs"}
     rows = [_familiarity_row(name, one) for name, one in data["familiarity"].items()]
+    rows += [
+        (f"*{cells[0]}*", *cells[1:])
+        for cells in (_familiarity_row(*pair) for pair in _ordered(data, "familiarity").items())
+    ]
     less = [name for name, one in drawn.items() if one["auroc"] <= 0.5]
     noise, board = ([f"{10 * value:.2f}" for value in drawn[name]["l1"]] for name in ("noise", "chessboards"))
     exact = [name for name, one in data["familiarity"].items() if _nearer(one["soft_l1"], one["l1"])]
@@ -113,7 +141,7 @@ def _familiarity_row(name: str, one: Figures) -> Sequence[str]:
         f"{one['tokens']:.0f}",
         f"{one['never']:.0%}",
         " to ".join(f"{10 * value:.2f}" for value in one["l1"]),
-        " to ".join(f"{10 * value:.2f}" for value in one["soft_l1"]),
+        " to ".join(f"{10 * value:.2f}" for value in one.get("soft_l1", ())),
         f"{one['webp'] / 1000:.1f}",
         "" if name == "photographs" else f"{one['auroc']:.2f}",
     )
@@ -126,7 +154,7 @@ def tasks(data: Figures) -> Claim:
     forms = ("{:g}", "{:.0f}", "{:.0%}", "{:.2f}")
     rows = [
         (name, *(form.format(one[column]) for column, form in zip(columns, forms, strict=True)))
-        for name, one in t.items()
+        for name, one in [*t.items(), *((f"*{name}*", one) for name, one in _ordered(data, "tasks").items())]
     ]
     words = _words(
         "Need by criterion, each at its usual threshold (`tokendial allocate`). Depth, a task of the",
@@ -147,9 +175,14 @@ def probe(data: Figures) -> Claim:
         "first": "bits of the first 32 tokens",
         "all": "bits of all tokens",
         "state": "tokens' mean state",
+        "ordered": "*as many bytes of the ordered model*",
     }
     passes = [int(key.split()[1]) for key in p if key.startswith("first ")]
-    rows = [(words, *(_share(p[f"{key} {number}"]) for number in passes)) for key, words in names.items()]
+    rows = [
+        (words, *(_share(p[f"{key} {number}"]) for number in passes))
+        for key, words in names.items()
+        if f"{key} {passes[0]}" in p
+    ]
     first, last = (p[f"first {number}"] for number in (passes[0], passes[-1]))
     some, end = p[f"all {passes[1]}"], p[f"all {passes[-1]}"]
     words = _words(
@@ -182,6 +215,12 @@ def segments(data: Figures) -> Claim:
         "in the",
         f"middle {s['middle']:.2f}. Published, on ImageNet-S: 0.58.",
     )
+    if o := _ordered(data, "segments"):
+        own = max(range(len(o["best"])), key=lambda one: o["best"][one])
+        words += "\n\n" + _words(
+            f"Of the first 32 tokens of the ordered model the best one has {o['best'][own]:.2f}, in layer",
+            f"{own} of its encoder; the mean of them is {o['random'][own]:.2f}.",
+        )
     holds = s["best"][layer][-1] > max(s["grid"], s["middle"])
     head = ("passes", *map(str, range(1, len(s["best"][0]) + 1)))
     return Claim("A token's attention outlines an object.", holds, (words, table(head, rows)))
@@ -235,13 +274,21 @@ def page(data: Figures) -> str:
         "far larger",
         "networks.",
     )
+    if "ordered" in data:
+        words += "\n\n" + _words(
+            f"*Slanted* rows are of {data['ordered']['model']}, the ordered model, with its mean pictures in",
+            f"as many bytes: {', '.join(map(str, data['ordered']['lengths']))} of its tokens stand below",
+            f"{', '.join(map(str, data['lengths']))} of these, and its needs are told in these.",
+        )
     head = "# What the second paper claims, and what is true of alit-256"
     return "\n\n".join((head, words, table(("", "claim", "holds here"), rows), *parts)) + "\n"
 
 
-def write(data: Figures) -> None:
-    """Make the page of the data."""
-    PAGE.write_text(page(data), "utf-8")
+def write(data: Figures, folder: Path = FOLDER) -> None:
+    """Put the data and their page into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DATA.name).write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+    (folder / PAGE.name).write_text(page(data), "utf-8")
 
 
 def _verdict(claim: Claim | None) -> str:

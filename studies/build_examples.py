@@ -81,7 +81,7 @@ def build(
             continue
         photo = tc.open_photo(about.photo)
         film = Film(photo, info, credit=about.credit, example=about.name, token=about.name)
-        for mode in info.modes:
+        for mode in info.modes[:2]:  # what a film has reels for
             studio.develop(film, take_of(info, mode), ladder(info.lengths))
         film.tell(studio.rivals(film.original, info) | guesses(studio, film))
         if info.ordered:

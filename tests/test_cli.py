@@ -26,8 +26,8 @@ OPTIONS = {
     "tokenize": "SOURCE --out --model --device --dtype --ray --worker --exact --skip-damaged --shard-size"
     " --workers --batch --compile",
     "detokenize": "DIR -o --output --length --limit --mode --steps --seed --device --dtype",
-    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --classifier --seed --seeds"
-    " --processes --ray --model --device --dtype --json",
+    "evaluate": "PHOTOS --limit --skip-damaged --exact --lengths --steps --guidance-scale --classifier --seed"
+    " --seeds --processes --ray --model --device --dtype --json",
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
     "export-page": "FOLDER",

@@ -23,6 +23,7 @@ TINY = {
     "tiny grid": tiny_grid.make_tokenizer,
     **tiny_published.MAKE,
     "tiny sharp alit": lambda: tiny_alit.make_tokenizer(tiny_alit.SHARP),
+    "tiny bridged alit": lambda: tiny_alit.make_tokenizer(tiny_alit.BRIDGED),
 }
 RANDOM = {
     tiny_flow.CHECKPOINT_ID,
@@ -138,10 +139,12 @@ def test_longer_codes_are_nearer(tokenizer, picture, encoding):
 
 
 def test_the_same_seed_gives_the_same_picture(tokenizer, encoding):
-    length, steps = tokenizer.info.lengths[-1], max(2, tokenizer.info.default_steps // 2)
-    first, again, other = (tokenizer.decode(encoding, length, steps=steps, seed=s) for s in (1, 1, 2))
-    assert first == again
-    assert (first != other) == tokenizer.info.generative
+    info = tokenizer.info
+    length = info.lengths[-1]
+    for steps in {max(2, info.default_steps // 2)} | {info.steps_of(mode) for mode in info.modes[1:]}:
+        first, again, other = (tokenizer.decode(encoding, length, steps=steps, seed=s) for s in (1, 1, 2))
+        assert first == again
+        assert (first != other) == info.draws(steps)
 
 
 def test_each_mode_makes_a_picture_of_its_own(tokenizer, encoding):

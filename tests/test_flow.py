@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tiny_flow import CHANNELS, PATCHES, TOKENS, WIDTH, make_decoder
 from torch import nn
 
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.nn.flow import (
     draw_times,
     euler_step,
@@ -19,6 +18,7 @@ from tokenizer_core.nn.flow import (
     second_order,
     time_grid,
 )
+from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.nn.sampler import draw_noise, sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")

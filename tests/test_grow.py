@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.prefix_flow.config import tiny_config
 from tokenizer_core.nn.masks import prefix_mask
+from tokenizer_core.training.flow_networks import FlowNetworks, load_networks
 from tokenizer_core.training.grow import deepen, new_places
-from tokenizer_core.training.prefix_flow import FlowNetworks, load_networks
 from tokenizer_core.training.weights import save_weights
 
 CONFIG = tiny_config(image_size=64)  # 16 positions of 16 channels, 8 tokens, networks of two blocks

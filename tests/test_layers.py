@@ -14,7 +14,6 @@ from tiny_flow import (
 )
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tokenizer_core.models.prefix_flow.decoder import DecoderBlock
 from tokenizer_core.nn import layers
 from tokenizer_core.nn.autoencoder import (
     Down,
@@ -24,6 +23,7 @@ from tokenizer_core.nn.autoencoder import (
     latent_to_sequence,
     sequence_to_latent,
 )
+from tokenizer_core.nn.flow_decoder import DecoderBlock
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 close = torch.testing.assert_close

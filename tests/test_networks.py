@@ -18,9 +18,9 @@ from tiny_flow import (
 )
 from torch import nn
 
-from tokenizer_core.models.prefix_flow.decoder import TokenContext
 from tokenizer_core.models.prefix_flow.networks import build_networks
 from tokenizer_core.nn import layers
+from tokenizer_core.nn.flow_decoder import TokenContext
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 close = torch.testing.assert_close

@@ -28,9 +28,9 @@ from tokenizer_core.storage.checkpoints import read_checkpoint
 from tokenizer_core.training import losses, prefix_flow, schedule
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import PhotoPool
+from tokenizer_core.training.flow_networks import FlowNetworks
 from tokenizer_core.training.place import Place
 from tokenizer_core.training.polish import PULL
-from tokenizer_core.training.prefix_flow import FlowNetworks
 from tokenizer_core.training.schedule import Schedule
 from tokenizer_core.training.weights import load_weights, save_weights
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,19 +10,22 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_alit import CONFIG, make_autoencoder
+from tiny_alit import CONFIG, make_autoencoder, make_flow
 from tiny_flow import draw_weights
 from torch import nn
 
 import tokenizer_core as tc
 from demo.cli import main
 from tests.training_runs import steps_of, train_here, write_photos
+from tokenizer_core.models.alit.bridge import Bridge
 from tokenizer_core.models.alit.config import AlitConfig, tiny_config
 from tokenizer_core.nn.autoencoder import sequence_to_latent
 from tokenizer_core.storage.checkpoints import write_checkpoint
-from tokenizer_core.training import alit, alit_pixels
+from tokenizer_core.training import alit, alit_bridge, alit_pixels
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
 from tokenizer_core.training.alit import AlitNetworks, AlitRun, latent_losses, pixel_cost, shift_root
+from tokenizer_core.training.alit_bridge import AlitBridgeRun, BridgeNetworks
+from tokenizer_core.training.alit_codes import draw_pass
 from tokenizer_core.training.alit_pixels import AlitPixelsRun, PassDiscriminator
 from tokenizer_core.training.data import PhotoPool
 from tokenizer_core.training.place import Place
@@ -60,7 +64,9 @@ def base(train: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = load_file(out / "autoencoder.safetensors")
     folder = tmp_path_factory.mktemp("checkpoints") / "base"
     tensors = {f"autoencoder.{name}": value.float() for name, value in values.items()}
-    write_checkpoint(folder, {"kind": "another"}, {"autoencoder.safetensors": tensors})
+    decoder = {f"decoder.{name}": value for name, value in make_flow().state_dict().items()}
+    files = {"autoencoder.safetensors": tensors, "decoder.safetensors": decoder}
+    write_checkpoint(folder, {"kind": "another"}, files)
     return folder
 
 
@@ -311,19 +317,79 @@ def test_kept_codes_are_those_of_the_first_stage(
         close(live._codes(index, live.latents[index].float(), 1), one.quantised.codes)
 
 
-def test_all_passes_get_their_turn(base: Path, first: Path, photos: Path, tmp_path: Path) -> None:
-    more = {"photos": (str(photos),), "validation": str(photos)}
-    trainer = alit_pixels._Trainer(pixel_options(base, first, tmp_path / "run", **more))
-    drawn = []
-    for step in range(300):
-        trainer.clock.step = step
-        drawn.append(trainer._draw_pass())
-    trainer.clock.step = 7
-    assert trainer._draw_pass() == drawn[7]
+def test_all_passes_get_their_turn() -> None:
+    drawn = [draw_pass(3, 0, step) for step in range(300)]
+    assert draw_pass(3, 0, 7) == drawn[7]
     counts = np.bincount(drawn)
     assert counts.min() > 70
     every = np.bincount(drawn[::16], minlength=3)
     assert every.min() > 0, "also in the steps of a penalty"
+
+
+# The bridge
+
+
+@pytest.fixture(scope="module")
+def bridge(train: Callable, base: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a bridge after 20 steps."""
+    out = tmp_path_factory.mktemp("bridge")
+    words = ("--autoencoder", str(base), "--alit", str(first), "--flow", str(base), "--decoded", "2")
+    log = train("alit-bridge", out, *words, "--max-steps", "20", "--warm-up", "1", "--snapshot-seconds", "99")
+    steps = [line for line in log if "step" in line]
+    assert len(steps) == 20
+    assert all(np.isfinite([line["loss"], line["features"]]).all() for line in steps)
+    assert {line["passes"] for line in steps} == {1, 2, 3}
+    assert set(log[-1]["psnr"]) == {"2 tokens", "4 tokens", "6 tokens"}
+    assert np.mean([line["weighted"] for line in steps[-5:]]) < np.mean(
+        [line["weighted"] for line in steps[:5]]
+    )
+    return out / "bridge.safetensors"
+
+
+def test_only_a_bridge_learns_and_all_of_it(bridge: Path) -> None:
+    values = load_file(bridge)
+    assert {name.split(".")[0] for name in values} == {"bridge"}
+    start = BridgeNetworks(CONFIG)
+    start.bridge.begin_as(make_flow())
+    assert set(values) == set(start.state_dict())
+    zeros = [name for name in values if name.endswith(".up")] + ["bridge.from_writer.weight"]
+    assert all(values[name].abs().sum() > 0 for name in zeros), "shut before training"
+
+
+def test_a_bridge_begins_as_the_flow_is_and_folding_changes_nothing() -> None:
+    bridge, context = Bridge(CONFIG), make_flow().context(torch.randn(2, 4, 16))
+    x, t = latents(2), torch.tensor([0.5, 1.0])
+    with torch.no_grad():
+        before = make_flow()(x, t, context)
+        bridge.begin_as(make_flow())
+        joined, folded = make_flow(), make_flow()
+        bridge.join(joined)
+        close(joined(x, t, context), before)
+        draw_weights(bridge)
+        bridge.fold(folded)
+        close(joined(x, t, context), folded(x, t, context), atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(folded(x, t, context), before)
+
+
+def test_a_row_without_tokens_sees_nothing_of_them(
+    base: Path, first: Path, photos: Path, tmp_path: Path
+) -> None:
+    given = {"photos": (str(photos),), "validation": str(photos), "autoencoder": base, "alit": first}
+    few = {"minutes": 1.0, "batch": 4, "decoded": 2, "workers": 1, "config": CONFIG, "dtype": "float32"}
+    options = AlitBridgeRun(**given, **few, flow=base, out=tmp_path / "run")  # type: ignore[arg-type]
+    trainer = alit_bridge._Trainer(options)
+    draw_weights(trainer.networks)
+    codes, sees = torch.randn(2, 4, 4), torch.tensor([False, True])
+    mask = sees[:, None].expand(-1, 4)
+    with torch.no_grad():
+        x, t = latents(2), torch.tensor([0.5, 0.5])
+        rows = [trainer.flow(x, t, trainer._context(c, 1, sees), mask) for c in (codes, codes + 1)]
+        empty = trainer.flow(x, t, trainer._context(codes, 1).first(0))
+    close(rows[0][0], rows[1][0])
+    close(rows[0][0], empty[0], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(rows[0][1], rows[1][1])
+    with pytest.raises(tc.TokenizerError, match="more than a batch"):
+        alit_bridge._Trainer(replace(options, decoded=5, out=tmp_path / "other"))
 
 
 # The checkpoint
@@ -335,11 +401,13 @@ def bundle(base: Path, first: Path, out: Path, *words: str) -> None:
 
 
 def test_a_bundle_is_a_model(
-    base: Path, first: Path, second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, first: Path, second: Path, bridge: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKENDIAL_CHECKPOINTS", str(base.parent))
     bundle(base, first, base.parent / "tiny-alit")
     bundle(base, first, base.parent / "tiny-sharp", "--pixels", str(second))
+    bundle(base, first, base.parent / "tiny-bridged", "--pixels", str(second), "--bridge", str(bridge))
+    bridged = tc.load("tiny-bridged", "cpu", "float32")
     plain, sharp = (tc.load(name, "cpu", "float32") for name in ("tiny-alit", "tiny-sharp"))
     picture = tc.Picture(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     encodings = [tokenizer.encode(picture) for tokenizer in (plain, sharp)]
@@ -348,9 +416,15 @@ def test_a_bundle_is_a_model(
         assert np.array_equal(*codes), "what paints does not change the tokens"
         assert plain.decode(encodings[0], length) == sharp.decode(encodings[1], length)
     assert sharp.decode(encodings[1], 6, steps=2) != sharp.decode(encodings[1], 6)
+    assert bridged.info.modes == ("mean", "sharp", "flow")
+    encoding = bridged.encode(picture)
+    assert encoding.code(6).tokens.tolist() == encodings[1].code(6).tokens.tolist()
+    assert bridged.decode(encoding, 6, steps=2) == sharp.decode(encodings[1], 6, steps=2)
+    assert bridged.decode(encoding, 6, steps=6) != bridged.decode(encoding, 6, steps=6, seed=1)
     held = json.loads((base.parent / "tiny-sharp/config.json").read_text())
     assert held["sharp"] == ["writer", "decoder"]
     assert held["base"]["checkpoint"] == "base"
     networks = AlitNetworks(CONFIG)
-    load_weights(base.parent / "tiny-alit", networks)
+    for name in ("tiny-alit", "tiny-bridged"):
+        load_weights(base.parent / name, networks)
     assert AlitConfig.from_dict(held).base.sha256 in (base / "SHA256SUMS").read_text()

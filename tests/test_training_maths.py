@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tokenizer_core.models.prefix_flow.config import tiny_config
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.nn.autoencoder import Autoencoder
+from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.training import autoencoder, losses, polish, prefix_flow
 from tokenizer_core.training.data import draw_noise
 from tokenizer_core.training.loop import AveragedWeights

@@ -27,8 +27,8 @@ from tokenizer_core.nn.autoencoder import Autoencoder
 from tokenizer_core.photos import archives
 from tokenizer_core.photos.photoset import photo_files
 from tokenizer_core.training.data import PhotoPool
+from tokenizer_core.training.flow_networks import FlowNetworks
 from tokenizer_core.training.place import Place
-from tokenizer_core.training.prefix_flow import FlowNetworks
 from tokenizer_core.training.weights import save_weights
 
 PLACE = Place(torch.device("cpu"), 0, 1)

@@ -17,6 +17,7 @@ from tokenizer_core.models.prefix_flow.config import TokenizerConfig, tiny_confi
 from tokenizer_core.storage.checkpoints import read_checkpoint
 from tokenizer_core.training import cli
 from tokenizer_core.training.alit import AlitRun
+from tokenizer_core.training.alit_bridge import AlitBridgeRun
 from tokenizer_core.training.alit_bundle import AlitBundleRun
 from tokenizer_core.training.alit_pixels import AlitPixelsRun
 from tokenizer_core.training.autoencoder import AutoencoderRun
@@ -41,6 +42,7 @@ RUNS = {
     "grid": GridRun,
     "grid-bundle": GridBundleRun,
     "alit": AlitRun,
+    "alit-bridge": AlitBridgeRun,
     "alit-pixels": AlitPixelsRun,
     "alit-bundle": AlitBundleRun,
 }

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from tokenizer_core.models.prefix_flow.config import tiny_config
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
+from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.photos.photo import Picture
 
 CONFIG = tiny_config(image_size=48)

@@ -31,6 +31,7 @@ def add(subparsers: Any) -> None:
     add_photos(parser)
     parser.add_argument("--lengths", type=numbers, help="default: of 1,4,16,64,256, or the model's ladder")
     parser.add_argument("--steps", type=numbers, help="default: one for each of the model's modes")
+    parser.add_argument("--guidance-scale", type=float, help="of what is drawn (default: the model's)")
     parser.add_argument("--classifier", action="store_true", help="also measure features and labels (slow)")
     add_seed(parser)
     add_seeds(parser)
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int | None:
     steps = args.steps or [info.steps_of(mode) for mode in info.modes]
     options = {"seed": args.seed, "seeds": args.seeds, "progress": progress()}
     options["spread"] = spread_of(args)
+    options["guidance_scale"] = args.guidance_scale
     classifier = tc.LiteClassifier(2) if args.classifier else None
     photos = photos_of(args)
     report = tc.evaluate(tokenizer, photos, lengths, steps, classifier=classifier, **options)

@@ -54,10 +54,14 @@ export class Film {
     this.done = false; // all that there is has come
   }
 
-  /** The kinds of picture that there are of a code; an older film says only whether samples are drawn. */
+  /**
+   * The kinds of picture of a code that a film has reels for: two at most, of which the second is not a flow's.
+   * An older film says only whether samples are drawn.
+   */
   get modes() {
     const { modes, generative } = this.info;
-    return modes ?? /** @type {Mode[]} */ (generative ? ["mean", "sample"] : ["mean"]);
+    const some = modes?.filter((mode) => mode !== "flow");
+    return some ?? /** @type {Mode[]} */ (generative ? ["mean", "sample"] : ["mean"]);
   }
 
   /** The kind beside the mean: drawn, or by a decoder of its own. Its reel goes by either name. */

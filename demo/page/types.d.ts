@@ -11,7 +11,7 @@ interface Info {
   lengths: number[];
   bytes_per_token: number;
   generative: boolean;
-  modes?: Mode[];
+  modes?: (Mode | "flow")[];
   adaptive?: boolean; // whether it says which places of the picture are right already
   ordered?: boolean; // whether a short code is the beginning of a long one
   default_steps: number;

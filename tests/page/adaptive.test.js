@@ -22,6 +22,7 @@ test("a model's kinds, and what stands for a wish that it has not", () => {
   assert.deepEqual([film.second, film.kind("sample"), film.kind("mean")], ["sharp", "sharp", "mean"]);
   assert.equal(new Film(start()).kind("sharp"), "sample", "an older film says only whether it is generative");
   assert.equal(alit(["mean"]).kind("sharp"), "mean");
+  assert.deepEqual(alit(["mean", "sharp", "flow"]).modes, ["mean", "sharp"], "a flow has no reel");
   film.mean.add(frame("mean", 64));
   assert.equal(film.choose(64, "sample")[1], "mean, sharp coming");
   assert.equal(film.lacks(64, "sample"), true);

@@ -6,6 +6,8 @@ Neighbours: families with a `base` in their config.json (alit, grid).
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.nn.autoencoder import Autoencoder
 from tokenizer_core.nn.config import AutoencoderConfig, require
@@ -43,16 +45,31 @@ def read_autoencoder(base: BaseConfig, sizes: AutoencoderConfig, model: str) -> 
     Raises:
         TokenizerError: it is not here, damaged, or not the one that the model was trained on.
     """
-    folder = checkpoints_folder() / base.checkpoint
-    if not (folder / base.file).is_file():
-        raise TokenizerError(f"{model} needs the autoencoder of {base.checkpoint}, which is not here.")
-    tensors, found = read_part(folder, base.file)
-    if found != base.sha256:
-        raise TokenizerError(
-            f"{model} was trained on another autoencoder than {base.checkpoint} has here; "
-            "the sum in its config.json is not that file's."
-        )
+    tensors = read_base(base, model, "autoencoder")
     autoencoder = Autoencoder(sizes)
     own = {name.removeprefix("autoencoder."): value for name, value in tensors.items()}
     fill(autoencoder, own, base.checkpoint)
     return autoencoder
+
+
+def read_base(base: BaseConfig, model: str, what: str) -> dict[str, Tensor]:
+    """The tensors of a file that a model's configuration names.
+
+    Args:
+        base: where it is.
+        model: whose configuration that is, for the sentences.
+        what: is in the file, in a word.
+
+    Raises:
+        TokenizerError: it is not here, damaged, or not the one that the model was trained on.
+    """
+    folder = checkpoints_folder() / base.checkpoint
+    if not (folder / base.file).is_file():
+        raise TokenizerError(f"{model} needs the {what} of {base.checkpoint}, which is not here.")
+    tensors, found = read_part(folder, base.file)
+    if found != base.sha256:
+        raise TokenizerError(
+            f"{model} was trained on another {what} than {base.checkpoint} has here; "
+            "the sum in its config.json is not that file's."
+        )
+    return tensors

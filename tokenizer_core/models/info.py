@@ -12,8 +12,11 @@ from tokenizer_core.errors import TokenizerError
 
 ROLES = ("main", "baseline", "control", "published")
 VIEWS = ("seeds", "mix", "codes", "less", "layer", "halted", "sharpness", "nesting", "guess")
-MODES = ("mean", "sample", "sharp")
+MODES = ("mean", "sample", "sharp", "flow")
+DRAWN = ("sample", "flow")  # modes whose pictures depend on a seed
+MODES_OF_A_MODEL = (("mean",), ("mean", "sample"), ("mean", "sharp"), ("mean", "sharp", "flow"))
 DEVICES = ("cuda", "cpu")
+SHARP_STEPS = 2  # what asks for a sharp picture; more ask for a flow's, if there is one
 LADDER = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
@@ -50,7 +53,8 @@ class ModelInfo:
         ordered: a short code is a prefix of a long one; else there is a code a length.
         adaptive: it chooses a length for a photo by itself.
         modes: the pictures that it can make of a code: of `MODES`. First "mean", near in every pixel; then
-            "sample", drawn, or "sharp", made by a decoder of its own: always the same one.
+            "sample", drawn, or "sharp", made by a decoder of its own: always the same one; then "flow", drawn
+            by a second decoder.
         deterministic: the same photo always gives the same tokens.
         reconstructs: it can show its goal: what its autoencoder makes of a photo without any token.
         attention: the maps that `Tokenizer.attention` has, a line a direction.
@@ -58,7 +62,8 @@ class ModelInfo:
         devices: kinds of device that it may run on, best first: of `DEVICES`.
         picture_size: side of its pictures, in pixels.
         default_steps: of a sample; 1 if it draws none.
-        default_guidance: guidance scale of a sample.
+        default_guidance: guidance scale of a sample, or of a flow's picture.
+        flow_steps: of a flow's picture; 0 if it has none.
         size_bytes: of the weight files together.
         bundled: comes with the program; nothing is fetched.
         checkpoint_id: 12 hexadecimal digits of the weights, "" where they are not there.
@@ -87,6 +92,7 @@ class ModelInfo:
     picture_size: int = 256
     default_steps: int = 1
     default_guidance: float = 1.0
+    flow_steps: int = 0
     size_bytes: int = 0
     bundled: bool = True
     checkpoint_id: str = ""
@@ -104,8 +110,9 @@ class ModelInfo:
             list(self.lengths) != sorted(set(self.lengths)) and f"lengths {self.lengths}",
             self.tokens == SOFT and self.numbers_per_token < 1 and "no numbers in a soft token",
             self.tokens == HARD and self.vocabulary < 2 and "no vocabulary of hard tokens",
-            self.modes not in (("mean",), ("mean", "sample"), ("mean", "sharp")) and f"modes {self.modes}",
+            self.modes not in MODES_OF_A_MODEL and f"modes {self.modes}",
             self.generative and self.default_steps < 2 and "samples of one step",
+            "flow" in self.modes and self.flow_steps <= SHARP_STEPS and "a flow of too few steps",
         ]
         found = [what for what in wrong if what]
         if found:
@@ -113,7 +120,7 @@ class ModelInfo:
 
     @property
     def generative(self) -> bool:
-        """Whether decoding can draw samples besides the mean."""
+        """Whether what it makes beside the mean are samples."""
         return "sample" in self.modes
 
     def steps_of(self, mode: str) -> int:
@@ -125,11 +132,18 @@ class ModelInfo:
         if mode not in self.modes:
             has = " and ".join(self.modes)
             raise TokenizerError(f"The model {self.name} makes no pictures of the kind {mode}; it has {has}.")
-        return {"mean": 1, "sample": self.default_steps, "sharp": 2}[mode]
+        steps = {"mean": 1, "sample": self.default_steps, "sharp": SHARP_STEPS, "flow": self.flow_steps}
+        return steps[mode]
 
     def mode_of(self, steps: int) -> str:
         """The mode of a picture made in so many steps."""
-        return self.modes[-1 if steps > 1 else 0]
+        if steps > SHARP_STEPS:
+            return self.modes[-1]
+        return self.modes[:2][-1 if steps > 1 else 0]
+
+    def draws(self, steps: int) -> bool:
+        """Whether a picture made in so many steps depends on a seed."""
+        return self.mode_of(steps) in DRAWN
 
     @property
     def bits_per_token(self) -> int:

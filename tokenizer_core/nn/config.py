@@ -98,6 +98,19 @@ class AutoencoderConfig:
         return self.image_size // self.patch_size
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecoderConfig:
+    """Rectified-flow transformer over latent positions; tokens enter as keys and values."""
+
+    width: int = 512
+    depth: int = 8
+    token_depth: int = 1
+
+    def __post_init__(self) -> None:
+        """Width is a whole number of heads."""
+        require_heads(self.width, "decoder")
+
+
 def _build(cls: type, values: Any, where: str) -> Any:
     require(isinstance(values, dict), f"{where} must be an object.")
     fields = {f.name: f for f in dataclasses.fields(cls)}

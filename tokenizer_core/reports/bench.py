@@ -131,6 +131,9 @@ def bench(
     if "sharp" in info.modes:
         steps = info.steps_of("sharp")
         calls[f"sharp, length {length}"] = lambda: tokenizer.decode(encoding, length, steps=steps)
+    if "flow" in info.modes:
+        name = f"flow, length {length}, {info.flow_steps} steps"
+        calls[name] = lambda: tokenizer.decode(encoding, length, steps=info.flow_steps)
     calls[f"ladder of {len(ladder)} means"] = lambda: list(tokenizer.decode_many(encoding, ladder, steps=1))
     if films:
         calls |= _films(tokenizer, encoding)

@@ -33,7 +33,7 @@ NEXT_SEED = 10_000  # between the seeds of one photo
 class Row:
     """The measures of one length at one number of steps; `bytes` is what so many tokens take.
 
-    `mode` is what such pictures are: "mean", "sample" or "sharp"; "" in reports of earlier versions.
+    `mode` is what such pictures are: "mean", "sample", "sharp" or "flow"; "" in reports of earlier versions.
     """
 
     length: int
@@ -143,7 +143,8 @@ def evaluate(
     for step in steps:
         for length in lengths:
             found = [tally for place, tally in tallies.items() if place[:2] == (step, length)]
-            scale, count = 1.0 if step == 1 else guidance, info.bytes_of(length)
+            guided = step > 1 and info.mode_of(step) != "sharp"
+            scale, count = guidance if guided else 1.0, info.bytes_of(length)
             rows.append(Row(length, step, scale, count, average(found), info.mode_of(step)))
     return Report(
         model=info.name,
@@ -178,7 +179,7 @@ class _Decode:
         """((step, length, repeat), picture)."""
         tokenizer = self.tokenizer.get()
         for repeat in range(self.seeds):
-            drawn = [step for step in self.steps if step > 1 and tokenizer.info.mode_of(step) != "sharp"]
+            drawn = [step for step in self.steps if tokenizer.info.draws(step)]
             some = drawn if repeat else self.steps  # all else has no seed
             drawn_from = self.seed + noise_seed(number, repeat, self.seeds)
             options = {"guidance_scale": self.guidance_scale, "seed": drawn_from}

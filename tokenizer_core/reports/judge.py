@@ -36,7 +36,7 @@ class Judgement:
 
     Attributes:
         about: what the page says of the run: the catalog's line, the photos, the seeds, the device.
-        curves: "mean", the baseline's, "WebP", "JPEG"; "sample" or "sharp" of a model that has these; and
+        curves: "mean", the baseline's, "WebP", "JPEG"; the further modes of a model that has some; and
             "autoencoder alone", without any tokens, of one that has it.
     """
 
@@ -126,9 +126,8 @@ class _Decode:
         if tokenizer.info.reconstructs:
             yield (ALONE, 0, 0), tokenizer.reconstruct(original)
         for repeat in range(self.seeds):
-            steps = [
-                step for step, mode in self.kinds.items() if not repeat or mode == "sample"
-            ]  # alone has a seed
+            draws = tokenizer.info.draws
+            steps = [step for step in self.kinds if not repeat or draws(step)]  # all else has no seed
             seed = noise_seed(number, repeat, self.seeds)
             for (step, length), one in packed_pictures(tokenizer, original, self.lengths, steps, seed=seed):
                 yield (self.kinds[step], length, repeat), one

@@ -6,6 +6,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.alit.config import OWN_NETWORKS, AlitConfig
 from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.storage.checkpoints import read_part, write_checkpoint
@@ -18,6 +19,7 @@ class AlitBundleRun:
 
     alit: Path = setting("weights of the first stage")
     pixels: Path | None = setting("weights of the second stage, which paint the sharp pictures", None)
+    bridge: Path | None = setting("weights with which the base's flow paints the tokens", None)
     base: Path = setting("folder of the checkpoint whose autoencoder it was trained on")
     out: Path = setting("the checkpoint's folder")
     config: AlitConfig = field(default_factory=AlitConfig)
@@ -27,7 +29,11 @@ def run(options: AlitBundleRun) -> Path:
     """Write int8 files, config.json with the base's name and sum, and SHA256SUMS.
 
     The encoder is the second stage's where there is one: it may have learnt. What is sharp has a file of its
-    own beside the first stage's writer, which says what is halted and paints the means.
+    own beside the first stage's writer, which says what is halted and paints the means, and so has a
+    bridge.
+
+    Raises:
+        TokenizerError: there is a bridge and no second stage.
     """
     base = BaseConfig(checkpoint=options.base.name)
     _, found = read_part(options.base, base.file)
@@ -42,6 +48,14 @@ def run(options: AlitBundleRun) -> Path:
         }
         files["sharp.safetensors"] = sharp
         config = replace(config, sharp=OWN_NETWORKS)
+    if options.bridge is not None:
+        if options.pixels is None:
+            raise TokenizerError("A bridge comes beside sharp pictures: give --pixels, too.")
+        files["bridge.safetensors"] = load_file(options.bridge)
+        flow = replace(config.bridge.base, checkpoint=options.base.name)
+        _, found = read_part(options.base, flow.file)
+        flow = replace(flow, sha256=found)
+        config = replace(config, bridge=replace(config.bridge, present=True, base=flow))
     write_checkpoint(options.out, config.to_dict(), files)
     return options.out
 

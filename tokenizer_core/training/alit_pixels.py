@@ -28,14 +28,13 @@ from tokenizer_core.nn.autoencoder import Autoencoder, LatentDecoder, sequence_t
 from tokenizer_core.training import losses
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
 from tokenizer_core.training.alit import AlitNetworks, cache_latents, pass_makers
+from tokenizer_core.training.alit_codes import cache_codes, draw_pass
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.loop import Run, RunOptions, Values
 from tokenizer_core.training.settings import setting
 
-AT_ONCE = 64  # latents whose codes are computed together before the run
 CONDITIONED = 6  # layers of the discriminator before the bias of the pass: three convolutions
 CONDITIONED_WIDTH = 256
-SEED_STRIDE = 1_000_003  # between two steps' seeds; a run that goes on draws what it would have drawn
 TUNABLE = ("encoder", "writer", "decoder")
 
 
@@ -105,7 +104,7 @@ class _Trainer(Run[AlitPixelsRun]):
         self.place.compile_blocks(self.first.encoder.blocks, self.first.writer.blocks, dynamic=True)
         self.place.compile_blocks(self.networks.encoder.blocks, self.networks.writer.blocks, dynamic=True)
         self.latents = cache_latents(self.pool, self.frozen, self.place)[: len(self.pool.crops)]
-        self.codes = [] if "encoder" in options.tune else self._cache_codes()
+        self.codes = [] if "encoder" in options.tune else cache_codes(self.first, self.latents, self.place)
         discriminator = self.place.put(PassDiscriminator(config.passes))
         self.adversary = Adversary(discriminator, self.place, options)
         self.other_modules, self.other_optimisers = [discriminator], [self.adversary.optimiser]
@@ -125,17 +124,6 @@ class _Trainer(Run[AlitPixelsRun]):
             networks.get_submodule(name).requires_grad_(True)
         return networks
 
-    @torch.no_grad()
-    def _cache_codes(self) -> list[Int[Tensor, "M K"]]:
-        """Indices of every crop's codes, a tensor a pass; mirror images have none."""
-        rows: list[list[Tensor]] = [[] for _ in range(self.options.config.passes)]
-        for part in self.latents.split(AT_ONCE):
-            with self.place.autocast():
-                for one in self.first(part.float()):
-                    index = self.first.encoder.quantiser.index(one.quantised.codes)
-                    rows[one.number].append(index.int())
-        return [torch.cat(parts) for parts in rows]
-
     def train(self) -> Path:
         """The loop; ends with averaged weights in the networks."""
         o = self.options
@@ -154,7 +142,7 @@ class _Trainer(Run[AlitPixelsRun]):
         """What the networks minimise on one batch, all of one pass."""
         o = self.options
         index = self.pool.choose(o.batch, generator) % len(self.pool.crops)
-        number = self._draw_pass()
+        number = draw_pass(o.config.passes, o.seed, self.clock.step)
         target, latent = self.pool.at(index), self.latents[index].float()
         with self.place.autocast():
             prediction = self.networks.writer(self._codes(index, latent, number), number)
@@ -174,11 +162,6 @@ class _Trainer(Run[AlitPixelsRun]):
         opinion = self.adversary.opinion(made, target, pull, self._last_layer(), self.clock.step, numbers)
         balance = {"balance": self.adversary.balance, "passes": numbers[0] + 1}
         return {name: part.detach() for name, part in parts.items()} | balance | {"loss": pull + opinion}
-
-    def _draw_pass(self) -> int:
-        """Which pass this step is of, from 0: the same in every process, so that all train one part."""
-        drawn = torch.Generator().manual_seed(self.options.seed + SEED_STRIDE * self.clock.step)
-        return int(torch.randint(self.options.config.passes, (), generator=drawn))
 
     def _codes(self, index: Tensor, latent: Tensor, number: int) -> Float[Tensor, "B K size"]:
         """Codes of these crops in pass `number`: as kept, or with gradients where the encoder learns."""

@@ -22,8 +22,8 @@ from tokenizer_core.training import losses
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
 from tokenizer_core.training.averages import AveragedWeights
 from tokenizer_core.training.data import draw_noise
+from tokenizer_core.training.flow_networks import load_networks
 from tokenizer_core.training.loop import Run, RunOptions, Values
-from tokenizer_core.training.prefix_flow import load_networks
 from tokenizer_core.training.settings import setting
 
 DRAWN_AT_ONCE = 64

@@ -17,7 +17,7 @@ and `encoder_depth` deepen the networks of `start`, which changes nothing that t
 """
 
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,122 +25,23 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn.attention.flex_attention import BlockMask
 
-from tokenizer_core.models.prefix_flow.config import SamplerConfig, TokenizerConfig
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
-from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
-from tokenizer_core.models.prefix_flow.networks import as_deep_as, build_networks, with_depths
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
-from tokenizer_core.nn.flow import SHARE_NOISE, draw_times, interpolate, loss_weight, time_grid
+from tokenizer_core.nn.flow import draw_times, interpolate, loss_weight, time_grid
 from tokenizer_core.nn.masks import causal_blocks, draw_lengths, prefix_blocks, prefix_mask
-from tokenizer_core.nn.sampler import sample
 from tokenizer_core.training.averages import AveragedWeights
-from tokenizer_core.training.grow import deepen
-from tokenizer_core.training.loop import Run, RunOptions, Steppers, Values
+from tokenizer_core.training.flow_networks import FlowNetworks, load_networks
+from tokenizer_core.training.loop import Run, Steppers, Values
 from tokenizer_core.training.losses import feature_loss, local_spectrum_loss, log_error, spread
 from tokenizer_core.training.muon import Muon
+from tokenizer_core.training.prefix_flow_settings import PrefixFlowRun
 from tokenizer_core.training.schedule import Schedule
-from tokenizer_core.training.settings import setting
-from tokenizer_core.training.weights import fill_module, read_weights
 
 STRIDE_16 = 3  # index of the classifier's feature map that has one vector a latent position
 AT_ONCE = 256  # crops that are encoded together before the run
 CENTRED_BY = 2000  # crops whose features say what the alignment targets' mean and spread are
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrefixFlowRun(RunOptions):
-    """Settings of one run.
-
-    Of each batch `decoded` means and as many others, late ones and distilled rows are seen as pictures.
-    The depths in `config` are those of fresh networks; what `start` holds is as deep as it is, or grown.
-    """
-
-    autoencoder: Path = setting("weights of the autoencoder, which stay as they are")
-    minutes: float = setting("how long the run takes", 11.0)
-    batch: int = setting("crops of a step in each process", 256)
-    average_decay: float = setting("of the averaged weights, a step", 0.9995)
-    matrix_rate: float = setting("learning rate of Muon, for the matrices of the blocks", 2e-3)
-    matrix_momentum: float = setting("of Muon", 0.95)
-    rate: float = setting("learning rate of AdamW, for the rest", 1e-3)
-    betas: tuple[float, float] = setting("memories of AdamW, a step", (0.9, 0.98))
-    weight_decay: float = setting("of both optimisers", 0.02)
-    share_uniform: float = setting("of prefix lengths that are drawn evenly; the others are log-uniform", 0.5)
-    share_empty: float = setting("of empty prefixes", 0.07)
-    share_noise: float = setting("of a batch that starts from pure noise, t=1", SHARE_NOISE)
-    time_location: float = setting("of the other times: above 0 is nearer to noise", 0.4)
-    late: float = setting("times of the rows that learn spectra are below this", 0.25)
-    token_noise: float = setting("on the tokens, in their standard deviations", 0.1)
-    alignment_weight: float = setting("of the distance to the classifier's features", 0.5)
-    error_weight: float = setting("of the logarithm of the means' squared error, in pixels", 0.08)
-    feature_weight: float = setting("of the features' distance of later predictions", 0.2)
-    spectrum_weight: float = setting("of the local spectra of late predictions", 0.0)
-    decoded: int = setting("rows of each kind that are seen as pictures", 16)
-    train_encoder: int = setting("0 leaves the tokens what they are", 1)
-    nested: int = setting("0 makes the control: all tokens always, and means alone", 1)
-    distilled: int = setting(
-        "rows that learn to do in one forward what the start's weights do in two steps", 0
-    )
-    drawn: int = setting("paths of those weights, drawn before the run starts", 32768)
-    redraw: float = setting(
-        "share of the run from which on the paths are those of its own weights; 1 is never", 1.0
-    )
-    decoder_depth: int = setting("blocks to which the decoder is grown; 0 leaves it as deep as it is", 0)
-    encoder_depth: int = setting("blocks to which the encoder is grown; 0 leaves it as deep as it is", 0)
-
-
-class FlowNetworks(nn.Module):
-    """Encoder, decoder and the training-only alignment head: one file and one average hold them all."""
-
-    def __init__(self, config: TokenizerConfig, feature_width: int = 112) -> None:
-        super().__init__()
-        networks = build_networks(config)
-        self.encoder: TokenEncoder = networks["encoder"]  # type: ignore[assignment]
-        self.decoder: FlowDecoder = networks["decoder"]  # type: ignore[assignment]
-        self.hidden_after = max(1, config.decoder.depth // 2)
-        width, wide = config.decoder.width, 2 * config.decoder.width
-        self.alignment = nn.Sequential(nn.Linear(width, wide), nn.SiLU(), nn.Linear(wide, feature_width))
-
-    @torch.no_grad()
-    def draw(
-        self, latent: Float[Tensor, "B N C"], lengths: Tensor, generator: Generator, sampler: SamplerConfig
-    ) -> list[Float[Tensor, "B N C"]]:
-        """From noise to what the decoder makes of the first `lengths` (B,) tokens: x_t at every time."""
-        path = [torch.randn(latent.shape, generator=generator, device=latent.device)]
-        tokens = self.encoder(latent)
-        context, keep_mask = self.decoder.context(tokens), prefix_mask(lengths, tokens.shape[1])
-        sample(self.decoder, context, path[0], keep_mask, path=path, **asdict(sampler))
-        return path
-
-
-def load_networks(
-    path: Path | None, config: TokenizerConfig, encoder_depth: int = 0, decoder_depth: int = 0
-) -> FlowNetworks:
-    """Networks of a run's file or a checkpoint's folder, or fresh ones.
-
-    Args:
-        path: None gives fresh networks.
-        config: all sizes; of networks that are read, the depths are those of the weights.
-        encoder_depth: blocks to which the encoder is grown; 0 leaves it as deep as it is.
-        decoder_depth: of the decoder, likewise.
-
-    Raises:
-        TokenizerError: the weights cannot be read, do not fit, or are deeper than asked for.
-    """
-    if path is None:
-        return FlowNetworks(with_depths(config, encoder_depth, decoder_depth))
-    values = read_weights(path, {"encoder.registers"})  # a name that the autoencoder does not have
-    given = as_deep_as(values, config)
-    wanted = with_depths(given, encoder_depth, decoder_depth)
-    networks = FlowNetworks(wanted)
-    if wanted != given:
-        fresh = networks.state_dict()
-        for network in ("encoder", "decoder"):
-            values = deepen(values, fresh, network)
-    fill_module(networks, values, path.name, ("alignment.",))
-    return networks
 
 
 class Drawn(NamedTuple):

@@ -37,7 +37,12 @@ def load_weights(path: Path, module: nn.Module, allow_missing: tuple[str, ...] =
     Raises:
         TokenizerError: there is no such file, it is damaged, or its keys or shapes do not match.
     """
-    fill_module(module, read_weights(path, set(module.state_dict())), path.name, allow_missing)
+    names = set(module.state_dict())
+    values = read_weights(path, names)
+    if path.is_dir():  # which may hold further networks
+        rooms = {name.partition(".")[0] for name in names}
+        values = {name: value for name, value in values.items() if name.partition(".")[0] in rooms}
+    fill_module(module, values, path.name, allow_missing)
 
 
 def read_weights(path: Path, names: set[str]) -> dict[str, Tensor]:

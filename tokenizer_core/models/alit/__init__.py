@@ -2,6 +2,7 @@
 
 tokenizer.py    encode pass by pass, decode any of the codes
 networks.py     the encoder, the writer, and the recurrence
+bridge.py       another model's flow paints the codes
 config.py       sizes, and whose autoencoder it is
 """
 
@@ -14,6 +15,7 @@ FAMILY = Family(
     load=AlitTokenizer.from_checkpoint,
     trainers={
         "alit": "tokenizer_core.training.alit",
+        "alit-bridge": "tokenizer_core.training.alit_bridge",
         "alit-pixels": "tokenizer_core.training.alit_pixels",
         "alit-bundle": "tokenizer_core.training.alit_bundle",
     },

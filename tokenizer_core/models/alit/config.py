@@ -4,13 +4,52 @@ Neighbours: `networks` (builds what this says), `nn.config` (the strict form).
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from tokenizer_core.models.base import BaseConfig
-from tokenizer_core.nn.config import FORMAT_VERSION, AutoencoderConfig, JsonConfig, require, require_heads
+from tokenizer_core.nn.config import (
+    FORMAT_VERSION,
+    AutoencoderConfig,
+    DecoderConfig,
+    JsonConfig,
+    require,
+    require_heads,
+)
 from tokenizer_core.nn.quantisers import QUANTISERS
 
+FLOW_SHA256 = "bc6c78e95e15f3819b8976708dc70c2a00cfa3191b3272fe361b8feeaf6ad73c"  # of prefix-flow-256
 OWN_NETWORKS = ("writer", "decoder")  # that the sharp pictures may have for themselves
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BridgeConfig:
+    """How another checkpoint's flow paints these tokens; see `bridge`.
+
+    Attributes:
+        present: the weights have a bridge.
+        base: the file of the flow's decoder.
+        decoder: sizes of that.
+        token_depth: blocks of the bridge's own stream of tokens.
+        rank: of what is added to the decoder's matrices.
+        steps: of a picture.
+        guidance_scale: of a picture, against that of no token.
+    """
+
+    present: bool = False
+    base: BaseConfig = field(
+        default_factory=lambda: BaseConfig(file="decoder.safetensors", sha256=FLOW_SHA256)
+    )
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    token_depth: int = 1
+    rank: int = 16
+    steps: int = 8
+    guidance_scale: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Some of everything, and a number of steps that is not another mode's."""
+        require(min(self.token_depth, self.rank) >= 1, "token_depth and rank of a bridge are at least 1.")
+        require(self.steps > 2, f"A bridge paints in more than 2 steps, not {self.steps}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +74,7 @@ class AlitConfig(JsonConfig):
         halt: a position is halted below this mean absolute error of its latent, in standard deviations.
         own_decoder: the latent decoder was tuned and comes with the weights; else it is the base's.
         sharp: which of "writer" and "decoder" the sharp pictures have for themselves; none: there are none.
+        bridge: how a flow paints the tokens, if it does.
     """
 
     kind: str = "alit"
@@ -54,6 +94,7 @@ class AlitConfig(JsonConfig):
     halt: float = 0.4
     own_decoder: bool = False
     sharp: tuple[str, ...] = ()
+    bridge: BridgeConfig = field(default_factory=BridgeConfig)
 
     def __post_init__(self) -> None:
         """The parts fit each other, and this version of the format is known."""
@@ -73,8 +114,14 @@ class AlitConfig(JsonConfig):
         only_bits = self.quantiser == "fsq" or set(self.levels) == {2}
         require(only_bits, f"bsq has two levels a number, not {self.levels}.")
         require(self.halt >= 0, f"halt must be 0 or more, not {self.halt}.")
+        require(not self.bridge.present or bool(self.sharp), "A bridge comes beside sharp pictures.")
         unknown = set(self.sharp) - set(OWN_NETWORKS)
         require(not unknown, f"sharp names {' and '.join(OWN_NETWORKS)}, not {', '.join(sorted(unknown))}.")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "AlitConfig":
+        """As `JsonConfig.from_dict`; a config.json that is older than bridges has none."""
+        return super(AlitConfig, cls).from_dict({"bridge": asdict(BridgeConfig())} | values)
 
     @classmethod
     def tiny(cls) -> "AlitConfig":
@@ -121,4 +168,5 @@ def tiny_config(image_size: int = 64, quantiser: str = "fsq") -> AlitConfig:
         tokens_per_pass=2,
         quantiser=quantiser,
         levels=(8,) * 4 if quantiser == "fsq" else (2,) * 12,
+        bridge=BridgeConfig(decoder=DecoderConfig(width=32, depth=2, token_depth=1), rank=2, steps=6),
     )

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
+from tokenizer_core.models.alit.bridge import Bridge
 from tokenizer_core.models.alit.config import AlitConfig
 from tokenizer_core.nn.autoencoder import LatentDecoder
 from tokenizer_core.nn.layers import Block, RMSNorm, attention_weights
@@ -135,11 +136,15 @@ class AlitWriter(nn.Module):
 
     def forward(self, codes: Float[Tensor, "B K size"], number: int) -> Float[Tensor, "B N C"]:
         """The latent, float32, from the codes of pass `number` (from 0)."""
+        return self.to_latent(self.patches(codes, number)).float()
+
+    def patches(self, codes: Float[Tensor, "B K size"], number: int) -> Float[Tensor, "B N D"]:
+        """What is known of each patch in the end: the latent is read off it."""
         x = self._start(codes, number)
         for block in self.blocks[:-1]:  # type: ignore[union-attr]
             x = block(x)
         x = self.blocks[-1](x, rows=self.num_patches)  # nobody asks what became of the tokens
-        return self.to_latent(self.norm_out(x)).float()
+        return self.norm_out(x)
 
     def write_attention(
         self, codes: Float[Tensor, "B K size"], number: int, layer: int
@@ -217,7 +222,8 @@ def halted_positions(
 def build_networks(config: AlitConfig) -> nn.ModuleDict:
     """What the weight files hold, with random weights: `encoder`, `writer`, and what the configuration adds.
 
-    That is `decoder`, a latent decoder of its own, and `sharp`, what the sharp pictures have for themselves.
+    That is `decoder`, a latent decoder of its own; `sharp`, what the sharp pictures have for themselves; and
+    `bridge`, what another checkpoint's flow needs to paint these tokens.
     """
     networks = nn.ModuleDict({"encoder": AlitEncoder(config), "writer": AlitWriter(config)})
     if config.own_decoder:
@@ -225,6 +231,8 @@ def build_networks(config: AlitConfig) -> nn.ModuleDict:
     if config.sharp:
         kinds = {"writer": lambda: AlitWriter(config), "decoder": lambda: LatentDecoder(config.autoencoder)}
         networks["sharp"] = nn.ModuleDict({name: kinds[name]() for name in config.sharp})
+    if config.bridge.present:
+        networks["bridge"] = Bridge(config)
     return networks
 
 

@@ -2,7 +2,7 @@
 
 Encoding runs pass after pass and may stop after any; what it saw of the last photos (what the blocks read,
 what was halted, what the writer made of the codes) is kept, for maps and for pictures. The autoencoder is
-another checkpoint's. Neighbours: `networks` (the recurrence), `config`.
+another checkpoint's. Neighbours: `networks` (the recurrence), `bridge` (a flow that paints), `config`.
 """
 
 from collections import deque
@@ -20,13 +20,16 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import HARD
 from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.errors import TokenizerError
+from tokenizer_core.models.alit.bridge import Bridge, read_flow
 from tokenizer_core.models.alit.config import AlitConfig
 from tokenizer_core.models.alit.networks import AlitEncoder, AlitWriter, Pass, build_networks, run_passes
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.base import read_autoencoder
 from tokenizer_core.models.info import AttentionInfo, ModelInfo
-from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.interface import Asked, Tokenizer
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
+from tokenizer_core.nn.flow_decoder import FlowDecoder, TokenContext
+from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint, fill
 
@@ -65,6 +68,7 @@ class AlitTokenizer(Tokenizer):
         networks: from `build_networks`, filled.
         device: "cpu", "cuda:0", ...
         dtype: what the networks compute in.
+        flow: the decoder that a bridge paints with, as it is in its own checkpoint; None where there is none.
     """
 
     def __init__(
@@ -75,7 +79,11 @@ class AlitTokenizer(Tokenizer):
         networks: nn.ModuleDict,
         device: str,
         dtype: torch.dtype,
+        flow: FlowDecoder | None = None,
     ) -> None:
+        if flow is not None:
+            networks["bridge"].fold(flow)  # type: ignore[operator]
+            flow = flow.to(device=device, dtype=dtype).eval().requires_grad_(False)
         everything = nn.ModuleDict({"autoencoder": autoencoder, **networks})
         everything = everything.to(device=device, dtype=dtype).eval().requires_grad_(False)
         everything = everything.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -88,9 +96,12 @@ class AlitTokenizer(Tokenizer):
         self.decoder: nn.Module = decoder
         self.sharp_writer: nn.Module = sharp["writer"] if "writer" in config.sharp else self.writer
         self.sharp_decoder: nn.Module = sharp["decoder"] if "decoder" in config.sharp else decoder
+        self.bridge: Bridge | None = networks["bridge"] if flow is not None else None  # type: ignore[assignment]
+        self.flow = flow
         self.config, self.info, self.device, self._dtype = config, info, device, dtype
         self.dtype = str(dtype).removeprefix("torch.")
         self._seen: deque[Seen] = deque(maxlen=REMEMBERED)  # the one that was used last is last
+        self._contexts: dict[bytes, TokenContext] = {}  # of the codes that a flow painted lately
         self._lock = Lock()
 
     @classmethod
@@ -107,7 +118,8 @@ class AlitTokenizer(Tokenizer):
         fill(networks, checkpoint.tensors, checkpoint.name)
         info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
         autoencoder = read_autoencoder(config.base, config.autoencoder, config.name)
-        return cls(config, info, autoencoder, networks, device, find_dtype(dtype, device))
+        flow = read_flow(config) if config.bridge.present else None
+        return cls(config, info, autoencoder, networks, device, find_dtype(dtype, device), flow)
 
     def encode(
         self,
@@ -216,14 +228,17 @@ class AlitTokenizer(Tokenizer):
     ) -> Iterator[tuple[int, Picture]]:
         """Pictures of several codes, each computed when its turn comes; see `Tokenizer.decode_many`.
 
-        One step, the default, gives the picture nearest to the photo; more give the sharp one, if these
-        weights have a writer or a decoder for it. `seed` and `guidance_scale` are of no effect.
+        One step, the default, gives the picture nearest to the photo; two give the sharp one, and more what a
+        flow paints, as far as these weights can: `ModelInfo.mode_of` says what comes. `seed` and
+        `guidance_scale` count for a flow alone.
         """
         asked = self.check(
             encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
         )
-        sharp = asked.steps is not None and asked.steps > 1
-        return ((length, self._decode(encoding.code(length), sharp)) for length in asked.lengths)
+        mode = self.info.mode_of(asked.steps or 1)
+        if mode == "flow":
+            return ((length, self._draw(encoding.code(length), asked)) for length in asked.lengths)
+        return ((length, self._decode(encoding.code(length), mode == "sharp")) for length in asked.lengths)
 
     @torch.inference_mode()
     def _decode(self, code: Encoding, sharp: bool) -> Picture:
@@ -233,6 +248,34 @@ class AlitTokenizer(Tokenizer):
         if seen is not None and writer is self.writer:
             return self._paint(seen.predictions[number], decoder)
         return self._paint(writer(self._codes(code), number), decoder)
+
+    @torch.inference_mode()
+    def _draw(self, code: Encoding, asked: Asked) -> Picture:
+        """What the bridge's flow paints of a code from the noise of a seed."""
+        assert self.flow is not None
+        sizes = self.config.autoencoder
+        scale = asked.guidance_scale
+        scale = self.config.bridge.guidance_scale if scale is None else scale
+        noise = draw_noise(asked.seed, sizes.latent_size**2, sizes.latent_channels).to(self.device)
+        steps = asked.steps or self.config.bridge.steps
+        latent = sample(self.flow, self._context(code), noise, steps=steps, guidance_scale=scale)
+        return self._paint(latent, self.autoencoder.decoder)
+
+    def _context(self, code: Encoding) -> TokenContext:
+        """What the flow is told of a code, computed once for all steps and seeds."""
+        assert self.flow is not None
+        assert self.bridge is not None
+        key = code.tokens.tobytes()
+        with self._lock:
+            known = self._contexts.get(key)
+        if known is None:
+            number, codes = self._pass_of(len(code)), self._codes(code)
+            known = self.bridge.context(self.flow, codes, number, self.writer.patches(codes, number))
+            with self._lock:
+                self._contexts[key] = known
+                while len(self._contexts) > REMEMBERED:
+                    del self._contexts[next(iter(self._contexts))]
+        return known
 
     def attention(
         self,
@@ -332,7 +375,9 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         lengths=c.lengths,
         ordered=False,
         adaptive=True,
-        modes=("mean", "sharp") if c.sharp else ("mean",),
+        modes=("mean", *(["sharp"] if c.sharp else []), *(["flow"] if c.bridge.present else [])),
+        flow_steps=c.bridge.steps if c.bridge.present else 0,
+        default_guidance=c.bridge.guidance_scale if c.bridge.present else 1.0,
         reconstructs=True,
         attention=(
             AttentionInfo(direction="read", layers=c.encoder_depth, side=side),

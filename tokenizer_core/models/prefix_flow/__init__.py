@@ -4,7 +4,6 @@ tokenizer.py    encode once, decode any length
 config.py       sizes and defaults
 networks.py     the three networks and the catalog's line that a config.json makes
 encoder.py      latent to ordered tokens
-decoder.py      noisy latent and tokens to clean latent
 """
 
 from tokenizer_core.models.family import Family

@@ -3,7 +3,14 @@
 import math
 from dataclasses import dataclass, field
 
-from tokenizer_core.nn.config import FORMAT_VERSION, AutoencoderConfig, JsonConfig, require, require_heads
+from tokenizer_core.nn.config import (
+    FORMAT_VERSION,
+    AutoencoderConfig,
+    DecoderConfig,
+    JsonConfig,
+    require,
+    require_heads,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,19 +25,6 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         """Width is a whole number of heads."""
         require_heads(self.width, "encoder")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecoderConfig:
-    """Rectified-flow transformer over latent positions; tokens enter as keys and values."""
-
-    width: int = 512
-    depth: int = 8
-    token_depth: int = 1
-
-    def __post_init__(self) -> None:
-        """Width is a whole number of heads."""
-        require_heads(self.width, "decoder")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

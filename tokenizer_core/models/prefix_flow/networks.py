@@ -13,9 +13,9 @@ from torch import nn
 from tokenizer_core.codes.packing import SOFT
 from tokenizer_core.models.info import AttentionInfo, ModelInfo
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.nn.autoencoder import Autoencoder
+from tokenizer_core.nn.flow_decoder import FlowDecoder
 
 
 def build_networks(config: TokenizerConfig) -> nn.ModuleDict:

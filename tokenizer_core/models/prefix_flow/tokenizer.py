@@ -28,11 +28,11 @@ from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.prefix_flow.calls import Calls
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder, TokenContext
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.models.prefix_flow.networks import build_networks, describe
 from tokenizer_core.models.requests import DecodeRequest
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
+from tokenizer_core.nn.flow_decoder import FlowDecoder, TokenContext
 from tokenizer_core.nn.masks import prefix_mask
 from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask
 
-from tokenizer_core.models.prefix_flow.config import DecoderConfig
+from tokenizer_core.nn.config import DecoderConfig
 from tokenizer_core.nn.layers import (
     CausalBlock,
     SwiGLU,
@@ -31,10 +31,18 @@ TIME_FEATURES = 256
 
 @dataclass(frozen=True)
 class TokenContext:
-    """Keys and values (B, h, K, d) of the tokens, one pair a decoder block."""
+    """What a decoder knows of the tokens.
+
+    Attributes:
+        keys: (B, h, K, d), one a decoder block.
+        values: likewise.
+        patches: (B, N, W) of what was already made of *all* the tokens, a vector a patch, which joins the
+            noisy latent; None where nothing was. Of no token there is none: guidance goes against that.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
+    patches: Tensor | None = None
 
     @property
     def length(self) -> int:
@@ -42,7 +50,7 @@ class TokenContext:
         return self.keys[0].shape[2]
 
     def first(self, length: int) -> "TokenContext":
-        """The first `length` tokens."""
+        """The first `length` tokens; `patches` are of all, and so of none of these."""
         return TokenContext(
             tuple(k[:, :, :length] for k in self.keys), tuple(v[:, :, :length] for v in self.values)
         )
@@ -52,6 +60,7 @@ class TokenContext:
         return TokenContext(
             tuple(k.expand(batch, -1, -1, -1) for k in self.keys),
             tuple(v.expand(batch, -1, -1, -1) for v in self.values),
+            None if self.patches is None else self.patches.expand(batch, -1, -1),
         )
 
 
@@ -133,10 +142,16 @@ class FlowDecoder(nn.Module):
         stream = self.from_token(tokens.to(self.from_token.weight.dtype)) + places
         for block in self.token_blocks:
             stream = block(stream)
+        return self.keys_values(stream)
+
+    def keys_values(
+        self, stream: Float[Tensor, "B K W"], patches: Float[Tensor, "B N W"] | None = None
+    ) -> TokenContext:
+        """What each block asks of a stream of tokens, and what goes with it (`TokenContext.patches`)."""
         stream = rms_norm(stream)
         pairs = [block.token_keys_values(stream).chunk(2, -1) for block in self.blocks]  # type: ignore[operator]
         return TokenContext(
-            tuple(normalised_heads(k) for k, _ in pairs), tuple(split_heads(v) for _, v in pairs)
+            tuple(normalised_heads(k) for k, _ in pairs), tuple(split_heads(v) for _, v in pairs), patches
         )
 
     def forward(
@@ -158,7 +173,7 @@ class FlowDecoder(nn.Module):
         hidden_after: int = 0,
     ) -> tuple[Float[Tensor, "B N C"], Float[Tensor, "B N W"]]:
         """The prediction, and the patch stream after block `hidden_after` (what alignment trains)."""
-        x, modulation = self._start(noisy, t)
+        x, modulation = self._with(context, *self._start(noisy, t))
         mask = keep_mask if isinstance(keep_mask, BlockMask) else self._mask(keep_mask, x.shape[1])
         hidden = x
         for i, block in enumerate(self.blocks):
@@ -174,7 +189,7 @@ class FlowDecoder(nn.Module):
 
         Rows sum to at most 1; the rest went to patches.
         """
-        x, modulation = self._start(noisy, t)
+        x, modulation = self._with(context, *self._start(noisy, t))
         for i, block in enumerate(self.blocks[:layer]):  # type: ignore[arg-type]
             x = block(x, modulation, context.keys[i], context.values[i], None)
         q, k, _ = self.blocks[layer].heads(x, modulation)  # type: ignore[operator]
@@ -187,6 +202,11 @@ class FlowDecoder(nn.Module):
         hidden = self.time[0](sinusoids(t.abs(), TIME_FEATURES).to(dtype))
         modulation = self.time[1:](hidden + (t < 0).to(dtype)[:, None] * self.distilled)
         return x, modulation.view(len(t), 6, -1)
+
+    @staticmethod
+    def _with(context: TokenContext, x: Tensor, modulation: Tensor) -> tuple[Tensor, Tensor]:
+        """What was already made of the tokens at each patch joins the stream."""
+        return (x if context.patches is None else x + context.patches.to(x.dtype)), modulation
 
     @staticmethod
     def _mask(keep_mask: Tensor | None, num_patches: int) -> Tensor | None:
