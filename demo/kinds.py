@@ -26,9 +26,9 @@ HEAD = (
     "encode, decode, ms",
 )
 CORRECTION = (
-    "<i>Context</i> and <i>content</i> tokens, sometimes named beside these, are no kinds of image token: they "
-    "are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two tokens, "
-    "what a question asks of it and what is in it."
+    "<i>Context</i> and <i>content</i> tokens, sometimes named beside these, are no kinds of image token: "
+    "they are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two "
+    "tokens, what a question asks of it and what is in it."
 )
 FOR, AGAINST, OPEN = "for", "against", "open"
 

@@ -5,8 +5,8 @@ r"""Soft and hard tokens side by side: what a lost token costs, and four claims 
 
 measures every model of the catalog that can be loaded, and writes demo/page/kinds.json, which the page draws
 its table from. Of every photograph some tokens are left out, one at a time; which ones moves on from photo to
-photo, so that all are left out somewhere. The claims are tested over pairs of a soft and a hard model, each in
-the longest code that a number of bytes holds; the interval is of the difference in the same photographs.
+photo, so that all are left out somewhere. The claims are tested over pairs of a soft and a hard model, each
+in the longest code that a number of bytes holds; the interval is of the difference in the same photographs.
 Without `--train` no probe is fitted. Neighbours: `probe` (the fit), demo/kinds.py (the table).
 """
 
@@ -15,7 +15,7 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 import tokenizer_core as tc
+from demo.commands.options import progress
 from studies.pages import ROOT
 from studies.soft_and_hard_probe import probe_options, probed
 from tokenizer_core.codes.packing import HARD, SOFT
@@ -99,9 +100,7 @@ class Measured:
             if mode == self.info.modes[0]:
                 self._leave_out(number, encoding, whole, original)
 
-    def _leave_out(
-        self, number: int, encoding: tc.Encoding, whole: tc.Picture, original: tc.Picture
-    ) -> None:
+    def _leave_out(self, number: int, encoding: tc.Encoding, whole: tc.Picture, original: tc.Picture) -> None:
         """One token after the other, of the longest code's mean."""
         count = len(encoding)
         chosen = spread(count, min(self.drops, count), number)
@@ -229,6 +228,7 @@ def study(
     budget: int = BYTES,
     drops: int = DROPS,
     probes: dict[str, dict[str, Any]] | None = None,
+    count_up: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure models over photographs: what kinds.json holds but for its command.
 
@@ -239,6 +239,10 @@ def study(
         budget: bytes at which kinds are compared.
         drops: tokens that are left out of each photograph.
         probes: by model what `probed` found.
+        count_up: called with the number of photos done.
+
+    Raises:
+        TokenizerError: there is no photo.
     """
     eye = Eye(device)
     models = [Measured(one, eye, budget, drops) for one in tokenizers]
@@ -247,6 +251,8 @@ def study(
         original, count = tc.square_crop(photo), number + 1
         for one in models:
             one.add(number, original)
+        if count_up is not None:
+            count_up(count)
     if not count:
         raise tc.TokenizerError("There is no photo to measure on.")
     rows = [one.to_dict((probes or {}).get(one.info.name)) for one in models]
@@ -271,7 +277,7 @@ def main() -> None:
     probes = probed(tokenizers, options) if options.train else {}
     photos = tc.PhotoSet(options.photos, options.limit)
     sizes = {"budget": options.bytes, "drops": options.drops, "probes": probes}
-    found = study(tokenizers, photos, device=tc.find_device(options.device), **sizes)
+    found = study(tokenizers, photos, device=tc.find_device(options.device), count_up=progress(), **sizes)
     found |= {"command": "python -m studies.soft_and_hard", "skipped": skipped}
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print(f"{options.out}: {len(tokenizers)} models over {found['n']} photographs")

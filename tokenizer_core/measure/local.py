@@ -31,7 +31,7 @@ def share_at(picture: Picture, other: Picture) -> float | None:
 
 
 def edges_kept(picture: Picture, original: Picture) -> float:
-    """How much of the original's outlines a picture has, along them: the slope where the original is steepest.
+    """How much of the original's outlines a picture has: its slope where the original is steepest.
 
     Over the tenth of pixels with the largest gradient of the original's luma: the picture's gradient along
     the original's, over that, both weighted by the original's. 1 is as sharp and in place, 0 is nothing of
