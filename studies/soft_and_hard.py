@@ -212,9 +212,10 @@ def rounded(values: Sequence[float]) -> float | None:
 def loaded(names: Sequence[str] | None, device: str) -> tuple[list[tc.Tokenizer], list[dict[str, str]]]:
     """The models that are here, and of the others why they are not."""
     found, skipped = [], []
-    for name in names or [info.name for info in tc.catalog()]:
+    infos = {info.name: info for info in tc.catalog()}
+    for name in names or infos:
         try:
-            found.append(tc.load(name, device))
+            found.append(tc.load(name, infos[name].device_of(device) if name in infos else device))
         except tc.TokenizerError as why:
             skipped.append({"name": name, "why": str(why)})
     return found, skipped

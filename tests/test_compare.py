@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_alit
 import tiny_grid
 import tiny_linear
 import toy
 
 import tokenizer_core as tc
 from demo.cli import main
+from demo.commands.compare import load_all
 from tests.stand_in import StandIn
 from tokenizer_core.measure.codecs import best_pictures
 from tokenizer_core.reports.bench import draw_picture
@@ -50,6 +52,26 @@ def test_every_point_is_what_it_says(photos, mosaic):
     assert found.curves["WebP"][400].psnr == pytest.approx(np.mean(by_hand), abs=0.01)
     assert set(found.curves["WebP"]) == {400}, "no file has 16 bytes"
     assert set(found.curves["pca"]) == {8, 16}
+
+
+def test_other_processes_make_the_same_pictures(photos):
+    linear, options = tiny_linear.make_tokenizer(), {"budgets": [8, 400]}
+    apart = compare([linear], photos, **options, processes=1)
+    assert apart == compare([linear], photos, **options, processes=0)
+    assert list(apart.curves) == ["pca", "WebP"]
+
+
+def test_a_second_decoder_s_pictures_are_a_curve(photos):
+    found = compare([tiny_alit.make_tokenizer(tiny_alit.SHARP)], photos, budgets=[4], limit=1)
+    assert len([name for name in found.curves if name.endswith((", mean", ", sharp"))]) == 2
+
+
+def test_each_model_is_loaded_where_it_may_run(monkeypatch):
+    loaded = {}
+    monkeypatch.setattr(tc, "load", lambda name, device, dtype: loaded.update({name: (device, dtype)}))
+    load_all(None, "cuda:0", "bfloat16")
+    assert loaded["regions"] == ("auto", "auto"), "it runs on the processor alone"
+    assert loaded["prefix-flow-256"] == ("cuda:0", "bfloat16")
 
 
 def test_a_model_that_draws_has_two_curves(photos):

@@ -131,6 +131,10 @@ class ModelInfo:
         """The mode of a picture made in so many steps."""
         return self.modes[-1 if steps > 1 else 0]
 
+    def device_of(self, asked: str) -> str:
+        """The device that is asked for where this model may run there, else its own choice: "auto"."""
+        return asked if asked.partition(":")[0] in self.devices else "auto"
+
     @property
     def bits_per_token(self) -> int:
         """Bits that a token takes in `Encoding.to_bytes`."""

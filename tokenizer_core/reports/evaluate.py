@@ -24,6 +24,7 @@ from tokenizer_core.measure.tally import Measures, Tally, average
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture, square_crop
 from tokenizer_core.photos.photoset import PhotoSet, photo_set
+from tokenizer_core.reports.ahead import Ahead, pictures_of
 
 CROP = "middle square, 256 x 256, Lanczos"
 PHOTOS_AT_A_TIME = 16
@@ -190,6 +191,7 @@ def measure(
     classifier: LiteClassifier | None = None,
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> dict[Any, Tally]:
     """Measure whatever makes pictures of photographs.
 
@@ -201,6 +203,7 @@ def measure(
         classifier: see `evaluate`.
         device: where it is measured.
         progress: called with the number of photos done.
+        ahead: makes further pictures in other processes meanwhile.
 
     Returns:
         A tally a place.
@@ -211,10 +214,17 @@ def measure(
     classifier = classifier.to(device) if classifier is not None else None
     tallies: dict[Hashable, Tally] = defaultdict(lambda: Tally(classifier))
     numbered = enumerate(square_crop(photo) for _, photo in photo_set(photos, limit))
-    while batch := list(islice(numbered, PHOTOS_AT_A_TIME)):
+    batch = list(islice(numbered, PHOTOS_AT_A_TIME))
+    begun = ahead.start(batch) if ahead is not None else []
+    while batch:
+        after = list(islice(numbered, PHOTOS_AT_A_TIME))
+        begun_after = ahead.start(after) if ahead is not None else []  # the processes never run dry
         decoded: dict[Hashable, list[tuple[int, Tensor]]] = defaultdict(list)
         for row, (number, original) in enumerate(batch):
             for place, picture in decode(number, original):
+                decoded[place].append((row, picture.to_pixels()))
+        for row, made in enumerate(begun):
+            for place, picture in pictures_of(made):
                 decoded[place].append((row, picture.to_pixels()))
         originals = torch.cat([original.to_pixels() for _, original in batch]).to(device)
         seen = Tally(classifier).look(originals)
@@ -223,6 +233,7 @@ def measure(
             tallies[place].add(pixels, originals[rows], None if seen is None else seen[rows])
         if progress is not None:
             progress(batch[-1][0] + 1)
+        batch, begun = after, begun_after
     return tallies
 
 
