@@ -35,7 +35,7 @@ class Cells(tc.Tokenizer):
 
     def __init__(self):
         own = {"family": "cells", "tokens": "hard", "vocabulary": 8, "lengths": (64,), "ordered": False}
-        self.info = tc.ModelInfo(name="cells", title="Cells", licence="none", **own)
+        self.info = tc.ModelInfo(name="cells", title="Cells", checkpoint_id="0" * 12, licence="none", **own)
         self.device, self.dtype = "cpu", "float32"
 
     def encode(self, photo, center=(0.5, 0.5), zoom=1.0):

@@ -37,7 +37,7 @@ def edges_kept(picture: Picture, original: Picture) -> float:
     the original's, over that, both weighted by the original's. 1 is as sharp and in place, 0 is nothing of
     them. 1 for an original without any gradient.
     """
-    ours, wanted = (np.stack(np.gradient(_luma(one))) for one in (picture, original))
+    ours, wanted = (np.array(np.gradient(_luma(one))) for one in (picture, original))
     steep = np.square(wanted).sum(0)
     at = steep >= np.quantile(steep, 1 - EDGES)
     whole = steep[at].sum()
