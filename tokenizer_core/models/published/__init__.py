@@ -9,10 +9,12 @@ semanticist_networks.py  its encoder and its diffusion transformer
 diffusion.py    its schedule and samplers
 kl16.py         the autoencoder that it decodes with
 alit.py         adaptive and hard: a code a length
+alit_networks.py  its encoder, decoder and passes
 karl.py         adaptive and hard, in one pass
 adaptive.py     sizes and names of these two
 transformer.py  the block of all but Semanticist
 vqgan.py        MaskGIT's VQGAN
+hard.py         what those with hard codes share
 common.py       what all of them share
 offers.py       which can be fetched
 offers.json     from where, how large, of which licence

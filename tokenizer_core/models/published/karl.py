@@ -10,7 +10,6 @@ Source: Single-pass Adaptive Image Tokenization for Minimum Program Search (arXi
 ShivamDuggal4/karl, variant: VQGAN, quantised). Neighbour: `adaptive`.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,23 +19,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
-from tokenizer_core.codes.packing import HARD
-from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.family import Family
-from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.published.adaptive import AdaptiveConfig, Writer, sizes_of
-from tokenizer_core.models.published.common import (
-    PublishedTokenizer,
-    build_filled,
-    describe_published,
-    to_picture_01,
-)
+from tokenizer_core.models.published.hard import OnVqgan
 from tokenizer_core.models.published.transformer import Transformer
 from tokenizer_core.models.published.vqgan import Codebook
 from tokenizer_core.nn.config import require
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
-from tokenizer_core.storage.checkpoints import Checkpoint
 
 KIND = "karl"
 DROPPED = 0.75  # a token is, above this chance
@@ -172,28 +162,16 @@ def error_number(wanted: float) -> int:
     return int(reached.int().argmax()) if bool(reached.any()) else len(ERRORS) - 1
 
 
-class KarlTokenizer(PublishedTokenizer):
+class KarlTokenizer(OnVqgan):
     """KARL behind the interface that every tokenizer has."""
 
-    def __init__(
-        self, config: KarlConfig, info: ModelInfo, networks: KarlNetworks, device: str, dtype: torch.dtype
-    ) -> None:
-        super().__init__(info, networks, device, dtype)
-        self.config, self.networks = config, networks
+    CONFIG, NETWORKS = KarlConfig, KarlNetworks
 
     @classmethod
-    def from_checkpoint(
-        cls, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "auto"
-    ) -> "KarlTokenizer":
-        """Build the networks and fill them strictly.
-
-        Raises:
-            TokenizerError: config and weights do not fit.
-        """
-        config = KarlConfig.from_dict(checkpoint.config)
-        networks = build_filled(lambda: KarlNetworks(config), checkpoint.tensors, checkpoint.name)
-        info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
-        return cls(config, info, networks, device, find_dtype(dtype, device))
+    def line(cls, config: KarlConfig) -> dict[str, Any]:
+        """A code a budget; a dropped token has an index of its own."""
+        vocabulary = config.vocabulary + 1  # and "no token"
+        return {"order": 95, "ordered": False, "reconstructs": True, "vocabulary": vocabulary}
 
     @torch.inference_mode()
     def encode(
@@ -226,8 +204,7 @@ class KarlTokenizer(PublishedTokenizer):
             read = self.networks.read(pixels, budget, wanted)
             tokens = read.tokens.masked_fill(read.dropped, self.config.vocabulary)
             codes[budget] = tokens[0].cpu().numpy()
-        own = (self.info.checkpoint_id, self.info.name)
-        return Encoding.of_codes(codes, *own, HARD, self.info.vocabulary)
+        return self._codes(codes)
 
     def kept(self, encoding: Encoding) -> dict[int, int]:
         """By budget: how many tokens the wanted error needed.
@@ -239,56 +216,12 @@ class KarlTokenizer(PublishedTokenizer):
         mark = self.config.vocabulary
         return {k: int((encoding.code(k).tokens != mark).sum()) for k in encoding.lengths}
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several budgets, in the order asked for, each computed when its turn comes.
-
-        Options change nothing: there is one picture a code. See `Tokenizer.decode_many`.
-        """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return ((length, self._decode(encoding.code(length))) for length in lengths)
-
-    @torch.inference_mode()
-    def _decode(self, code: Encoding) -> Picture:
-        kept = code.tokens != self.config.vocabulary
-        tokens = torch.from_numpy(code.tokens[kept])[None].to(self.device)
-        slots = torch.from_numpy(code.positions[kept]).to(self.device)
-        return to_picture_01(self.networks.pixels(self.networks.logits(tokens, slots))[0])
-
-    @torch.inference_mode()
-    def reconstruct(self, picture: Picture) -> Picture:
-        """What the VQGAN alone makes of a picture, without any token."""
-        return to_picture_01(self.networks.base.reconstruct(self._pixels(picture))[0])
+    def _written(self, code: Encoding) -> tuple[Int[Tensor, " K"], Int[Tensor, " K"]]:
+        """Without those that were dropped."""
+        tokens, slots = super()._written(code)
+        kept = tokens != self.config.vocabulary
+        return tokens[kept], slots[kept]
 
 
-def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
-    """The catalog's line of a KARL checkpoint, from its config.json.
-
-    Raises:
-        TokenizerError: the configuration is not one of this family.
-    """
-    c = KarlConfig.from_dict(config)
-    return describe_published(
-        c,
-        checkpoint_id,
-        size_bytes,
-        order=95,
-        tokens=HARD,
-        vocabulary=c.vocabulary + 1,  # and "no token"
-        lengths=c.lengths,
-        ordered=False,
-        reconstructs=True,
-        views=("codes", "guess"),
-        picture_size=c.image_size,
-    )
-
-
+describe = KarlTokenizer.describe
 FAMILY = Family(name=KIND, describe=describe, load=KarlTokenizer.from_checkpoint)

@@ -14,7 +14,6 @@ Sources: One-D-Piece (arXiv 2501.10064; turingmotors/One-D-Piece), An Image is W
 2406.07550; bytedance/1d-tokenizer). Neighbours: `transformer`, `vqgan`.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,21 +24,13 @@ from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import HARD
-from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.models.family import Family
-from tokenizer_core.models.info import ModelInfo
-from tokenizer_core.models.published.common import (
-    PublishedConfig,
-    PublishedTokenizer,
-    build_filled,
-    describe_published,
-    to_picture_01,
-)
+from tokenizer_core.models.published.common import PublishedConfig
+from tokenizer_core.models.published.hard import HardTokenizer
 from tokenizer_core.models.published.transformer import Transformer
 from tokenizer_core.models.published.vqgan import Codebook, VqganDecoder
 from tokenizer_core.nn.config import require
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
-from tokenizer_core.storage.checkpoints import Checkpoint
 
 ORDERED, UNORDERED = "one-d-piece", "titok"
 PATCH = 16  # pixels
@@ -186,34 +177,21 @@ class TitokNetworks(nn.Module):
         return self.pixel_decoder(self.pixel_quantize.mean_code(logits))
 
 
-class TitokTokenizer(PublishedTokenizer):
+class TitokTokenizer(HardTokenizer):
     """One-D-Piece or TiTok behind the interface that every tokenizer has.
 
     Pictures are the square crops of all models here; the authors resize the shorter side to 256 and crop the
     middle, which is the same for a crop in the middle but for the filter that resizes.
     """
 
-    networks: TitokNetworks
-
-    def __init__(
-        self, config: TitokConfig, info: ModelInfo, networks: TitokNetworks, device: str, dtype: torch.dtype
-    ) -> None:
-        super().__init__(info, networks, device, dtype)
-        self.config, self.networks = config, networks
+    CONFIG, NETWORKS = TitokConfig, TitokNetworks
 
     @classmethod
-    def from_checkpoint(
-        cls, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "auto"
-    ) -> "TitokTokenizer":
-        """Build the networks and fill them strictly.
-
-        Raises:
-            TokenizerError: config and weights do not fit.
-        """
-        config = TitokConfig.from_dict(checkpoint.config)
-        networks = build_filled(lambda: TitokNetworks(config), checkpoint.tensors, checkpoint.name)
-        info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
-        return cls(config, info, networks, device, find_dtype(dtype, device))
+    def line(cls, config: TitokConfig) -> dict[str, Any]:
+        """Ordered or not, and the views that this allows."""
+        ordered = config.kind == ORDERED
+        views = ("codes", "mix", "less", "guess") if ordered else ("codes", "guess")
+        return {"order": 60 if ordered else 70, "ordered": ordered, "views": views}
 
     @torch.inference_mode()
     def encode(
@@ -229,56 +207,12 @@ class TitokTokenizer(PublishedTokenizer):
         """
         pixels = self._pixels(to_picture(photo, self.config.image_size, center, zoom))
         tokens = self.networks.tokens(self.networks.numbers(pixels))[0].cpu().numpy()
+        if not self.info.ordered:
+            return self._codes({k: tokens[:k] for k in self.info.lengths})
         own = (self.info.checkpoint_id, self.info.name, HARD, self.config.vocabulary)
-        if self.info.ordered:
-            return Encoding(tokens, np.arange(len(tokens)), *own)
-        return Encoding.of_codes({k: tokens[:k] for k in self.info.lengths}, *own)
-
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several codes, in the order asked for, each computed when its turn comes.
-
-        Options change nothing: there is one picture a code. See `Tokenizer.decode_many`.
-        """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return ((length, self._decode(encoding.code(length))) for length in lengths)
-
-    @torch.inference_mode()
-    def _decode(self, code: Encoding) -> Picture:
-        tokens = torch.from_numpy(code.tokens)[None].to(self.device)
-        slots = torch.from_numpy(code.positions).to(self.device)
-        return to_picture_01(self.networks.pixels(self.networks.logits(tokens, slots))[0])
+        return Encoding(tokens, np.arange(len(tokens)), *own)
 
 
-def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
-    """The catalog's line of a One-D-Piece or TiTok checkpoint, from its config.json.
-
-    Raises:
-        TokenizerError: the configuration is not one of these families.
-    """
-    c = TitokConfig.from_dict(config)
-    ordered = c.kind == ORDERED
-    return describe_published(
-        c,
-        checkpoint_id,
-        size_bytes,
-        order=60 if ordered else 70,
-        tokens=HARD,
-        vocabulary=c.vocabulary,
-        lengths=c.lengths,
-        ordered=ordered,
-        views=("codes", "mix", "less", "guess") if ordered else ("codes", "guess"),
-        picture_size=c.image_size,
-    )
-
-
+describe = TitokTokenizer.describe
 ONE_D_PIECE = Family(name=ORDERED, describe=describe, load=TitokTokenizer.from_checkpoint)
 TITOK = Family(name=UNORDERED, describe=describe, load=TitokTokenizer.from_checkpoint)

@@ -1,0 +1,119 @@
+"""The scene *Soft and hard*: every measured tokenizer in a table, and four claims about kinds of tokens.
+
+page/kinds.json has what `python -m studies.soft_and_hard` measured, with each model's description as it was
+then; page/claims.json has the claims as they are usually said. No number is typed. Neighbour: `scenes`.
+"""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from .figure import DASH
+
+PAGE = Path(__file__).parent / "page"
+KINDS = {"soft": "continuous", "hard": "discrete"}
+HEAD = (
+    "tokens",
+    "bits a token",
+    "ordered",
+    "adaptive",
+    "lost first token, dB",
+    "lost last tokens, dB",
+    "lost first token, features",
+    "high band, decades",
+    "probe",
+    "encode, decode, ms",
+)
+CORRECTION = (
+    "<i>Context</i> and <i>content</i> tokens, sometimes named beside these, are no kinds of image token: "
+    "they are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two "
+    "tokens, what a question asks of it and what is in it."
+)
+FOR, AGAINST, OPEN = "for", "against", "open"
+
+
+def markup(weights: dict[str, str] | None = None) -> str:
+    """Both tables as HTML, "" where nothing was measured.
+
+    Args:
+        weights: checkpoint ids by the names of the models that the page has; one that was measured with
+            other weights has no figures. None takes all as they were measured.
+    """
+    path = PAGE / "kinds.json"
+    if not path.is_file():
+        return ""
+    found = json.loads(path.read_text("utf-8"))
+    said = json.loads((PAGE / "claims.json").read_text("utf-8"))
+    rows = "".join(row_of(model, weights or {}) for model in found["models"])
+    head = "".join(f'<th scope="col">{words}</th>' for words in HEAD)
+    claims = "".join(claim_of(claim, said[claim["name"]]) for claim in found["claims"])
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="Tokenizers side by side">'
+        f"<table><tr><td></td>{head}</tr>{rows}</table></div>"
+        f'<p class="measured">What is said of the two kinds, in pairs of a soft and a hard model of '
+        f"{found['bytes']} bytes:</p>"
+        f'<ul class="claims">{claims}</ul><p class="measured">{CORRECTION}</p>'
+        f'<p class="command">{found["n"]} <dfn>validation photographs</dfn>, '
+        f"<code>{escape(found['command'])}</code></p>"
+    )
+
+
+def row_of(model: dict[str, Any], weights: dict[str, str]) -> str:
+    """One tokenizer as a row of the table."""
+    info = model["info"]
+    measured = weights.get(info["name"], info["checkpoint_id"]) == info["checkpoint_id"]
+    cells = [
+        KINDS.get(info["tokens"], info["tokens"]),
+        str(info["bits_per_token"]),
+        "yes" if info["ordered"] else "no",
+        "yes" if info["adaptive"] else "no",
+        *(figures_of(model) if measured else [DASH] * 6),
+    ]
+    plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{escape(info["name"])}</th>{plain}</tr>'
+
+
+def figures_of(model: dict[str, Any]) -> list[str]:
+    """What was measured, as text: a lost token, detail, the probe, and times."""
+    lost, modes, probe, times = model["lost"], model["modes"], model["probe"], model["ms"]
+    first, last = lost[0], lost[-1]
+    high = ", ".join(f"{found['high']:.2f}" for found in modes.values())
+    painted = ", ".join(f"{times[mode]:.0f}" for mode in modes)
+    return [
+        f"{first['psnr']:+.2f}",
+        f"{last['psnr']:+.3f}",
+        f"{first['feature']:+.3f}",
+        high,
+        DASH if probe is None else f"{probe['accuracy']:.2f}",
+        f"{times['encode']:.0f}, {painted}",
+    ]
+
+
+def judged(pair: dict[str, Any]) -> str:
+    """Whether a pair speaks for a claim: only where the interval of the difference is on one side of 0."""
+    if pair["low"] > 0:
+        return FOR
+    return AGAINST if pair["high"] < 0 else OPEN
+
+
+def verdict(pairs: list[dict[str, Any]]) -> str:
+    """What all pairs say together."""
+    found = [judged(pair) for pair in pairs]
+    if not found:
+        return "Not tested: there was no pair."
+    counts = {word: found.count(word) for word in (FOR, AGAINST, OPEN)}
+    shares = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    if counts[FOR] == len(found):
+        return f"It holds here: {shares}."
+    if counts[AGAINST] == len(found):
+        return f"Ours disagree: {shares}."
+    return f"The kind does not decide it: {shares}."
+
+
+def claim_of(claim: dict[str, Any], said: dict[str, str]) -> str:
+    """One claim, what was measured for it, and what came out."""
+    return (
+        f"<li><q>{escape(said['says'])}</q> <b>{verdict(claim['pairs'])}</b> "
+        f"<small>{escape(said['measured'])}</small></li>"
+    )

@@ -1,0 +1,288 @@
+r"""Soft and hard tokens side by side: what a lost token costs, and four claims about them, tested.
+
+    python -m studies.soft_and_hard val-256.zip --limit 500 --device cuda \
+        --train train-0.zip --labels train.jsonl --source imagenette160 --test probe-test-256.zip
+
+measures every model of the catalog that can be loaded, and writes demo/page/kinds.json, which the page draws
+its table from. Of every photograph some tokens are left out, one at a time; which ones moves on from photo to
+photo, so that all are left out somewhere. The claims are tested over pairs of a soft and a hard model, each
+in the longest code that a number of bytes holds; the interval is of the difference in the same photographs.
+Without `--train` no probe is fitted. Neighbours: `probe` (the fit), demo/kinds.py (the table).
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tokenizer_core as tc
+from demo.commands.options import progress
+from studies.pages import ROOT
+from studies.soft_and_hard_probe import probe_options, probed
+from tokenizer_core.codes.packing import HARD, SOFT
+from tokenizer_core.measure.local import edges_kept, share_at
+from tokenizer_core.measure.tally import interval
+from tokenizer_core.reports.compare import lengths_within
+from tokenizer_core.reports.evaluate import noise_seed
+
+OUT = ROOT / "demo/page/kinds.json"
+BYTES = 384  # 256 hard tokens of 12 bits; 48 soft ones of 64
+DROPS = 16  # tokens that are left out of a photograph
+MEASURES = ("psnr", "feature", "high", "edges")
+CLAIMS = (  # name, the measure, whether more is better, the kind that is said to be better
+    ("texture", "high", False, SOFT),
+    ("boundaries", "edges", True, HARD),
+    ("interpretability", "place", True, HARD),
+    ("efficiency", "feature", False, HARD),
+)
+Found = dict[str, list[float]]  # by measure: a number a photograph
+
+
+class Eye:
+    """The classifier's features, of many pictures at once."""
+
+    def __init__(self, device: str) -> None:
+        self.device, self.classifier = device, tc.LiteClassifier(2).to(device)
+
+    @torch.inference_mode()
+    def distances(self, pictures: Sequence[tc.Picture], original: tc.Picture) -> list[float]:
+        """1 - cosine of each picture's features and the original's."""
+        pixels = torch.cat([one.to_pixels() for one in (original, *pictures)]).to(self.device)
+        features = torch.cat([self.classifier.pooled(some) for some in pixels.split(32)])
+        return (1 - torch.cosine_similarity(features[1:], features[:1], dim=1)).tolist()
+
+
+class Measured:
+    """What is found of one model, photograph after photograph.
+
+    Args:
+        tokenizer: the model.
+        eye: the classifier.
+        budget: bytes at which kinds are compared.
+        drops: tokens left out of each photograph.
+    """
+
+    def __init__(self, tokenizer: tc.Tokenizer, eye: Eye, budget: int, drops: int) -> None:
+        self.tokenizer, self.eye, self.info, self.drops = tokenizer, eye, tokenizer.info, drops
+        within = lengths_within(self.info, [budget])
+        self.length = within.get(budget, 0)  # 0: it has no code near so many bytes
+        self.modes: dict[str, Found] = {mode: defaultdict(list) for mode in self.info.modes}
+        self.equal: dict[str, Found] = {mode: defaultdict(list) for mode in self.info.modes}
+        self.lost: dict[int, list[tuple[float, float]]] = defaultdict(list)  # by token: dB, feature distance
+        self.place: list[float] = []
+        self.times: dict[str, list[float]] = defaultdict(list)  # seconds by what was done
+
+    def add(self, number: int, original: tc.Picture) -> None:
+        """Measure one photograph."""
+        encoding = self._timed("encode", lambda: self.tokenizer.encode(original))
+        last = len(encoding)
+        for mode in self.info.modes:
+            lengths = [last] if self.length in (0, last) else [self.length, last]
+            options = {"steps": self.info.steps_of(mode), "seed": noise_seed(number, 0, 1)}
+            whole = self._timed(mode, lambda o=options: self.tokenizer.decode(encoding, last, **o))
+            short = {last: whole}
+            if len(lengths) > 1:
+                short[self.length] = self.tokenizer.decode(encoding, self.length, **options)
+            for length, picture in short.items():
+                found = self._judge(picture, original)
+                for kept, here in ((self.modes, last), (self.equal, self.length)):
+                    if here == length:
+                        for name, value in found.items():
+                            kept[mode][name].append(value)
+            if mode == self.info.modes[0]:
+                self._leave_out(number, encoding, whole, original)
+
+    def _leave_out(self, number: int, encoding: tc.Encoding, whole: tc.Picture, original: tc.Picture) -> None:
+        """One token after the other, of the longest code's mean."""
+        count = len(encoding)
+        chosen = spread(count, min(self.drops, count), number)
+        pictures = [self.tokenizer.decode(without(encoding, n), steps=1) for n in chosen]
+        distances = self.eye.distances([whole, *pictures], original)
+        before = tc.psnr(whole, original)
+        places = []
+        for n, picture, distance in zip(chosen, pictures, distances[1:], strict=True):
+            self.lost[n + 1].append((tc.psnr(picture, original) - before, distance - distances[0]))
+            share = share_at(picture, whole)
+            places += [] if share is None else [share]
+        if places:
+            self.place.append(statistics.fmean(places))
+
+    def _judge(self, picture: tc.Picture, original: tc.Picture) -> dict[str, float]:
+        """Of each of `MEASURES` the number."""
+        high = tc.spectrum_error(picture, original).high
+        (feature,) = self.eye.distances([picture], original)
+        found = (tc.psnr(picture, original), feature, high, edges_kept(picture, original))
+        return dict(zip(MEASURES, found, strict=True))
+
+    def _timed(self, what: str, do: Any) -> Any:
+        start = time.perf_counter()
+        found = do()
+        self.times[what].append(time.perf_counter() - start)
+        return found
+
+    def to_dict(self, probe: dict[str, Any] | None) -> dict[str, Any]:
+        """Plain data: means over photographs; milliseconds are medians."""
+        return {
+            "info": self.info.to_dict(),
+            "device": self.tokenizer.device,
+            "dtype": self.tokenizer.dtype,
+            "length": self.length,
+            "modes": {mode: means(found) for mode, found in self.modes.items()},
+            "equal": {mode: means(found) for mode, found in self.equal.items() if found},
+            "place": rounded(self.place),
+            "lost": stretches(self.lost),
+            "probe": probe,
+            "ms": {what: round(1000 * statistics.median(some), 1) for what, some in self.times.items()},
+        }
+
+
+def without(encoding: tc.Encoding, n: int) -> tc.Encoding:
+    """The longest code without its token n, from 0; the others keep their slots."""
+    return encoding.select(np.arange(len(encoding)) != n)
+
+
+def spread(count: int, drops: int, number: int) -> list[int]:
+    """Which tokens, from 0, are left out of a photo: evenly spaced, others in the next one.
+
+    Every one has its turn within count / drops photos, rounded up.
+    """
+    step = -(-count // drops)
+    return list(range(number % step, count, step))
+
+
+def stretches(lost: dict[int, list[tuple[float, float]]]) -> list[dict[str, Any]]:
+    """The mean cost by octave of the token's number: 1, 2, 3 to 4, 5 to 8, ..."""
+    octaves: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for n, costs in lost.items():
+        octaves[(n - 1).bit_length()] += costs
+    rows = []
+    for octave, costs in sorted(octaves.items()):
+        psnr, feature = np.mean(costs, 0)
+        first, last = (2**octave // 2 + 1 if octave else 1), 2**octave
+        own = {"n": len(costs), "psnr": round(float(psnr), 3), "feature": round(float(feature), 4)}
+        rows.append({"first": first, "last": last, **own})
+    return rows
+
+
+def claims_of(models: Sequence[Measured]) -> list[dict[str, Any]]:
+    """Every claim, over all pairs of a soft and a hard model's kinds of picture."""
+    rows = []
+    for name, measure, more_is_better, said in CLAIMS:
+        curves = {kind: list(_of_kind(models, kind, measure)) for kind in (SOFT, HARD)}
+        pairs = []
+        for (soft, ours), (hard, theirs) in product(curves[SOFT], curves[HARD]):
+            gain = torch.tensor(ours) - torch.tensor(theirs)  # of the same photographs
+            gain = gain if more_is_better == (said == SOFT) else -gain
+            low, high = interval(gain)
+            pair = {"soft": soft, "hard": hard, "gain": gain.mean().item(), "low": low, "high": high}
+            pairs.append({key: v if isinstance(v, str) else round(v, 4) for key, v in pair.items()})
+        rows.append({"name": name, "measure": measure, "better": said, "pairs": pairs})
+    return rows
+
+
+def _of_kind(models: Sequence[Measured], kind: str, measure: str) -> Iterator[tuple[str, list[float]]]:
+    """(name of a curve, its numbers) of the models with such tokens."""
+    for one in (one for one in models if one.info.tokens == kind):
+        if measure == "place":
+            yield one.info.name, one.place
+            continue
+        for mode, found in one.equal.items():
+            if found:
+                yield f"{one.info.name}, {mode}" if len(one.equal) > 1 else one.info.name, found[measure]
+
+
+def means(found: Found) -> dict[str, float | None]:
+    """The mean of every measure."""
+    return {name: rounded(values) for name, values in found.items()}
+
+
+def rounded(values: Sequence[float]) -> float | None:
+    """The mean, with four decimals; None of nothing."""
+    return round(statistics.fmean(values), 4) if values else None
+
+
+def loaded(names: Sequence[str] | None, device: str) -> tuple[list[tc.Tokenizer], list[dict[str, str]]]:
+    """The models that are here, and of the others why they are not."""
+    found, skipped = [], []
+    infos = {info.name: info for info in tc.catalog()}
+    for name in names or infos:
+        try:
+            found.append(tc.load(name, infos[name].device_of(device) if name in infos else device))
+        except tc.TokenizerError as why:
+            skipped.append({"name": name, "why": str(why)})
+    return found, skipped
+
+
+def study(
+    tokenizers: Sequence[tc.Tokenizer],
+    photos: tc.PhotoSet,
+    *,
+    device: str,
+    budget: int = BYTES,
+    drops: int = DROPS,
+    probes: dict[str, dict[str, Any]] | None = None,
+    count_up: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure models over photographs: what kinds.json holds but for its command.
+
+    Args:
+        tokenizers: each of another name.
+        photos: to measure on.
+        device: where the classifier looks.
+        budget: bytes at which kinds are compared.
+        drops: tokens that are left out of each photograph.
+        probes: by model what `probed` found.
+        count_up: called with the number of photos done.
+
+    Raises:
+        TokenizerError: there is no photo.
+    """
+    eye = Eye(device)
+    models = [Measured(one, eye, budget, drops) for one in tokenizers]
+    count = 0
+    for number, (_, photo) in enumerate(photos):
+        original, count = tc.square_crop(photo), number + 1
+        for one in models:
+            one.add(number, original)
+        if count_up is not None:
+            count_up(count)
+    if not count:
+        raise tc.TokenizerError("There is no photo to measure on.")
+    rows = [one.to_dict((probes or {}).get(one.info.name)) for one in models]
+    return {"photos": photos.name, "n": count, "bytes": budget, "models": rows, "claims": claims_of(models)}
+
+
+def main() -> None:
+    """Measure, and write the page's data."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("photos", help="a folder, zip or tar to measure on")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--models", nargs="+", metavar="MODEL", help="default: all that are here")
+    parser.add_argument("--bytes", type=int, default=BYTES, help="at which kinds are compared")
+    parser.add_argument("--drops", type=int, default=DROPS, help="tokens left out of a photograph")
+    parser.add_argument("--out", type=Path, default=OUT)
+    probe_options(parser)
+    options = parser.parse_args()
+    tokenizers, skipped = loaded(options.models, options.device)
+    for one in skipped:
+        print(f"left out: {one['name']}: {one['why']}", flush=True)
+    probes = probed(tokenizers, options) if options.train else {}
+    photos = tc.PhotoSet(options.photos, options.limit)
+    sizes = {"budget": options.bytes, "drops": options.drops, "probes": probes}
+    found = study(tokenizers, photos, device=tc.find_device(options.device), count_up=progress(), **sizes)
+    found |= {"command": "python -m studies.soft_and_hard", "skipped": skipped}
+    options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(f"{options.out}: {len(tokenizers)} models over {found['n']} photographs")
+
+
+if __name__ == "__main__":
+    main()

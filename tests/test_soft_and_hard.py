@@ -1,0 +1,173 @@
+"""The study of soft and hard tokens measures what it says, and the page's table shows what it measured."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import tiny_linear
+import tiny_published
+
+import tokenizer_core as tc
+from demo import kinds
+from demo.app import markup
+from studies import soft_and_hard as study
+from studies.soft_and_hard_probe import probed, readable
+from tests.stand_in import info
+from tokenizer_core.reports.bench import draw_picture
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in (0, 1):
+        draw_picture(seed=seed).to_pil().save(folder / f"{seed}.webp", lossless=True)
+    return tc.PhotoSet(folder)
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return tiny_linear.make_tokenizer()
+
+
+class Cells(tc.Tokenizer):
+    """64 hard tokens, a grey level of 8 each for a cell; a cell whose token is lost is black."""
+
+    def __init__(self):
+        own = {"family": "cells", "tokens": "hard", "vocabulary": 8, "lengths": (64,), "ordered": False}
+        self.info = tc.ModelInfo(name="cells", title="Cells", checkpoint_id="0" * 12, licence="none", **own)
+        self.device, self.dtype = "cpu", "float32"
+
+    def encode(self, photo, center=(0.5, 0.5), zoom=1.0):
+        cells = photo.array.reshape(8, 32, 8, 32, 3).mean((1, 3, 4)).ravel()
+        return tc.Encoding.of_codes({64: (cells / 32).astype(int)}, "0" * 12, "cells", "hard", 8)
+
+    def decode_many(self, encoding, lengths, **options):
+        for length in lengths:
+            cells = np.zeros(64, np.uint8)
+            cells[encoding.positions] = encoding.tokens * 32 + 16
+            grey = np.kron(cells.reshape(8, 8), np.ones((32, 32), np.uint8))
+            yield length, tc.Picture(np.repeat(grey[..., None], 3, 2))
+
+
+@pytest.fixture(scope="module")
+def found(photos, linear):
+    return study.study([linear, Cells()], photos, device="cpu", budget=32, drops=2)
+
+
+@pytest.mark.parametrize(("count", "drops"), [(256, 16), (7, 3), (4, 4), (5, 1)])
+def test_every_token_is_left_out_somewhere(count, drops):
+    rounds = -(-count // drops)
+    seen = [study.spread(count, drops, number) for number in range(rounds)]
+    assert sorted(n for some in seen for n in some) == list(range(count))
+    assert max(map(len, seen)) <= drops
+
+
+def test_a_lost_token_costs_what_it_brought(found, photos, linear):
+    (row,) = [one for one in found["models"] if one["info"]["name"] == linear.info.name]
+    costs = []
+    for number, (_, photo) in enumerate(photos):
+        original = tc.square_crop(photo)
+        encoding = linear.encode(original)
+        whole = tc.psnr(linear.decode(encoding), original)
+        for n in study.spread(len(encoding), 2, number):
+            left = study.without(encoding, n)
+            costs.append((n, tc.psnr(linear.decode(left), original) - whole))
+    first = [cost for n, cost in costs if n == 0]
+    assert row["lost"][0]["psnr"] == pytest.approx(np.mean(first), abs=1e-3)
+    assert sum(one["n"] for one in row["lost"]) == len(costs)
+    assert [(one["first"], one["last"]) for one in row["lost"]] == [(1, 1), (2, 2), (3, 4)]
+
+
+def test_claims_are_differences_on_the_same_photographs(found):
+    claims = {claim["name"]: claim for claim in found["claims"]}
+    equal = {one["info"]["tokens"]: one for one in found["models"]}
+    (pair,) = claims["efficiency"]["pairs"]
+    by_hand = equal["soft"]["equal"]["mean"]["feature"] - equal["hard"]["equal"]["mean"]["feature"]
+    assert pair["gain"] == pytest.approx(by_hand, abs=2e-4), "above 0 where the hard one is nearer"
+    (pair,) = claims["texture"]["pairs"]
+    by_hand = equal["hard"]["equal"]["mean"]["high"] - equal["soft"]["equal"]["mean"]["high"]
+    assert pair["gain"] == pytest.approx(by_hand, abs=2e-4), "above 0 where the soft one has more texture"
+    assert pair["low"] <= pair["gain"] <= pair["high"]
+
+
+@pytest.mark.parametrize("name", tiny_published.MAKE)
+def test_any_published_family_can_lose_a_token(name):
+    tokenizer = tiny_published.MAKE[name]()
+    size = tokenizer.info.picture_size
+    original = tc.Picture(draw_picture(seed=3).array[:size, :size].copy())
+    encoding = tokenizer.encode(original)
+    whole = tokenizer.decode(encoding, steps=1)
+    less = [tokenizer.decode(study.without(encoding, n), steps=1) for n in (0, len(encoding) - 1)]
+    assert not np.array_equal(less[0].array, less[1].array)
+    assert any(not np.array_equal(one.array, whole.array) for one in less)
+
+
+def test_what_is_not_there_is_said():
+    found, skipped = study.loaded(["no-such-model"], "cpu")
+    assert not found
+    assert "no-such-model" in skipped[0]["why"]
+
+
+def test_a_probe_reads_numbers_or_how_often_each_word_is_there(linear):
+    encoding = tc.Encoding(np.array([1, 4, 1]), np.arange(3), "0" * 12, "words", "hard", 8)
+    assert readable(encoding).square().tolist() == pytest.approx([0, 2, 0, 0, 1, 0, 0, 0])
+    numbers = linear.encode(draw_picture(seed=1))
+    assert readable(numbers).tolist() == numbers.tokens.ravel().tolist()
+
+
+def test_the_probe_names_what_is_plain(tmp_path, linear):
+    lines = []
+    for label, level in (("dark", 40), ("light", 210)):
+        for place in ("train", f"test/{label}"):
+            (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        for number in range(6):
+            grain = np.random.default_rng(number).normal(level, 8, (64, 64, 3)).clip(0, 255)
+            drawn = tc.Picture(grain.astype(np.uint8)).to_pil().resize((256, 256))
+            drawn.save(tmp_path / f"train/{label}{number}.png")
+            drawn.save(tmp_path / f"test/{label}/{number}.png")
+            lines.append(json.dumps({"file": f"{label}{number}.png", "source": "own", "label": label}))
+    (tmp_path / "labels").write_text("\n".join(lines), "utf-8")
+    options = argparse.Namespace(
+        train=[str(tmp_path / "train")],
+        labels=str(tmp_path / "labels"),
+        source="own",
+        test=str(tmp_path / "test"),
+        probe_limit=None,
+    )
+    found = probed([linear], options)[linear.info.name]
+    assert found["accuracy"] == 1
+    assert (found["photos"], found["learnt_from"]) == (12, 12)
+
+
+PAIR = {"soft": "a", "hard": "b", "gain": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ([(0.5, 1.5), (0.1, 2.0)], "It holds here: 2 for."),
+        ([(-2.0, -0.1)], "Ours disagree: 1 against."),
+        ([(0.5, 1.5), (-2.0, -0.1), (-1.0, 1.0)], "The kind does not decide it: 1 for, 1 against, 1 open."),
+        ([], "Not tested: there was no pair."),
+    ],
+)
+def test_a_verdict_counts_only_what_is_clear(ends, words):
+    assert kinds.verdict([PAIR | {"low": low, "high": high} for low, high in ends]) == words
+
+
+def test_the_page_s_table_is_the_data_s(found, monkeypatch, tmp_path, linear):
+    found = found | {"command": "python -m studies.soft_and_hard"}
+    (tmp_path / "claims.json").write_text((kinds.PAGE / "claims.json").read_text("utf-8"), "utf-8")
+    (tmp_path / "kinds.json").write_text(json.dumps(found), "utf-8")
+    monkeypatch.setattr(kinds, "PAGE", tmp_path)
+    html = markup("", info().to_dict())
+    lost = f"<td>{found['models'][0]['lost'][0]['psnr']:+.2f}</td>"
+    assert lost in html
+    assert "LLaMA-VID" in html
+    assert html.count('<th scope="row">') - len(found["models"]) >= 0
+    other = kinds.markup({linear.info.name: "0" * 12})
+    assert lost not in other, "no figures of other weights than the measured ones"
+    assert linear.info.name in other
+    (tmp_path / "kinds.json").unlink()
+    assert kinds.markup() == ""
