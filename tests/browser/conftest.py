@@ -2,9 +2,6 @@
 
 import hashlib
 import os
-import re
-import zlib
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,9 +9,12 @@ import numpy as np
 import pytest
 
 from demo import views
+from demo.cli import main
 from demo.film import Film, Frame
 from demo.studio import Studio
 from tests.browser.drag import FLAGS, PROBE, chromium
+from tests.browser.hosted import hosted
+from tests.browser.visitors import Visitors
 from tests.stand_in import StandInClassifier
 
 
@@ -45,37 +45,7 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
   return found.data[1 + found.lines.findIndex((line) => line.name === name)]; }"""
 
 
-SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
-SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
-EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
-LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
-
-
-def pytest_collection_modifyitems(config, items):
-    """What is tested at several sizes runs at one of them, by turns, and what takes minutes does not run.
-
-    `make test-pages` runs all of it, at each size.
-
-    Which one follows from the test's name, so that it is the same in every run.
-    """
-    if os.environ.get("ALL_PAGES"):
-        return
-    alike = defaultdict(list)
-    for item in items:
-        if "tests/browser" in item.path.as_posix():
-            part = SCHEME if item.path.name == EVERY_SIZE else SIZE
-            alike[part.sub("", item.nodeid)].append(item)
-    left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
-    left |= {id(item) for item in items if item.path.name in LONG}
-    config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
-    items[:] = [item for item in items if id(item) not in left]
-
-
-def _in_turn(name, some):
-    return some[zlib.crc32(name.encode()) % len(some)]
-
-
-@pytest.fixture(scope="module")  # Playwright allows one at a time, and the test of the Space starts its own
+@pytest.fixture(scope="package")  # Playwright allows one at a time, and the test of the Space starts its own
 def browser():
     if chromium() is None:
         if os.environ.get("CI"):
@@ -85,11 +55,20 @@ def browser():
 
     with sync_playwright() as play:
         found = play.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield found
+        yield Visitors(found)
         found.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="package")
+def host(tmp_path_factory):
+    """Where the page that needs no server lies; no test writes into its folder."""
+    folder = tmp_path_factory.mktemp("exported")
+    assert main(["export-page", str(folder)]) == 0
+    with hosted(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="package", autouse=True)
 def quick_classifier():
     """The page's classifier is a stand-in here, too; tests/test_page.py asks the real one."""
     with pytest.MonkeyPatch.context() as patch:
@@ -97,7 +76,7 @@ def quick_classifier():
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def seen_before():
     """One test after the other uploads the same photo: what was scored once is kept here, as it was."""
     frames, others, frame, rivals = {}, {}, Film.frame, Studio.rivals

@@ -6,13 +6,8 @@ exports the page and writes docs/page.webp (README.md), docs/dial.webp (the dial
 demo/page/preview.jpg (what is shown beside a link to it).
 """
 
-import functools
 import io
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from PIL import Image
@@ -20,27 +15,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from demo.export import export
 from demo.film import LADDER
-from tests.browser.conftest import FLAGS, chromium
+from tests.browser.drag import FLAGS, chromium
+from tests.browser.hosted import hosted
 
 ROOT = Path(__file__).parents[2]
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A host of files that says nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """No line a request."""
-
-
-@contextmanager
-def hosted(folder: Path) -> Iterator[str]:
-    """The address of a folder while it is served on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
 
 
 def shot(page: Page, *selectors: str) -> Image.Image:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 LOADED = "window.dial && dial.loaded.mean >= 17"
 AWAY = "#dial .status:has-text('The server is away') button:has-text('try again')"
 FILE = "#choose input[type=file]"
+WIDE = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce"}
 
 
 class Switch(Proxy):
@@ -37,11 +38,10 @@ class Switch(Proxy):
             super().answer()
 
 
-@pytest.fixture
-def line(address):
-    """A proxy: `away` says whether there is a server, `behind` which one."""
+@pytest.fixture(scope="module")
+def proxy():
+    """One port for all of these tests: a browser keeps a page's files by its address."""
     server = Patient(("127.0.0.1", 0), type("One", (Switch,), {}))
-    server.away, server.behind = False, urlsplit(address).netloc  # pyright: ignore
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -49,12 +49,19 @@ def line(address):
 
 
 @pytest.fixture
+def line(address, proxy):
+    """A proxy: `away` says whether there is a server, `behind` which one."""
+    proxy.away, proxy.behind = False, urlsplit(address).netloc  # pyright: ignore
+    return proxy
+
+
+@pytest.fixture
 def visit(browser, line):
     """Open the page behind that proxy; its scripts must not fail."""
     pages, problems = [], []
 
-    def opened(path="/", wait=LOADED, **options):
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", **options)
+    def opened(path="/", wait=LOADED, own=False):
+        page = browser.new_context(**WIDE).new_page() if own else browser.new_page(**WIDE)
         page.on("pageerror", lambda error: problems.append(str(error)))
         pages.append(page)
         page.goto(f"http://127.0.0.1:{line.server_port}{path}")
@@ -174,7 +181,7 @@ def test_forget_is_done_when_the_server_says_so(line, visit):
 
 
 def test_a_view_that_gets_no_answer_ends_in_a_sentence(visit, monkeypatch):
-    page = visit()
+    page = visit(own=True)  # a context keeps a clock for all pages to come
     over = threading.Event()
     monkeypatch.setitem(ANSWERS, "view", lambda *_: {"caption": str(over.wait(90))})
     open_panel(page, "chance")

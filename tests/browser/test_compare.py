@@ -81,6 +81,22 @@ def test_the_dial_drives_two_panes_and_then_four(page, address):
     expect(page.locator(".pane-away:visible")).to_have_count(0)
 
 
+def test_a_closed_sheet_asks_for_nothing(browser, address):
+    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    asked = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    page.goto(f"{address}?photo=coffee#k=64&panel=compare&panes={ALL_FOUR}")
+    page.wait_for_function("window.dial && dial.done", timeout=120_000)
+    page.evaluate("dial.set(128)")
+    page.wait_for_function("location.hash.includes('k=128')")  # the dial rests
+    beside = ('"models"', '"beside"', '"codec"')
+    assert not [text for text in asked if any(word in text for word in beside)], "nobody looks"
+    open_panel(page, "compare")
+    page.wait_for_function(LAID % 4, timeout=60_000)
+    assert all(any(word in text for text in asked) for word in beside)
+    page.close()
+
+
 def test_equal_tokens_or_equal_bytes(page, address):
     opened(page, address, f"k=3&panel=compare&panes={ALL_FOUR}&equal=bytes")
     page.wait_for_function(LAID % 2, timeout=30_000)

@@ -98,6 +98,7 @@ def turned(browser, address, photo):  # noqa: F811
     page.wait_for_function("window.dial && dial.loaded.mean >= 17", timeout=60_000)
     choose_photo(page, photo)
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
+    page.locator("#dial .keep").click()  # the crop box lies on the photo, and on what is pressed there
     page.wait_for_function(f"{LINEAR} && document.querySelector('#dial .layer option')", timeout=60_000)
     yield page
     page.close()
@@ -177,6 +178,7 @@ def raise_the_goal(page, means):
 def hold_to_compare(page, means):
     hold, large = page.locator("#dial .compare"), page.locator("#dial .stage.peek")
     hold.hover() if means == "mouse" else hold.focus()
+    assert hold.is_visible(), "what is not seen takes no focus, and says nothing"
     page.mouse.down() if means == "mouse" else page.keyboard.down("Space")
     large.wait_for(state="attached")
     page.mouse.up() if means == "mouse" else page.keyboard.up("Space")
@@ -287,7 +289,6 @@ def test_the_settings(turned, means):
         lambda r: "component_server" in r.url and '"steps":8' not in (r.post_data or "")
     ):
         slide(turned, "Steps of a sample", means)
-    turned.locator("#dial .crop").wait_for(state="hidden")  # it opened by itself, and closes so
     press(turned.locator("#dial .recrop"), means)
     turned.keyboard.press("-")
     changes(turned, photo_shown, lambda: press(turned.get_by_role("button", name="Use this part"), means))

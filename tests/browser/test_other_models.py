@@ -10,7 +10,7 @@ import tokenizer_core as tc
 from demo.cli import main
 from demo.film import MEAN, Film
 from tests.browser.conftest import line, open_panel, open_plots
-from tests.browser.pictures import hosted
+from tests.browser.hosted import hosted
 
 pytestmark = pytest.mark.browser
 LENGTHS = (4, 16, 64)

@@ -6,20 +6,10 @@ import json
 import pytest
 from PIL import Image
 
-from demo.cli import main
 from studies.build_figures import FIGURES, figures
-from tests.browser.pictures import hosted
 
 pytestmark = pytest.mark.browser
 SIZES = [(1440, 900), (390, 844)]
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scenes")
-    assert main(["export-page", str(folder)]) == 0
-    with hosted(folder) as address:
-        yield address
 
 
 @pytest.fixture(params=SIZES, ids=["1440", "390"])

@@ -2,18 +2,7 @@
 
 import pytest
 
-from demo.cli import main
-from tests.browser.pictures import hosted
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sheet")
-    assert main(["export-page", str(folder)]) == 0
-    with hosted(folder) as address:
-        yield address
 
 
 @pytest.fixture(params=[(390, 844), (844, 390)], ids=["upright", "on its side"])

@@ -4,9 +4,6 @@ import itertools
 
 import pytest
 
-from demo.cli import main
-from tests.browser.pictures import hosted
-
 pytestmark = pytest.mark.browser
 SIZES = [(360, 740), (390, 844), (768, 1024), (820, 1180), (912, 1368), (1024, 768), (1440, 900)]
 SIZES += [(1920, 1080), (844, 390)]
@@ -26,14 +23,6 @@ CUT = f"""() => Array.from(document.querySelectorAll('#dial {WORDS}'))
 SEEN = """['.mini', '.beside-scenes .stage'].some((name) => {
   const box = document.querySelector('#dial ' + name)?.getBoundingClientRect();
   return box?.height > 50 && box.bottom > 50 && box.top < innerHeight - 50; })"""
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sizes")
-    assert main(["export-page", str(folder)]) == 0
-    with hosted(folder) as address:
-        yield address
 
 
 def overlap(one, two):

@@ -11,17 +11,8 @@ from demo.cli import main
 from demo.examples import EXAMPLES, FOLDER
 from demo.film import LADDER
 from tests.browser.conftest import close_panel, line, open_panel, open_plots
-from tests.browser.pictures import hosted
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    assert main(["export-page", str(folder)]) == 0
-    with hosted(folder) as address:
-        yield address
 
 
 @pytest.fixture(params=[(1440, 900, "light"), (390, 844, "dark")], ids=["1440", "390"])

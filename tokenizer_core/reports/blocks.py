@@ -42,7 +42,7 @@ class Portable:
         return {"_tokenizer": None if known else self._tokenizer, "_recipe": self._recipe}
 
     def get(self, device: str | None = None) -> Tokenizer:
-        """The tokenizer of this process; `device` is used where it is loaded now, unless it was on the processor."""
+        """The tokenizer of this process; it is loaded on `device`, unless it was on the processor."""
         if self._tokenizer is None:
             name, own, dtype = self._recipe
             self._tokenizer = load(name, own if device is None or own == "cpu" else device, dtype)

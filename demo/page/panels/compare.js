@@ -36,7 +36,12 @@ export function compare(root, act, source) {
   /** @type {import("../together.js").Drawn[]} */
   let drawn = [];
 
-  const open = () => act.state.panel === "compare" && !act.hidden();
+  let there = false; // a phone's closed sheet hides the panel; asked here without laying anything out
+  new ResizeObserver(([{ contentRect }]) => {
+    there = contentRect.width > 0;
+    act.paint();
+  }).observe(panel);
+  const open = () => there && act.state.panel === "compare" && !act.hidden();
   const needs = {
     source,
     state: act.state,
