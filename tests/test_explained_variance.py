@@ -40,4 +40,5 @@ def test_components_explain_more_the_more_there_are():
     found = shares(tokenizer, [picture(0, size=256), original], (1, 2, 4))
     assert found.shape == (2, 3)
     encoding = tc.Encoding.from_bytes(tokenizer.encode(original).to_bytes())
-    assert found[1, 1].item() == pytest.approx(explained(tokenizer.decode(encoding, 2, steps=1), original))
+    by_hand = explained(tokenizer.decode(encoding, 2, steps=1), original)
+    assert found[1, 1].item() == pytest.approx(by_hand, abs=1e-6)  # of float32 sums, in another order

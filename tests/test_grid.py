@@ -180,7 +180,9 @@ train_here(Path({str(photos)!r}), "grid", Path({str(tmp_path / "run")!r}), *{wor
 """
     ends = [subprocess.run([sys.executable, "-c", script], env=environment()).returncode for _ in range(2)]
     assert ends == [7, 0]
-    assert steps_of(tmp_path / "run") == steps_of(trained.parent)
+    whole = script.replace(str(tmp_path / "run"), str(tmp_path / "whole"))  # not killed again
+    assert subprocess.run([sys.executable, "-c", whole], env=environment()).returncode == 0
+    assert steps_of(tmp_path / "run") == steps_of(tmp_path / "whole")
 
 
 def test_a_decoder_that_did_not_learn_is_not_stored_twice(photos, base, tmp_path):

@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import re
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,6 +46,36 @@ def line(page, plot, name):
 
 LINE = """([plot, name]) => { const found = dial.plots[plot];
   return found.data[1 + found.lines.findIndex((line) => line.name === name)]; }"""
+
+
+SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
+SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
+EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
+LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is tested at several sizes runs at one of them, by turns, and what takes minutes does not run.
+
+    `make test-pages` runs all of it, at each size.
+
+    Which one follows from the test's name, so that it is the same in every run.
+    """
+    if os.environ.get("ALL_PAGES"):
+        return
+    alike = defaultdict(list)
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            part = SCHEME if item.path.name == EVERY_SIZE else SIZE
+            alike[part.sub("", item.nodeid)].append(item)
+    left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
+    left |= {id(item) for item in items if item.path.name in LONG}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
+    items[:] = [item for item in items if id(item) not in left]
+
+
+def _in_turn(name, some):
+    return some[zlib.crc32(name.encode()) % len(some)]
 
 
 @pytest.fixture(scope="package")  # Playwright allows one at a time, and the test of the Space starts its own

@@ -179,7 +179,7 @@ class _Decode:
         """((step, length, repeat), picture)."""
         tokenizer = self.tokenizer.get()
         for repeat in range(self.seeds):
-            drawn = [step for step in self.steps if tokenizer.info.draws(step)]
+            drawn = [step for step in self.steps if step > 1 and tokenizer.info.mode_of(step) != "sharp"]
             some = drawn if repeat else self.steps  # all else has no seed
             drawn_from = self.seed + noise_seed(number, repeat, self.seeds)
             options = {"guidance_scale": self.guidance_scale, "seed": drawn_from}

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tokenizer_core.engine.fast import Fast
-from tokenizer_core.models.prefix_flow.decoder import FlowDecoder, TokenContext
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
+from tokenizer_core.nn.flow_decoder import FlowDecoder, TokenContext
 from tokenizer_core.nn.layers import head_width
 from tokenizer_core.photos.photo import to_levels
 
