@@ -11,6 +11,8 @@ views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time
 ours.py         six pictures of ours for that
 beside.py       what Compare sets beside it: other models, WebP and JPEG files
+guard.py        headers of every answer, whether the server is well, and its figures
+crowd.py        several visitors at once, for the bench
 uploads.py      visitors' files on the server's disk
 links.py        a link's tokens, as text
 preview.py      what is shown beside a link to the page
