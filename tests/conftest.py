@@ -111,7 +111,13 @@ def served(stand_ins):
 
 
 @pytest.fixture(scope="session")
-def address(stand_ins):
+def upload_folder():
+    """Gradio's folder for uploads when the page is first served; who starts another server changes it."""
+    return os.environ["GRADIO_TEMP_DIR"]
+
+
+@pytest.fixture(scope="session")
+def address(stand_ins, upload_folder):
     """Where that page is served."""
     with served(stand_ins) as url:
         yield url

@@ -5,7 +5,10 @@ import os
 from studies.load import crowd, taken_by
 
 
-def test_two_visitors_of_a_served_page_get_their_first_pictures_and_the_ladder(address):
+def test_two_visitors_of_a_served_page_get_their_first_pictures_and_the_ladder(
+    address, upload_folder, monkeypatch
+):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", upload_folder)
     found = crowd(address, 2, film=False)
     assert found["visitors"] == 2
     assert found["sentences"] == {}
