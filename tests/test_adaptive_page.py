@@ -124,7 +124,7 @@ def test_a_photo_that_the_model_forgot_is_encoded_again(studio, photo, tokenizer
     start = begin(studio, photo)
     everything(studio, start)
     first = view(studio, start, "halted")
-    tokenizer._seen.clear()
+    tokenizer._memory.forget()
     assert view(studio, start, "halted") == first
     assert first["halted"]
 

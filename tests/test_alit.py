@@ -10,9 +10,10 @@ from tiny_alit import CHANNELS, CONFIG, PATCHES, TOKENS, make_autoencoder, make_
 from torch.utils.flop_counter import FlopCounterMode
 
 import tokenizer_core as tc
+from tokenizer_core.models.alit.catalog import describe
 from tokenizer_core.models.alit.config import AlitConfig, tiny_config
 from tokenizer_core.models.alit.networks import build_networks, halted_positions, run_passes
-from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
+from tokenizer_core.models.alit.tokenizer import AlitTokenizer
 from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.storage.checkpoints import write_checkpoint
 
@@ -272,7 +273,7 @@ def test_the_photo_that_was_used_last_stays(tokenizer):
         tokenizer.encode(other)
         tokenizer.halted(encoding)
     assert tokenizer.attention(encoding).raw.shape == (TOKENS, 4, 4)
-    assert len(tokenizer._seen) == 8
+    assert len(tokenizer._memory) == 8
 
 
 def test_maps_of_a_shorter_code_are_those_of_its_pass(tokenizer):

@@ -92,9 +92,9 @@ def test_several_visitors_in_one_batch_get_what_each_would_get_alone(tokenizer, 
         for one in requests
     ]
     other = turned_on(tiny_flow.make_tokenizer()) if on else tokenizer
-    batches, decode = [], other._decode_batch
+    batches, decode = [], other._painter._paint
     monkeypatch.setattr(
-        other, "_decode_batch", lambda rows, *rest: batches.append(len(rows)) or decode(rows, *rest)
+        other._painter, "_paint", lambda rows, *rest: batches.append(len(rows)) or decode(rows, *rest)
     )
     got = other.decode_batch(requests)
     assert [len(one) for one in got] == [2, 2, 1, 1, 1]

@@ -12,7 +12,8 @@ from tokenizer_core.codes.packing import LEVELS
 from tokenizer_core.engine.devices import fastest_dtype
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.interface import Tokenizer
-from tokenizer_core.models.prefix_flow import tokenizer as room
+from tokenizer_core.models.prefix_flow import painter as room
+from tokenizer_core.models.remembered import Recent, key_of
 from tokenizer_core.nn.sampler import draw_noise
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -106,33 +107,32 @@ def test_a_photo_in_use_is_remembered_before_one_that_came_later(tokenizer):
     for encoding in encodings[: room.REMEMBERED]:
         tokenizer.decode(encoding, 1, steps=1)
     first, second, third, *_, late, last = encodings
-    kept = tokenizer._contexts
+    kept = tokenizer._painter.contexts
     tokenizer.decode(first, 1, steps=1)
     tokenizer.decode(late, 1, steps=1)
-    assert room._key(first) in kept
-    assert room._key(second) not in kept, "the one that was not used for longest"
-    kept.put(room._key(third), kept.get(room._key(third)))
+    assert key_of(first) in kept
+    assert key_of(second) not in kept, "the one that was not used for longest"
+    kept.put(key_of(third), kept.get(key_of(third)))
     tokenizer.decode(last, 1, steps=1)
-    assert [room._key(one) in kept for one in (first, third, late, last)] == [True] * 4
+    assert [key_of(one) in kept for one in (first, third, late, last)] == [True] * 4
     assert len(kept) == room.REMEMBERED
 
 
 def test_what_is_put_again_is_the_newest():
-    recent = room.Recent()
+    recent = Recent(room.REMEMBERED)
     for number in range(room.REMEMBERED):
         recent.put(bytes([number]), number)
     recent.put(b"\0", "again")
     recent.put(b"more", "more")
     assert recent.get(b"\0") == "again"
     assert recent.get(b"\1") is None
-    assert recent.get(b"\1", 5) == 5
 
 
 def test_only_the_last_photos_are_remembered(tokenizer):
     encodings = [tokenizer.encode(make_picture(seed)) for seed in range(room.REMEMBERED + 1)]
     for encoding in encodings:
         tokenizer.decode(encoding, 1, steps=1)
-    assert len(tokenizer._contexts) == len(tokenizer._latents) == room.REMEMBERED
+    assert len(tokenizer._painter.contexts) == len(tokenizer._latents) == room.REMEMBERED
     with pytest.raises(TokenizerError, match=r"^Read maps need the photo; please encode it again\.$"):
         tokenizer.attention(encodings[0])
     assert tokenizer.attention(encodings[-1]).layer == 1
@@ -284,7 +284,7 @@ def test_read_maps(tokenizer, encoding):
         assert np.allclose(maps.normalised.max((1, 2)), 1)
         ratio = maps.raw / maps.normalised
         assert np.allclose(ratio, ratio[:, :1, :1])
-    expected = tokenizer.encoder.read_attention(tokenizer._latents[room._key(encoding)], 1)[0]
+    expected = tokenizer.encoder.read_attention(tokenizer._latents.get(key_of(encoding)), 1)[0]
     assert np.allclose(tokenizer.attention(encoding).raw.reshape(TOKENS, 9), expected.numpy())
 
 

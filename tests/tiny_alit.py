@@ -6,9 +6,10 @@ import torch
 from tiny_flow import draw_weights
 from torch import nn
 
+from tokenizer_core.models.alit.catalog import describe
 from tokenizer_core.models.alit.config import AlitConfig, tiny_config
 from tokenizer_core.models.alit.networks import build_networks
-from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
+from tokenizer_core.models.alit.tokenizer import AlitTokenizer
 from tokenizer_core.nn.autoencoder import Autoencoder
 from tokenizer_core.nn.flow_decoder import FlowDecoder
 

@@ -4,6 +4,7 @@ registry.py     which families and models are here, by name, and loading one
 family.py       the object by which a folder makes itself known
 interface.py    what every tokenizer can do
 info.py         what is known of a model before it is loaded
+remembered.py   what is kept of the photos in use
 requests.py     what one visitor wants decoded, beside others' in one batch
 attention.py    where a token looks, and who asks it
 base.py         the autoencoder of another checkpoint, for models on its latent

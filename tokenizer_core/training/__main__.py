@@ -22,9 +22,9 @@ def main() -> int:
 def end(status: int) -> None:
     """End this process: at once where it is one of several, else as Python ends.
 
-    A thread of gloo may let go of its last tensor while the interpreter is taken down. That aborts a process whose
-    work is done ("terminate called without an active exception", pytorch issue 190489), and torchrun takes the whole
-    run for failed. Everything is written and the group has been left by now, so nothing is lost by not tearing down.
+    A thread of gloo may let go of its last tensor while the interpreter is taken down. That aborts a process
+    whose work is done ("terminate called without an active exception", pytorch issue 190489), and torchrun
+    takes the whole run for failed. Everything is written and the group has been left, so nothing is lost.
     """
     if "RANK" not in os.environ:
         sys.exit(status)

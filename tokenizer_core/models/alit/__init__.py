@@ -1,12 +1,15 @@
 """A code a length, 32 to 256 hard tokens, by passes of one recurrent encoder: simple photos stop early.
 
 tokenizer.py    encode pass by pass, decode any of the codes
+memory.py       what encoding saw of the last photos
 networks.py     the encoder, the writer, and the recurrence
 bridge.py       another model's flow paints the codes
 config.py       sizes, and whose autoencoder it is
+catalog.py      what is known of a checkpoint before it is loaded
 """
 
-from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
+from tokenizer_core.models.alit.catalog import describe
+from tokenizer_core.models.alit.tokenizer import AlitTokenizer
 from tokenizer_core.models.family import Family
 
 FAMILY = Family(

@@ -13,6 +13,8 @@ Guidance goes against the picture of no token, as in the flow itself. Neighbours
 `nn.flow_decoder`, `training.alit_bridge`.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -21,10 +23,13 @@ from torch import Tensor, nn
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.alit.config import AlitConfig, BridgeConfig
 from tokenizer_core.models.base import read_base
+from tokenizer_core.models.remembered import Recent
 from tokenizer_core.nn.flow_decoder import DecoderBlock, FlowDecoder, TokenContext
 from tokenizer_core.nn.layers import Block
+from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.storage.checkpoints import fill
 
+REMEMBERED = 8  # codes whose keys and values stay
 ADAPTED = ("qkv", "out", "mlp.gate_and_value", "mlp.out")  # matrices of a block of the flow's decoder
 
 
@@ -123,6 +128,49 @@ class Bridge(nn.Module):
         for block in self.token_blocks:
             stream = block(stream)
         return decoder.keys_values(stream, self.from_writer(patches.to(self.from_writer.weight.dtype)))
+
+
+class BridgedFlow:
+    """A flow with a bridge folded in, and what it was told of the last codes.
+
+    Args:
+        bridge: filled, where and in what the others compute.
+        flow: the decoder as it is in its own checkpoint; it is changed.
+        config: sizes, and the sampler's defaults.
+        device: where it computes.
+        dtype: in what.
+    """
+
+    def __init__(
+        self, bridge: Bridge, flow: FlowDecoder, config: AlitConfig, device: str, dtype: torch.dtype
+    ) -> None:
+        bridge.fold(flow.to(device))
+        self._bridge, self._config, self._device = bridge, config, device
+        self._flow = flow.to(dtype=dtype).eval().requires_grad_(False)
+        self._told: Recent[TokenContext] = Recent(REMEMBERED)
+
+    def told(
+        self,
+        key: bytes,
+        codes: Float[Tensor, "1 K size"],
+        number: int,
+        patches: Callable[[], Float[Tensor, "1 N D"]],
+    ) -> TokenContext:
+        """What the flow is told of a code, computed once for all steps and seeds; `key` is the code's."""
+        known = self._told.get(key)
+        if known is None:
+            known = self._bridge.context(self._flow, codes, number, patches())
+            self._told.put(key, known)
+        return known
+
+    def latent(
+        self, told: TokenContext, seed: int, steps: int | None, guidance_scale: float | None
+    ) -> Float[Tensor, "1 N C"]:
+        """What it paints from the noise of a seed; None is the bridge's own number of steps, or guidance."""
+        own, sizes = self._config.bridge, self._config.autoencoder
+        noise = draw_noise(seed, sizes.latent_size**2, sizes.latent_channels).to(self._device)
+        scale = own.guidance_scale if guidance_scale is None else guidance_scale
+        return sample(self._flow, told, noise, steps=steps or own.steps, guidance_scale=scale)
 
 
 def read_flow(config: AlitConfig) -> FlowDecoder:

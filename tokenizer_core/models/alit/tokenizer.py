@@ -1,14 +1,10 @@
 """The ALIT tokenizer: photo -> hard codes of 32, 64, ..., 256 tokens, and any of these to a picture.
 
-Encoding runs pass after pass and may stop after any; what it saw of the last photos (what the blocks read,
-what was halted, what the writer made of the codes) is kept, for maps and for pictures. The autoencoder is
-another checkpoint's. Neighbours: `networks` (the recurrence), `bridge` (a flow that paints), `config`.
+Encoding runs pass after pass and may stop after any. The autoencoder is another checkpoint's. Neighbours:
+`networks` (the recurrence), `memory` (what encoding saw), `bridge` (a flow that paints), `config`.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,42 +16,20 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import HARD
 from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.models.alit.bridge import Bridge, read_flow
+from tokenizer_core.models.alit.bridge import BridgedFlow, read_flow
+from tokenizer_core.models.alit.catalog import describe
 from tokenizer_core.models.alit.config import AlitConfig
+from tokenizer_core.models.alit.memory import Memory, Seen
 from tokenizer_core.models.alit.networks import AlitEncoder, AlitWriter, Pass, build_networks, run_passes
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.base import read_autoencoder
-from tokenizer_core.models.info import AttentionInfo, ModelInfo
+from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Asked, Tokenizer
+from tokenizer_core.models.remembered import key_of
 from tokenizer_core.nn.autoencoder import Autoencoder, latent_to_sequence, sequence_to_latent
-from tokenizer_core.nn.flow_decoder import FlowDecoder, TokenContext
-from tokenizer_core.nn.sampler import draw_noise, sample
+from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint, fill
-
-REMEMBERED = 8  # photos; what is kept of one takes 4 MB in bfloat16
-
-
-@dataclass(eq=False)
-class Seen:
-    """What encoding saw of a photo, a value a pass; a pass is complete when its code is there.
-
-    Attributes:
-        codes: (K,) indices.
-        starts: (1, N + K, D) what the encoder's blocks read.
-        predictions: (1, N, C) the latent that the writer made of the codes.
-        halted: (N,) which positions were right then.
-    """
-
-    codes: list[np.ndarray] = field(default_factory=list)
-    starts: list[Tensor] = field(default_factory=list)
-    predictions: list[Tensor] = field(default_factory=list)
-    halted: list[np.ndarray] = field(default_factory=list)
-
-    def holds(self, encoding: Encoding) -> bool:
-        """Whether all of an encoding's codes are this photo's."""
-        own = {len(code): code for code in self.codes}
-        return all(np.array_equal(own.get(k, ()), encoding.code(k).tokens) for k in encoding.lengths)
 
 
 class AlitTokenizer(Tokenizer):
@@ -81,9 +55,8 @@ class AlitTokenizer(Tokenizer):
         dtype: torch.dtype,
         flow: FlowDecoder | None = None,
     ) -> None:
-        if flow is not None:
-            networks["bridge"].fold(flow)  # type: ignore[operator]
-            flow = flow.to(device=device, dtype=dtype).eval().requires_grad_(False)
+        # before any rounding: a bridge is added to the flow in full numbers
+        self._bridged = None if flow is None else BridgedFlow(networks["bridge"], flow, config, device, dtype)  # type: ignore[arg-type]
         everything = nn.ModuleDict({"autoencoder": autoencoder, **networks})
         everything = everything.to(device=device, dtype=dtype).eval().requires_grad_(False)
         everything = everything.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -96,13 +69,9 @@ class AlitTokenizer(Tokenizer):
         self.decoder: nn.Module = decoder
         self.sharp_writer: nn.Module = sharp["writer"] if "writer" in config.sharp else self.writer
         self.sharp_decoder: nn.Module = sharp["decoder"] if "decoder" in config.sharp else decoder
-        self.bridge: Bridge | None = networks["bridge"] if flow is not None else None  # type: ignore[assignment]
-        self.flow = flow
         self.config, self.info, self.device, self._dtype = config, info, device, dtype
         self.dtype = str(dtype).removeprefix("torch.")
-        self._seen: deque[Seen] = deque(maxlen=REMEMBERED)  # the one that was used last is last
-        self._contexts: dict[bytes, TokenContext] = {}  # of the codes that a flow painted lately
-        self._lock = Lock()
+        self._memory = Memory()
 
     @classmethod
     def from_checkpoint(
@@ -186,9 +155,8 @@ class AlitTokenizer(Tokenizer):
     ) -> Iterator[Pass]:
         """Pass after pass, each noted in `seen`, which is remembered from the first one on."""
         latent = self._latent(to_picture(photo, self.config.autoencoder.image_size, center, zoom))
+        self._memory.keep(seen)
         draws = None if halting_seed is None else torch.Generator().manual_seed(halting_seed)
-        with self._lock:
-            self._seen.append(seen)
         for one in run_passes(self.encoder, self.writer, latent, self.config.halt, passes, draws):
             seen.starts.append(one.start)
             seen.predictions.append(one.prediction)
@@ -244,7 +212,7 @@ class AlitTokenizer(Tokenizer):
     def _decode(self, code: Encoding, sharp: bool) -> Picture:
         writer = self.sharp_writer if sharp else self.writer
         decoder = self.sharp_decoder if sharp else self.decoder
-        number, seen = self._pass_of(len(code)), self._find(code)
+        number, seen = self._pass_of(len(code)), self._memory.find(code)
         if seen is not None and writer is self.writer:
             return self._paint(seen.predictions[number], decoder)
         return self._paint(writer(self._codes(code), number), decoder)
@@ -252,30 +220,11 @@ class AlitTokenizer(Tokenizer):
     @torch.inference_mode()
     def _draw(self, code: Encoding, asked: Asked) -> Picture:
         """What the bridge's flow paints of a code from the noise of a seed."""
-        assert self.flow is not None
-        sizes = self.config.autoencoder
-        scale = asked.guidance_scale
-        scale = self.config.bridge.guidance_scale if scale is None else scale
-        noise = draw_noise(asked.seed, sizes.latent_size**2, sizes.latent_channels).to(self.device)
-        steps = asked.steps or self.config.bridge.steps
-        latent = sample(self.flow, self._context(code), noise, steps=steps, guidance_scale=scale)
+        assert self._bridged is not None, "its mode is offered with a bridge alone"
+        number, codes = self._pass_of(len(code)), self._codes(code)
+        told = self._bridged.told(key_of(code), codes, number, lambda: self.writer.patches(codes, number))
+        latent = self._bridged.latent(told, asked.seed, asked.steps, asked.guidance_scale)
         return self._paint(latent, self.autoencoder.decoder)
-
-    def _context(self, code: Encoding) -> TokenContext:
-        """What the flow is told of a code, computed once for all steps and seeds."""
-        assert self.flow is not None
-        assert self.bridge is not None
-        key = code.tokens.tobytes()
-        with self._lock:
-            known = self._contexts.get(key)
-        if known is None:
-            number, codes = self._pass_of(len(code)), self._codes(code)
-            known = self.bridge.context(self.flow, codes, number, self.writer.patches(codes, number))
-            with self._lock:
-                self._contexts[key] = known
-                while len(self._contexts) > REMEMBERED:
-                    del self._contexts[next(iter(self._contexts))]
-        return known
 
     def attention(
         self,
@@ -307,7 +256,7 @@ class AlitTokenizer(Tokenizer):
 
     @torch.inference_mode()
     def _read(self, code: Encoding, layer: int) -> Tensor:
-        start = self._recall(code, "Read maps").starts[self._pass_of(len(code))]
+        start = self._memory.recall(code, "Read maps").starts[self._pass_of(len(code))]
         return self.encoder.read_attention(start, layer)[0].unflatten(1, self._places)
 
     @torch.inference_mode()
@@ -324,7 +273,7 @@ class AlitTokenizer(Tokenizer):
             TokenizerError: tokens of another model, or the photo is not remembered.
         """
         self.check(encoding, None)
-        halted = self._recall(encoding, "Halting masks").halted
+        halted = self._memory.recall(encoding, "Halting masks").halted
         return {k: halted[self._pass_of(k)].reshape(self._places) for k in encoding.lengths}
 
     @property
@@ -340,54 +289,3 @@ class AlitTokenizer(Tokenizer):
         """Points of the quantiser's grid, (1, K, size)."""
         index = torch.from_numpy(code.tokens)[None].to(self.device)
         return self.encoder.quantiser.codes(index)
-
-    def _find(self, encoding: Encoding) -> Seen | None:
-        """What was seen of the photo that an encoding is of, if it is remembered."""
-        with self._lock:
-            found = next((seen for seen in reversed(self._seen) if seen.holds(encoding)), None)
-            if found is not None:
-                self._seen.remove(found)
-                self._seen.append(found)
-            return found
-
-    def _recall(self, encoding: Encoding, what: str) -> Seen:
-        seen = self._find(encoding)
-        if seen is None:
-            raise TokenizerError(f"{what} need the photo; please encode it again.")
-        return seen
-
-
-def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> ModelInfo:
-    """The catalog's line of an ALIT checkpoint, from its config.json.
-
-    Raises:
-        TokenizerError: the configuration is not one of this family.
-    """
-    c = AlitConfig.from_dict(config)
-    side = c.autoencoder.latent_size
-    return ModelInfo(
-        name=c.name,
-        title=c.title,
-        family="alit",
-        order=20,
-        tokens=HARD,
-        vocabulary=c.vocabulary,
-        lengths=c.lengths,
-        ordered=False,
-        adaptive=True,
-        modes=("mean", *(["sharp"] if c.sharp else []), *(["flow"] if c.bridge.present else [])),
-        flow_steps=c.bridge.steps if c.bridge.present else 0,
-        default_guidance=c.bridge.guidance_scale if c.bridge.present else 1.0,
-        reconstructs=True,
-        attention=(
-            AttentionInfo(direction="read", layers=c.encoder_depth, side=side),
-            AttentionInfo(direction="write", layers=c.writer_depth, side=side),
-        ),
-        views=("codes", "layer", "halted", "sharpness", "nesting", "guess"),
-        picture_size=c.autoencoder.image_size,
-        size_bytes=size_bytes,
-        checkpoint_id=checkpoint_id,
-        licence=c.licence,
-        source="Adaptive Length Image Tokenization via Recurrent Allocation, arXiv 2411.02393",
-        credit="tokendial",
-    )

@@ -1,6 +1,7 @@
 """Ordered soft tokens of a photograph, and a rectified flow that paints any prefix of them.
 
 tokenizer.py    encode once, decode any length
+painter.py      tokens of one photo or of several visitors to pictures, in batches
 calls.py        the calls of its networks, which a GPU may record or compile
 config.py       sizes and defaults
 networks.py     the three networks and the catalog's line that a config.json makes
