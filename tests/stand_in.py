@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 import tokenizer_core as tc
+from tokenizer_core.models.interface import Asked
 
 
 def info(name: str = "prefix-flow-256", tokens: int = 256, generative: bool = True) -> tc.ModelInfo:
@@ -74,19 +75,15 @@ class StandIn(tc.Tokenizer):
         small = (bits @ np.array([8, 4, 2, 1])).reshape(self.side, self.side, 3) * 17
         return Image.fromarray(small.astype(np.uint8)).resize((256, 256), Image.Resampling.BICUBIC)
 
-    def decode_many(
-        self, encoding, lengths, *, steps=None, guidance_scale=None, seed=0, batch=None
-    ) -> Iterator[tuple[int, tc.Picture]]:
+    def pictures(self, encoding: tc.Encoding, asked: Asked) -> Iterator[tuple[int, tc.Picture]]:
         """Blur by length; grain unless steps is 1."""
-        if encoding.checkpoint_id != self.info.checkpoint_id:
-            raise tc.TokenizerError("These tokens were made by other weights.")
         photo = self.photo(encoding)
-        grain = 0 if steps == 1 else np.random.default_rng(seed).normal(0, 1, (256, 256, 1))
-        for k in lengths:
+        grain = 0 if asked.steps == 1 else np.random.default_rng(asked.seed).normal(0, 1, (256, 256, 1))
+        for k in asked.lengths:
             self.decoded += 1
-            time.sleep(self.seconds * (steps or self.info.default_steps))
+            time.sleep(self.seconds * (asked.steps or self.info.default_steps))
             blurred = photo.filter(ImageFilter.GaussianBlur(60.0 / (1 + k) ** 0.8))
-            strength = 0.0 if steps == 1 else 30 / (1 + k) ** 0.4
+            strength = 0.0 if asked.steps == 1 else 30 / (1 + k) ** 0.4
             array = np.asarray(blurred, np.float32) * (k > 0) + 110 * (k == 0) + strength * grain
             yield k, tc.Picture(np.clip(array, 0, 255).round().astype(np.uint8))
 

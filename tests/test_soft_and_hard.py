@@ -42,8 +42,8 @@ class Cells(tc.Tokenizer):
         cells = photo.array.reshape(8, 32, 8, 32, 3).mean((1, 3, 4)).ravel()
         return tc.Encoding.of_codes({64: (cells / 32).astype(int)}, "0" * 12, "cells", "hard", 8)
 
-    def decode_many(self, encoding, lengths, **options):
-        for length in lengths:
+    def pictures(self, encoding, asked):
+        for length in asked.lengths:
             cells = np.zeros(64, np.uint8)
             cells[encoding.positions] = encoding.tokens * 32 + 16
             grey = np.kron(cells.reshape(8, 8), np.ones((32, 32), np.uint8))

@@ -62,12 +62,12 @@ class Painter(StandIn):
         time.sleep(self.seconds)
         return code(name_of(photo), self.info)
 
-    def decode_many(self, encoding, lengths, *, steps=None, guidance_scale=None, seed=0, batch=None):
+    def pictures(self, encoding, asked):
         photo = number_of(encoding.tokens.ravel()[: SIZES[0]] > 0)
-        for k in lengths:
-            self.painted[photo, k, steps, seed] += 1
+        for k in asked.lengths:
+            self.painted[photo, k, asked.steps, asked.seed] += 1
             time.sleep(self.seconds)
-            values = zip((photo, k, steps, seed), SIZES, strict=True)
+            values = zip((photo, k, asked.steps, asked.seed), SIZES, strict=True)
             fields = [bit for value, size in values for bit in bits_of(value, size)]
             cells = np.array([*fields, 0, 0], np.uint8).reshape(8, 8) * 200 + 28
             yield k, tc.Picture(np.kron(cells, np.ones((32, 32), np.uint8))[..., None].repeat(3, -1))

@@ -73,6 +73,17 @@ class Tokenizer(ABC):
         return None
 
     @abstractmethod
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
+        """What a family brings to `decode_many`, which has checked the arguments.
+
+        Args:
+            encoding: from this model.
+            asked: the options in range; what a model does not have is of no effect.
+
+        Yields:
+            (length, Picture) in the order of `asked.lengths`.
+        """
+
     def decode_many(
         self,
         encoding: Encoding,
@@ -83,7 +94,7 @@ class Tokenizer(ABC):
         seed: int = 0,
         batch: int | None = None,
     ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several lengths, in the order asked for.
+        """Pictures of several lengths, in the order asked for, each computed when its turn comes.
 
         Args:
             encoding: from this model.
@@ -103,6 +114,10 @@ class Tokenizer(ABC):
             TokenizerError: tokens of another model, or an option that is no number (numpy's are) or is out of
                 range.
         """
+        asked = self.check(
+            encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
+        )
+        return self.pictures(encoding, asked)
 
     def decode(
         self,

@@ -1,6 +1,6 @@
 """A toy family, as a folder: hard tokens, a code a length, one picture each. A token is a cell's colour."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import ModelInfo
-from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.interface import Asked, Tokenizer
 from tokenizer_core.photos.photo import Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint
 
@@ -32,11 +32,8 @@ class MosaicTokenizer(Tokenizer):
             codes[length] = np.square(cells - self.palette).sum(-1).argmin(1)
         return Encoding.of_codes(codes, self.info.checkpoint_id, self.info.name, "hard", self.info.vocabulary)
 
-    def decode_many(
-        self, encoding, lengths: Sequence[int], *, steps=None, guidance_scale=None, seed=0, batch=None
-    ) -> Iterator[tuple[int, Picture]]:
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return ((length, self.paint(encoding.code(length).tokens)) for length in lengths)
+    def pictures(self, encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
+        return ((length, self.paint(encoding.code(length).tokens)) for length in asked.lengths)
 
     def paint(self, tokens: np.ndarray) -> Picture:
         side = round(len(tokens) ** 0.5)

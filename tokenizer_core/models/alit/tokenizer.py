@@ -184,25 +184,13 @@ class AlitTokenizer(Tokenizer):
         maps = sequence_to_latent(latent).to(self._dtype, memory_format=torch.channels_last)
         return Picture.from_pixels(decoder(maps)[0])
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
         """Pictures of several codes, each computed when its turn comes; see `Tokenizer.decode_many`.
 
         One step, the default, gives the picture nearest to the photo; two give the sharp one, and more what a
         flow paints, as far as these weights can: `ModelInfo.mode_of` says what comes. `seed` and
         `guidance_scale` count for a flow alone.
         """
-        asked = self.check(
-            encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
-        )
         mode = self.info.mode_of(asked.steps or 1)
         if mode == "flow":
             return ((length, self._draw(encoding.code(length), asked)) for length in asked.lengths)

@@ -8,7 +8,7 @@ Source: vector quantisation of an autoencoder's latent, van den Oord et al., arX
 is another checkpoint's, frozen. Neighbours: `training.grid` (codebook and decoder), `models.base`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from tokenizer_core.models.base import read_autoencoder
 from tokenizer_core.models.grid.config import GridConfig
 from tokenizer_core.models.grid.orders import ORDERS
 from tokenizer_core.models.info import ModelInfo
-from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.interface import Asked, Tokenizer
 from tokenizer_core.nn.autoencoder import Autoencoder, LatentDecoder, latent_to_sequence, sequence_to_latent
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint, checkpoints_folder, fill, read_part
@@ -129,22 +129,10 @@ class GridTokenizer(Tokenizer):
         found = nearest_code(cells.flatten(0, 1), self.parts.codebook)
         return found.view(len(levels), -1)[:, self.order]
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of the first cells, the others as the mean has them; see `Tokenizer.decode_many`."""
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return self._pictures(encoding, list(lengths), batch or AT_ONCE)
-
     @torch.inference_mode()
-    def _pictures(self, encoding: Encoding, lengths: list[int], batch: int) -> Iterator[tuple[int, Picture]]:
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
+        """Pictures of the first cells, the others as the mean has them."""
+        lengths, batch = asked.lengths, asked.batch or AT_ONCE
         values = self.parts.codebook[torch.from_numpy(encoding.tokens).to(self.device)]
         cells = self.order[torch.from_numpy(encoding.positions).to(self.device)]
         for start in range(0, len(lengths), batch):

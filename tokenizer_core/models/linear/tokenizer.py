@@ -9,7 +9,7 @@ carries it. There is one picture a prefix: steps, guidance and seed change nothi
 Source: principal components as picture code, Turk and Pentland, J. Cognitive Neuroscience 3 (1991) 71.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import SOFT, on_levels
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.info import ModelInfo
-from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.interface import Asked, Tokenizer
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint, fill
 
@@ -118,24 +118,10 @@ class LinearTokenizer(Tokenizer):
         numbers = (rows - self.mean) @ self.components.T / self.deviations  # (1, N)
         return numbers.view(self.num_tokens, WIDTH).cpu().numpy()
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several prefixes; see `Tokenizer.decode_many`. All are decoded at a time."""
-        asked = self.check(
-            encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed, batch=batch
-        )
-        return self._pictures(encoding, asked.lengths, asked.batch or max(len(asked.lengths), 1))
-
     @torch.no_grad()
-    def _pictures(self, encoding: Encoding, lengths: list[int], batch: int) -> Iterator[tuple[int, Picture]]:
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
+        """Pictures of several prefixes, all decoded at a time unless a batch was asked for."""
+        lengths, batch = asked.lengths, asked.batch or max(len(asked.lengths), 1)
         tokens = torch.from_numpy(encoding.tokens).to(self.device)
         for start in range(0, len(lengths), batch):
             some = lengths[start : start + batch]

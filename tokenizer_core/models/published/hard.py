@@ -4,7 +4,7 @@ Neighbours: `titok`, `alit`, `karl` (each says how it reads), `common` (what sof
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import HARD
 from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.models.interface import Asked
 from tokenizer_core.models.published.common import (
     PublishedTokenizer,
     build_filled,
@@ -74,22 +75,9 @@ class HardTokenizer(PublishedTokenizer):
         info = cls.describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
         return cls(config, info, networks, device, find_dtype(dtype, device))
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several codes, in the order asked for, each computed when its turn comes.
-
-        Options change nothing: there is one picture a code. See `Tokenizer.decode_many`.
-        """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return ((length, self._decode(encoding.code(length))) for length in lengths)
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
+        """One picture a code, which no option changes."""
+        return ((length, self._decode(encoding.code(length))) for length in asked.lengths)
 
     @torch.inference_mode()
     def _decode(self, code: Encoding) -> Picture:

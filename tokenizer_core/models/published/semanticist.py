@@ -12,7 +12,7 @@ Sources: see `semanticist_networks` and `diffusion`. Neighbour: `kl16`.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from tokenizer_core.codes.packing import SOFT, on_levels
 from tokenizer_core.engine.devices import find_dtype
 from tokenizer_core.models.family import Family
 from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.models.interface import Asked
 from tokenizer_core.models.published.common import (
     PublishedConfig,
     PublishedTokenizer,
@@ -175,39 +176,19 @@ class SemanticistTokenizer(PublishedTokenizer):
         latent = self.autoencoder.encode(self._pixels(picture) * 2 - 1)
         return Picture.from_pixels(self.autoencoder.decode(latent)[0])
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several prefixes, in the order asked for.
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
+        """Pictures of several prefixes; of no token, it is what guidance goes against.
 
-        Args:
-            encoding: from this model.
-            lengths: how many of the held tokens to use, each 0..K; 0 is what guidance goes against.
-            steps: see the head of this file; None is 25 DDIM steps.
-            guidance_scale: 1 is off; None is 3; the quick picture ignores it.
-            seed: of the noise, which is the same for every length; the quick picture ignores it.
-            batch: pictures decoded at a time; None is 1 on a CPU, 32 on a GPU.
-
-        Yields:
-            (length, Picture).
-
-        Raises:
-            TokenizerError: tokens of another model, or a length, steps, scale or seed out of range.
+        Which sampler a number of steps means stands in the head of this file. The quick picture, of one step,
+        ignores guidance and seed. A CPU decodes 1 at a time, a GPU 32.
         """
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        steps = STEPS if steps is None else steps
-        scale = GUIDANCE if guidance_scale is None else float(guidance_scale)
+        steps = STEPS if asked.steps is None else asked.steps
+        scale = GUIDANCE if asked.guidance_scale is None else asked.guidance_scale
+        seed = asked.seed
         if steps == 1:
             steps, scale, seed = QUICK, 1.0, 0
-        batch = batch or (ON_CPU if self.device == "cpu" else ON_GPU)
-        return self._pictures(encoding, list(lengths), steps, scale, seed, batch)
+        batch = asked.batch or (ON_CPU if self.device == "cpu" else ON_GPU)
+        return self._pictures(encoding, asked.lengths, steps, scale, seed, batch)
 
     @torch.inference_mode()
     def waiting_time(

@@ -12,7 +12,7 @@ hair); it would need weights, and what it does not know would get no token.
 Neighbours: `hierarchy` (the regions), `outline` (a region as a token).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.info import AttentionInfo, ModelInfo
-from tokenizer_core.models.interface import Tokenizer
+from tokenizer_core.models.interface import Asked, Tokenizer
 from tokenizer_core.models.regions.outline import SIZE, WIDTH, RegionPacker, cover, fit, whole_picture
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
 from tokenizer_core.storage.checkpoints import Checkpoint
@@ -85,24 +85,10 @@ class RegionsTokenizer(Tokenizer):
         own = (self.info.checkpoint_id, self.info.name, RegionPacker.kind)
         return Encoding(tokens, np.arange(len(tokens)), *own)
 
-    def decode_many(
-        self,
-        encoding: Encoding,
-        lengths: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        seed: int = 0,
-        batch: int | None = None,
-    ) -> Iterator[tuple[int, Picture]]:
-        """Pictures of several prefixes, in the order asked for; see `Tokenizer.decode_many`."""
-        self.check(encoding, lengths, steps=steps, guidance_scale=guidance_scale, seed=seed)
-        return self._pictures(encoding, list(lengths))
-
-    def _pictures(self, encoding: Encoding, lengths: list[int]) -> Iterator[tuple[int, Picture]]:
+    def pictures(self, encoding: Encoding, asked: Asked) -> Iterator[tuple[int, Picture]]:
         """Each is painted on from the last one, as long as they grow."""
         canvas, painted = blank(), 0
-        for length in lengths:
+        for length in asked.lengths:
             if length < painted:
                 canvas, painted = blank(), 0
             for token in encoding.tokens[painted:length]:
