@@ -1,7 +1,8 @@
-"""The page's own files as a browser gets them: from memory, compressed once, under an address that changes with them.
+"""The page's own files as a browser gets them: from memory, compressed once.
 
-A browser keeps them for ever, so a second visit asks for none. They are named in the page's head, too: fetched
-beside Gradio's scripts instead of after them, and behind those in the queue of a browser with few connections.
+Their address changes with them, so a browser keeps them for ever, and a second visit asks for none. They are
+named in the page's head, too: fetched beside Gradio's scripts instead of after them, and behind those in the
+queue of a browser with few connections.
 """
 
 import functools
@@ -25,7 +26,7 @@ THUMBNAIL = 160  # px: an example's button is at most 80 wide, and screens have 
 
 
 def _version() -> str:
-    """A name for the files of page/ and the photos as they are now: an address with it may be kept for ever."""
+    """A name for the files of page/ and the photos as they are now."""
     sums = hashlib.sha256()
     for path in [*sorted(PAGE.rglob("*")), *(example.photo for example in BUTTONS)]:
         if path.is_file():
