@@ -115,15 +115,17 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> gr.Number:
     """The form, whose events go to the dial; returns the field of the seed."""
-    with gr.Accordion("Seed, steps, download, forget", open=False):
+    with gr.Accordion("Seed, steps, download, forget", open=False, elem_id="settings"):
         with gr.Row():
             steps = gr.Slider(2, 50, max(2, studio.default.default_steps), step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
-            gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
+            gr.Button("Another seed", size="sm").click(
+                None, None, seed, js="() => Math.floor(Math.random() * 1e6)"
+            )
         with gr.Row():
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
-                gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
-            gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
+                gr.Button(f"Save the {name}", size="sm").click(None, js=told(f"dial.{name.split()[0]}()"))
+            gr.Button("Forget this photo", size="sm").click(None, js=told("dial.forget()"))
     steps.change(None, steps, js=told("dial.take(steps, null)", "steps"))
     seed.change(None, seed, js=told("dial.take(null, seed)", "seed"))
     return seed

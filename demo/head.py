@@ -1,4 +1,4 @@
-"""The page's head: what is shown beside a link to it, instead of Gradio's words, and what is fetched early."""
+"""The page's head: what stands beside a link to it, and what is fetched early."""
 
 import gzip
 import re
