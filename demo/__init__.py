@@ -14,7 +14,7 @@ beside.py       what Compare sets beside it: other models, WebP and JPEG files
 guard.py        headers of every answer, whether the server is well, and its figures
 crowd.py        several visitors at once, for the bench
 uploads.py      visitors' files on the server's disk
-served.py       its own files, from memory, kept by browsers for ever
+static.py       its own files, from memory, kept by browsers for ever
 links.py        a link's tokens, as text
 head.py         the page's head: what is shown beside a link to it, and what is fetched early
 scenes.py       the six scenes below the panels

@@ -16,9 +16,9 @@ from starlette.middleware import Middleware
 
 import tokenizer_core as tc
 
-from . import glossary, guard, kinds, programs, questions, scenes, served, uploads
+from . import glossary, guard, kinds, programs, questions, scenes, static, uploads
 from .head import Head
-from .served import BUTTONS, MODULES, PAGE, STATIC
+from .static import BUTTONS, MODULES, PAGE, STATIC
 from .studio import Studio
 
 HERE = Path(__file__).parent
@@ -166,7 +166,7 @@ def serve(page: gr.Blocks, **options) -> Any:
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
-    head = Middleware(Head, picture=f"{STATIC}/page/preview.jpg", more=served.early())
+    head = Middleware(Head, picture=f"{STATIC}/page/preview.jpg", more=static.early())
     told = getattr(page, "told", [])
-    server = {"routes": [*served.routes(), *told], "middleware": [Middleware(guard.Headers), head]}
+    server = {"routes": [*static.routes(), *told], "middleware": [Middleware(guard.Headers), head]}
     return page.launch(theme=theme, css=css, app_kwargs=server, **limits, **options)

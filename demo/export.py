@@ -18,7 +18,7 @@ import tokenizer_core as tc
 from . import beside
 from .examples import EXAMPLES, others, stored
 from .film import LADDER
-from .served import BUTTONS, early, thumbnail
+from .static import BUTTONS, early, thumbnail
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 

@@ -51,7 +51,7 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
-LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
+LONG = {"test_adaptive.py", "test_away.py"}  # minutes
 
 
 def pytest_collection_modifyitems(config, items):

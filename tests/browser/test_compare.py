@@ -189,6 +189,7 @@ def test_it_fits_and_everybody_can_use_it(page, address):
     assert [(f["id"], f["impact"], [n["target"] for n in f["nodes"]]) for f in found] == []
 
 
+@pytest.mark.timed
 def test_a_drag_of_four_panes_asks_nothing_and_paints_at_once(page, address):
     opened(page, address, f"k=64&panel=compare&panes={ALL_FOUR}")
     page.wait_for_function(f"{LAID % 4} && dial.done", timeout=120_000)

@@ -11,7 +11,11 @@ from tests.browser.test_dial import choose_photo, photo  # noqa: F401
 pytestmark = pytest.mark.browser
 MEANS = ["mouse", "keyboard"]
 WIDE = {"width": 1440, "height": 900}
-COPIED = "document.querySelector('#dial .status').textContent.includes('is copied')"
+SAID = "document.querySelector('#dial .status').textContent.includes('is copied')"
+# the status line says so of the last link for five seconds, whatever is pressed meanwhile
+COUNT = """() => { const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+  window.copied = 0;
+  navigator.clipboard.writeText = async (text) => { await write(text); window.copied += 1; }; }"""
 BUTTONS = {  # by panel: what a press of a button changes
     "": {".play": "document.querySelector('#dial .play').getAttribute('aria-label')"},
     "explore": {
@@ -26,10 +30,8 @@ BUTTONS = {  # by panel: what a press of a button changes
         "button:has-text('Other seeds')": "document.querySelectorAll('.seed-grid img').length >= 5",
         "button:has-text('Mix two photos')": "document.querySelectorAll('.mixes figure').length == 2",
     },
-    "play": {
-        "#panel-play .challenge": "document.querySelector('#dial .status').textContent.includes('is copied')"
-    },
-    "share": {".copy": "document.querySelector('#dial .status').textContent.includes('is copied')"},
+    "play": {"#panel-play .challenge": "window.copied"},
+    "share": {".copy": "window.copied"},
 }
 FILES = {  # and what it saves
     "share": {".clip": r"tokens\.(mp4|webm)", ".card-button": r"tokens-card\.png"},
@@ -113,6 +115,7 @@ def turned(browser, address, photo):  # noqa: F811
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
     page.locator("#dial .keep").click()  # the crop box lies on the photo, and on what is pressed there
     page.wait_for_function(f"{LINEAR} && document.querySelector('#dial .layer option')", timeout=60_000)
+    page.evaluate(COUNT)
     yield page
     page.close()
 
@@ -135,8 +138,9 @@ def press_the_buttons(page, means):
     for panel, control, effect in each(BUTTONS):
         if panel:
             press(page.locator(f"#tab-{panel}"), means)
-        page.evaluate("document.querySelector('#dial .status').textContent = ''")
         changes(page, control, effect, lambda c=control: press(page.locator(f"#dial {c}"), means))
+        if effect == "window.copied":
+            page.wait_for_function(SAID)
         if control == ".play":
             press(page.locator("#dial .play"), means)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from demo.served import BUTTONS, MODULES, PAGE, STATIC
+from demo.static import BUTTONS, MODULES, PAGE, STATIC
 
 
 @pytest.fixture
