@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import TimeoutError, expect
 
 from tests.browser.conftest import another_document, open_panel
-from tests.browser.test_dial import choose_photo, photo  # noqa: F401
+from tests.browser.dialing import choose_photo
 
 pytestmark = pytest.mark.browser
 MEANS = ["mouse", "keyboard"]
@@ -105,7 +105,7 @@ def press(control, means, key="Enter"):
 
 
 @pytest.fixture
-def turned(browser, address, photo):  # noqa: F811
+def turned(browser, address, photo):
     """A page with an example before and an upload now, its ladder and what comes after that there."""
     page = browser.new_page(viewport=WIDE, reduced_motion="reduce")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
