@@ -115,28 +115,26 @@ def test_the_photo_wipes_over_the_picture(page):
     assert over.evaluate("node => getComputedStyle(node).opacity") == "0"
 
 
-BESIDE = {  # buttons, their panels, and the captions of the pictures that they bring at 8 tokens
-    "All but a token": ("explore", ["all tokens", "all but token 8", "where they differ"]),
-}
+# what a button brings at 8 tokens
+BESIDE = ["all tokens", "all but token 8", "where they differ"]
 
 
 def test_pictures_beside_the_film(page, photo):
-    page.wait_for_function("dial.done", timeout=120_000)  # an example, to mix with
+    page.wait_for_function("dial.done", timeout=120_000)
     uploaded(page, photo, 8)
     shown = page.evaluate("dial.loaded.sample")
-    for name, (panel, captions) in BESIDE.items():
-        open_panel(page, panel)
-        boxes = page.locator(f"#panel-{panel} .pictures figure")
-        press(page, page.get_by_role("button", name=name))
-        page.wait_for_function(
-            f"document.querySelector('#panel-{panel} .open').textContent.startsWith('At 8 tokens')"
-            f" && document.querySelectorAll('#panel-{panel} .pictures figure').length === {len(captions)}",
-            timeout=60_000,
-        )
-        found = boxes.evaluate_all("all => all.map(box => box.textContent)")
-        assert all(text.startswith(wanted) for text, wanted in zip(found, captions, strict=True)), found
-        sources = boxes.locator("img").evaluate_all("all => all.map(img => img.src)")
-        assert len(set(sources)) == len(sources), "no two are alike"
+    open_panel(page, "explore")
+    boxes = page.locator("#panel-explore .pictures figure")
+    press(page, page.get_by_role("button", name="All but a token"))
+    page.wait_for_function(
+        "document.querySelector('#panel-explore .open').textContent.startsWith('At 8 tokens')"
+        f" && document.querySelectorAll('#panel-explore .pictures figure').length === {len(BESIDE)}",
+        timeout=60_000,
+    )
+    found = boxes.evaluate_all("all => all.map(box => box.textContent)")
+    assert all(text.startswith(wanted) for text, wanted in zip(found, BESIDE, strict=True)), found
+    sources = boxes.locator("img").evaluate_all("all => all.map(img => img.src)")
+    assert len(set(sources)) == len(sources), "no two are alike"
     assert page.evaluate(f"Math.max(...({DIFFER})())") > 0
     turn(page, 20)
     page.locator("#dial .range").press("ArrowRight")
