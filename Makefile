@@ -39,15 +39,17 @@ help:
 demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
 
-# Browser tests measure times, so they run alone; the others in two processes, a file in one of them. What is
-# tested in a browser at several sizes runs at one of them, and five long files do not (tests/browser/conftest.py).
+# In two processes, a file in one of them; tests that measure times run alone. What is tested in a browser at
+# several sizes runs at one of them, and some long files do not (tests/browser/conftest.py).
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS)
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not timed" tests/browser $(ARGS)
+	$(BIN)/python -m pytest -m timed tests/browser $(ARGS)
 
-# Every browser test, at each of its sizes, light and dark: a quarter of an hour.
+# Every browser test, at each of its sizes, light and dark: some ten minutes.
 test-pages: $(VENV)/ready-dev
-	ALL_PAGES=1 $(BIN)/python -m pytest tests/browser $(ARGS)
+	ALL_PAGES=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not timed" tests/browser $(ARGS)
+	ALL_PAGES=1 $(BIN)/python -m pytest -m timed tests/browser $(ARGS)
 
 # Ray is an extra, and takes half a minute.
 test-ray: $(VENV)/ready-dev

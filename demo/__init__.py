@@ -14,8 +14,9 @@ beside.py       what Compare sets beside it: other models, WebP and JPEG files
 guard.py        headers of every answer, whether the server is well, and its figures
 crowd.py        several visitors at once, for the bench
 uploads.py      visitors' files on the server's disk
+static.py       its own files, from memory, kept by browsers for ever
 links.py        a link's tokens, as text
-preview.py      what is shown beside a link to the page
+head.py         the page's head: what is shown beside a link to it, and what is fetched early
 scenes.py       the six scenes below the panels
 kinds.py        below them: every tokenizer in a table, and claims about kinds of tokens
 figure.py       a scene's figure over the validation photographs

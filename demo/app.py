@@ -1,6 +1,5 @@
 """Layout and wiring of the page; what happens is in handlers.py, what moves is in page/."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,20 +13,15 @@ import gradio as gr
 from gradio.themes import Default
 from markdown_it import MarkdownIt
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
 
 import tokenizer_core as tc
 
-from . import glossary, guard, kinds, programs, questions, scenes, uploads
-from .examples import EXAMPLES, FOLDER
-from .preview import Preview
+from . import glossary, guard, kinds, programs, questions, scenes, static, uploads
+from .head import Head
+from .static import BUTTONS, MODULES, PAGE, STATIC
 from .studio import Studio
 
 HERE = Path(__file__).parent
-PAGE = HERE / "page"
 TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").replace("$words", glossary.listed()).split("\n---\n")
 PANELS = sorted(path.name for path in (PAGE / "panels").glob("*.css"))
 LINKED = """() => { const link = new URLSearchParams(location.hash.slice(1));
@@ -55,7 +49,7 @@ def markup(photos: str, info: Mapping[str, Any], others: Sequence[tc.ModelInfo] 
         info: the first model, see `scenes.markup`.
         others: all models, see `kinds.markup`.
     """
-    strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in EXAMPLES[:6])
+    strip = "".join(EXAMPLE.format(one, f"{photos}{one.name}.webp") for one in BUTTONS)
     html = read("dial.html").replace("$title", MarkdownIt().render(TITLE))
     html = html.replace("$strip", strip)
     weights = {one.name: one.checkpoint_id for one in others} | {info["name"]: info["checkpoint_id"]}
@@ -63,19 +57,6 @@ def markup(photos: str, info: Mapping[str, Any], others: Sequence[tc.ModelInfo] 
     return glossary.linked(html)
 
 
-def _version() -> str:
-    """A name for the files of page/ as they are now: an address with it may be kept for ever."""
-    sums = hashlib.sha256()
-    for path in sorted(PAGE.rglob("*")):
-        if path.is_file():
-            sums.update(path.read_bytes())
-    return sums.hexdigest()[:12]
-
-
-# Relative to the page, so that a proxy below a path needs to know nothing; below /gradio_api, so that a
-# server in front of this one passes it on.
-STATIC = f"gradio_api/tokendial/{_version()}"
-MODULES = sorted(str(path.relative_to(PAGE)) for path in PAGE.glob("**/*.js") if path.parent.name != "vendor")
 SCRIPT = f"""
 window.dial = null;  // else it is the element of that id, until the modules are there
 const root = new URL(document.baseURI), files = new URL("{STATIC}/page/", root);
@@ -92,26 +73,6 @@ window.tokendial.catch((why) => {{
   console.error(why);
 }});
 """
-
-
-TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp"}
-TYPES |= {".jpg": "image/jpeg"}
-FILES = {f"page/{path.relative_to(PAGE)}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
-FILES |= {f"photos/{path.name}": path for path in FOLDER.glob("*.webp")}
-
-
-async def kept(request: Request) -> Response:
-    """A file of the page or an example's photo. Its address changes with it: a browser may keep it."""
-    path = FILES.get(request.path_params["name"])
-    if path is None:
-        return Response(status_code=404)
-    headers = {"cache-control": "public, max-age=31536000, immutable"}
-    return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
-
-
-def static_routes() -> list[Route]:
-    """Where these files are; scripts go compressed."""
-    return [Route(f"/{STATIC}/{{name:path}}", kept, middleware=[Middleware(GZipMiddleware)])]
 
 
 def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto") -> gr.Blocks:
@@ -154,15 +115,17 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
 
 def settings(studio: Studio) -> gr.Number:
     """The form, whose events go to the dial; returns the field of the seed."""
-    with gr.Accordion("Seed, steps, download, forget", open=False):
+    with gr.Accordion("Seed, steps, download, forget", open=False, elem_id="settings"):
         with gr.Row():
             steps = gr.Slider(2, 50, max(2, studio.default.default_steps), step=1, label="Steps of a sample")
             seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
-            gr.Button("Another seed").click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)")
+            gr.Button("Another seed", size="sm").click(
+                None, None, seed, js="() => Math.floor(Math.random() * 1e6)"
+            )
         with gr.Row():
             for name in ("picture", "curves as CSV", "spectra as CSV", "tokens"):
-                gr.Button(f"Save the {name}").click(None, js=told(f"dial.{name.split()[0]}()"))
-            gr.Button("Forget this photo").click(None, js=told("dial.forget()"))
+                gr.Button(f"Save the {name}", size="sm").click(None, js=told(f"dial.{name.split()[0]}()"))
+            gr.Button("Forget this photo", size="sm").click(None, js=told("dial.forget()"))
     steps.change(None, steps, js=told("dial.take(steps, null)", "steps"))
     seed.change(None, seed, js=told("dial.take(null, seed)", "seed"))
     return seed
@@ -203,7 +166,7 @@ def serve(page: gr.Blocks, **options) -> Any:
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
-    preview = Middleware(Preview, picture=f"{STATIC}/page/preview.jpg")
+    head = Middleware(Head, picture=f"{STATIC}/page/preview.jpg", more=static.early())
     told = getattr(page, "told", [])
-    server = {"routes": [*static_routes(), *told], "middleware": [Middleware(guard.Headers), preview]}
+    server = {"routes": [*static.routes(), *told], "middleware": [Middleware(guard.Headers), head]}
     return page.launch(theme=theme, css=css, app_kwargs=server, **limits, **options)

@@ -18,6 +18,7 @@ import tokenizer_core as tc
 from . import beside
 from .examples import EXAMPLES, others, stored
 from .film import LADDER
+from .static import BUTTONS, early, thumbnail
 
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
@@ -39,6 +40,7 @@ def export(folder: Path) -> None:
         html=markup("", info),
         dial=styles(),
         page=read("page.css", "dark.css"),
+        early=early("page/"),
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +49,8 @@ def export(folder: Path) -> None:
         shutil.copytree(
             PAGE, folder / "page", dirs_exist_ok=True, ignore=shutil.ignore_patterns(*PYTHON_SIDE)
         )
-        for example in EXAMPLES:
-            shutil.copy(example.photo, folder)
+        for example in BUTTONS:
+            (folder / f"{example.name}.webp").write_bytes(thumbnail(example))
         for model, some in films.items():
             (folder / model).mkdir(exist_ok=True)
             for name, film in some.items():

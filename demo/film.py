@@ -6,6 +6,8 @@ one. Frames are kept as WebP with their spectrum and scores, never as arrays: 51
 
 Several visitors may watch one film, each in a thread of their own. A reel stays while somebody reads it, and
 what one of them makes the others wait for: nothing is made twice.
+
+Long because a film, its reels and its frames know of each other.
 """
 
 import io

@@ -32,6 +32,10 @@ POLICY = {
     "form-action": "'self'",
 }
 SPACES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
+GRADIO = (
+    "/assets/"  # its scripts and styles, each with a sum in its name: a browser need not ask for them again
+)
+LASTING = (b"cache-control", b"public, max-age=31536000, immutable")
 LATENCIES = 512  # answers that the quantiles are of
 QUANTILES = (0.5, 0.95)
 
@@ -59,7 +63,9 @@ class Headers:
         async def add(message: Any) -> None:
             if message["type"] == "http.response.start":
                 there = {name.lower() for name, _ in message["headers"]}
-                more = [(name, value) for name, value in self.headers if name not in there]
+                lasts = scope["path"].startswith(GRADIO) and message["status"] == 200
+                ours = [*self.headers, LASTING] if lasts else self.headers
+                more = [(name, value) for name, value in ours if name not in there]
                 message = message | {"headers": [*message["headers"], *more]}
             await send(message)
 

@@ -3,6 +3,8 @@
 The page starts a film and gets its head; then it pulls: again and again it says what it has and gets the next
 frames that it lacks, decoded there and then unless the film has them. So a film goes on only while somebody
 asks, and nothing can get lost.
+
+Long because every answer to the page is here.
 """
 
 import functools

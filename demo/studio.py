@@ -3,6 +3,8 @@
 Weights load in a background thread, so the page is there first. One decode runs at a time, and a visitor
 whose dial rests goes before the films. On a Space with ZeroGPU `record` is wrapped by `spaces.GPU`, runs in
 a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`).
+
+Long because all that uses the device is here.
 """
 
 import functools

@@ -28,6 +28,7 @@ import { pictures } from "./panels/pictures.js";
 import { play } from "./panels/play.js";
 import { rail } from "./panels/rail.js";
 import { scenes } from "./panels/scenes.js";
+import { settings } from "./panels/settings.js";
 import { share } from "./panels/share.js";
 import { sheet } from "./panels/sheet.js";
 import { spectrum } from "./panels/spectrum.js";
@@ -247,6 +248,7 @@ export function start(element, given) {
     tabbed,
     panes,
     lecture(root, act, (hash) => dial.visit(hash)),
+    settings(root),
     terms(root),
   ];
 

@@ -4,7 +4,12 @@
  * The bytes of a base64 text.
  * @param {string} text
  */
-export const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+export function bytes(text) {
+  const binary = atob(text);
+  const found = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i += 1) found[i] = binary.charCodeAt(i);
+  return found;
+}
 
 /**
  * base64 as a link holds it.

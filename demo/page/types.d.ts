@@ -4,6 +4,11 @@ type Mode = "mean" | "sample" | "sharp";
 // where it looks, what it added, what is not there yet, is right already, is invented
 type Overlay = "" | "on" | "add" | "less" | "right" | "open";
 
+/** What some browsers know of the line. */
+interface Navigator {
+  connection?: { downlink?: number; saveData?: boolean };
+}
+
 /** A model, as `ModelInfo.to_dict` says; an example's stored film may lack what is optional here. */
 interface Info {
   name: string;

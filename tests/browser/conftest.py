@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from demo import views
 from demo.cli import main
@@ -51,7 +52,7 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
-LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
+LONG = {"test_adaptive.py", "test_away.py"}  # minutes
 
 
 def pytest_collection_modifyitems(config, items):
@@ -143,6 +144,15 @@ def another_document(page) -> Iterator[None]:
     page.evaluate("window.left = true")
     yield
     page.wait_for_function("!window.left && document.readyState === 'complete'", timeout=60_000)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A photo of a visitor's own, no square."""
+    y, x = np.mgrid[0:300, 0:400]
+    rows = np.stack([x * 255 / 400, y * 255 / 300, 128 + 120 * np.sin(x / 9)], -1).astype(np.uint8)
+    Image.fromarray(rows).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
 
 
 @pytest.fixture(params=[(1440, 900), (390, 844)], ids=["1440", "390"])

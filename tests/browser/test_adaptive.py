@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from demo import app
 from tests.browser.conftest import close_panel, line, open_panel, open_plots
-from tests.browser.test_dial import choose_photo
+from tests.browser.dialing import choose_photo
 from tests.stand_in import StandIn, models
 from tokenizer_core.models.alit.config import tiny_config
 

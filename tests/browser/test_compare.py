@@ -5,8 +5,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import open_panel
+from tests.browser.dialing import choose_photo
 from tests.browser.drag import drag, percentile
-from tests.browser.test_dial import choose_photo, photo  # noqa: F401
 
 pytestmark = pytest.mark.browser
 ALL_FOUR = "prefix-flow-256+pca+WebP+JPEG"
@@ -189,6 +189,7 @@ def test_it_fits_and_everybody_can_use_it(page, address):
     assert [(f["id"], f["impact"], [n["target"] for n in f["nodes"]]) for f in found] == []
 
 
+@pytest.mark.timed
 def test_a_drag_of_four_panes_asks_nothing_and_paints_at_once(page, address):
     opened(page, address, f"k=64&panel=compare&panes={ALL_FOUR}")
     page.wait_for_function(f"{LAID % 4} && dial.done", timeout=120_000)
@@ -206,7 +207,7 @@ def test_a_drag_of_four_panes_asks_nothing_and_paints_at_once(page, address):
     assert percentile(ms, 0.95) <= 16, "6 ms on a machine that does nothing else"
 
 
-def test_an_upload_has_panes_and_its_link_only_its_own_model_s(page, photo, browser):  # noqa: F811
+def test_an_upload_has_panes_and_its_link_only_its_own_model_s(page, photo, browser):
     open_panel(page, "compare")
     choose_photo(page, photo)
     page.wait_for_function(

@@ -3,14 +3,19 @@
 import re
 
 import pytest
+from playwright.sync_api import TimeoutError, expect
 
 from tests.browser.conftest import another_document, open_panel
-from tests.browser.test_dial import choose_photo, photo  # noqa: F401
+from tests.browser.dialing import choose_photo
 
 pytestmark = pytest.mark.browser
 MEANS = ["mouse", "keyboard"]
 WIDE = {"width": 1440, "height": 900}
-COPIED = "document.querySelector('#dial .status').textContent.includes('is copied')"
+SAID = "document.querySelector('#dial .status').textContent.includes('is copied')"
+# the status line says so of the last link for five seconds, whatever is pressed meanwhile
+COUNT = """() => { const write = navigator.clipboard.writeText.bind(navigator.clipboard);
+  window.copied = 0;
+  navigator.clipboard.writeText = async (text) => { await write(text); window.copied += 1; }; }"""
 BUTTONS = {  # by panel: what a press of a button changes
     "": {".play": "document.querySelector('#dial .play').getAttribute('aria-label')"},
     "explore": {
@@ -25,10 +30,8 @@ BUTTONS = {  # by panel: what a press of a button changes
         "button:has-text('Other seeds')": "document.querySelectorAll('.seed-grid img').length >= 5",
         "button:has-text('Mix two photos')": "document.querySelectorAll('.mixes figure').length == 2",
     },
-    "play": {
-        "#panel-play .challenge": "document.querySelector('#dial .status').textContent.includes('is copied')"
-    },
-    "share": {".copy": "document.querySelector('#dial .status').textContent.includes('is copied')"},
+    "play": {"#panel-play .challenge": "window.copied"},
+    "share": {".copy": "window.copied"},
 }
 FILES = {  # and what it saves
     "share": {".clip": r"tokens\.(mp4|webm)", ".card-button": r"tokens-card\.png"},
@@ -63,6 +66,7 @@ TABS = ["explore", "measure", "compare", "needs", "chance", "play", "share"]
 OTHERS = {".goal", ".more", ".know", ".compare", "#upload", "[type=file]", "#examples button", "#mode input"}
 OTHERS |= {".again", "[role=tab]", ".round", ".typed input", ".typed button", ".next", ".tell"}
 OTHERS |= {".scene a", ".lecturing", ".lecture button", ".term", ".first-seed", ".open-on"}
+OTHERS |= {".settings"}  # test_settings.py
 OTHERS |= {".sorts a"}  # an address of test_compare.py
 # tests/browser/test_compare.py
 OTHERS |= {".pane-name", ".pane-away", "[name=equal]", ".wipe-all", ".panes-measure", ".zoom[value=whole]"}
@@ -79,19 +83,29 @@ def each(groups):
     return [(panel, *pair) for panel, group in groups.items() for pair in group.items()]
 
 
-def changes(page, expression, act):
-    """Act, and wait until an expression has another value."""
+def changes(page, name, expression, act):
+    """Act on the control of this name, and wait until an expression has another value."""
     before = page.evaluate(expression)
     act()
-    page.wait_for_function(f"(before) => ({expression}) !== before", arg=before, timeout=20_000)
+    try:
+        page.wait_for_function(f"(before) => ({expression}) !== before", arg=before, timeout=20_000)
+    except TimeoutError as late:
+        now, line = page.evaluate(f"[{expression}, document.querySelector('#dial .status').textContent]")
+        raise AssertionError(f"{name}: {expression} is {now!r} as before; the status says {line!r}") from late
 
 
 def press(control, means, key="Enter"):
-    control.click() if means == "mouse" else control.press(key)
+    """By mouse, or where the keyboard is; as a click does, a key waits until it can be pressed."""
+    if means == "mouse":
+        control.click()
+        return
+    expect(control).to_be_visible()
+    expect(control).to_be_enabled()
+    control.press(key)
 
 
 @pytest.fixture
-def turned(browser, address, photo):  # noqa: F811
+def turned(browser, address, photo):
     """A page with an example before and an upload now, its ladder and what comes after that there."""
     page = browser.new_page(viewport=WIDE, reduced_motion="reduce")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -101,6 +115,7 @@ def turned(browser, address, photo):  # noqa: F811
     page.wait_for_function("!document.querySelector('#dial .credit').textContent", timeout=20_000)
     page.locator("#dial .keep").click()  # the crop box lies on the photo, and on what is pressed there
     page.wait_for_function(f"{LINEAR} && document.querySelector('#dial .layer option')", timeout=60_000)
+    page.evaluate(COUNT)
     yield page
     page.close()
 
@@ -123,8 +138,9 @@ def press_the_buttons(page, means):
     for panel, control, effect in each(BUTTONS):
         if panel:
             press(page.locator(f"#tab-{panel}"), means)
-        page.evaluate("document.querySelector('#dial .status').textContent = ''")
-        changes(page, effect, lambda c=control: press(page.locator(f"#dial {c}"), means))
+        changes(page, control, effect, lambda c=control: press(page.locator(f"#dial {c}"), means))
+        if effect == "window.copied":
+            page.wait_for_function(SAID)
         if control == ".play":
             press(page.locator("#dial .play"), means)
 
@@ -140,7 +156,7 @@ def save_the_files(page, means):
 def tick_the_boxes(page, means):
     open_panel(page, "explore")
     for control, effect in BOXES.items():
-        changes(page, effect, lambda c=control: press(page.locator(f"#dial {c}"), means, "Space"))
+        changes(page, control, effect, lambda c=control: press(page.locator(f"#dial {c}"), means, "Space"))
 
 
 def choose_another(box, means):
@@ -193,13 +209,15 @@ def test_what_is_on_the_dial_s_side(turned, means):
     tick_the_boxes(turned, means)
     for panel, control, effect in each(CHOICES):
         open_panel(turned, panel)
-        changes(turned, effect, lambda c=control: choose_another(turned.locator(f"#dial {c}"), means))
+        changes(
+            turned, control, effect, lambda c=control: choose_another(turned.locator(f"#dial {c}"), means)
+        )
     for control, effect in RANGES.items():
-        changes(turned, effect, lambda c=control: move_a_range(turned.locator(f"#dial {c}"), means))
+        changes(turned, control, effect, lambda c=control: move_a_range(turned.locator(f"#dial {c}"), means))
     open_panel(turned, "measure")
     turned.locator("#dial .measure").select_option("PSNR, dB")
     fewest = "document.querySelector('#dial .n-fewest').textContent"
-    changes(turned, fewest, lambda: raise_the_goal(turned, means))
+    changes(turned, ".goal", fewest, lambda: raise_the_goal(turned, means))
     hold_to_compare(turned, means)
 
 
@@ -208,7 +226,7 @@ def test_a_round_is_played(browser, address, means):
     page = browser.new_page(viewport=WIDE)
     page.goto(address + "?photo=round-1#k=8&name=1")
     page.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
-    changes(page, "dial.k", lambda: press(page.locator("#dial .more"), means))
+    changes(page, ".more", "dial.k", lambda: press(page.locator("#dial .more"), means))
     assert not page.locator("#dial .thumbnail").is_visible()
     press(page.locator("#dial .know"), means)
     assert page.locator("#dial .thumbnail").is_visible()
@@ -221,21 +239,21 @@ def test_examples_upload_and_kind_of_picture(turned, means):
     credit = "document.querySelector('#dial .credit').textContent"
     for number in (3, 0):
         button = turned.locator("#examples .thumbnail-item").nth(number)
-        changes(turned, credit, lambda b=button: press(b, means))
+        changes(turned, f"example {number}", credit, lambda b=button: press(b, means))
     with turned.expect_file_chooser() as chooser:
         press(turned.locator("#upload"), means)
     assert not chooser.value.is_multiple()
     turned.wait_for_function("dial.badge === 'sample'", timeout=60_000)
     for kind in ("mean", "sample"):
         radio = turned.get_by_label(kind, exact=True)
-        changes(turned, "dial.badge", lambda r=radio: press(r, means, "Space"))
+        changes(turned, kind, "dial.badge", lambda r=radio: press(r, means, "Space"))
 
 
 @pytest.mark.parametrize("means", MEANS)
 def test_the_words_links(turned, means):
     for name, k in (("one token", 1), ("16", 16), ("what token 4 added", 4)):
         link = turned.get_by_role("link", name=name).first
-        changes(turned, "dial.k", lambda one=link: press(one, means))
+        changes(turned, name, "dial.k", lambda one=link: press(one, means))
         assert turned.evaluate("dial.k") == k
     open_panel(turned, "play")
     press(turned.get_by_role("button", name="Round 2", exact=True), means)
@@ -282,9 +300,8 @@ def test_the_settings(turned, means):
     else:
         seed.press("ArrowUp")
     turned.wait_for_function(f"dial.address(true).includes('seed={77 if means == 'mouse' else 1}')")
-    changes(
-        turned, "dial.address(true)", lambda: press(turned.get_by_role("button", name="Another seed"), means)
-    )
+    another = turned.get_by_role("button", name="Another seed")
+    changes(turned, "Another seed", "dial.address(true)", lambda: press(another, means))
 
     with turned.expect_request(
         lambda r: "component_server" in r.url and '"steps":8' not in (r.post_data or "")
@@ -292,16 +309,16 @@ def test_the_settings(turned, means):
         slide(turned, "Steps of a sample", means)
     press(turned.locator("#dial .recrop"), means)
     turned.keyboard.press("-")
-    changes(turned, photo_shown, lambda: press(turned.get_by_role("button", name="Use this part"), means))
+    part = turned.get_by_role("button", name="Use this part")
+    changes(turned, "Use this part", photo_shown, lambda: press(part, means))
     turned.wait_for_function(LINEAR, timeout=60_000)
     for name, kind in SAVED.items():
         with turned.expect_download() as caught:
             press(turned.get_by_role("button", name=f"Save the {name}"), means)
         assert caught.value.suggested_filename.endswith(kind.format(k=turned.evaluate("dial.k")))
 
-    changes(
-        turned, "document.querySelector('#dial .range').max", lambda: choose_the_other_model(turned, means)
-    )
+    longest = "document.querySelector('#dial .range').max"
+    changes(turned, "Model", longest, lambda: choose_the_other_model(turned, means))
     with another_document(turned):
         press(turned.get_by_role("button", name="Forget this photo"), means)
 

@@ -41,6 +41,7 @@ def opened(browser, address):
     return page
 
 
+@pytest.mark.timed
 def test_over_a_slow_line_the_photo_and_its_progress_are_seen_at_once(browser, address, large, tmp_path):
     page = opened(browser, address)
     (tmp_path / "note.jpg").write_bytes(b"not a picture" * 9)

@@ -5,7 +5,7 @@ import { ends, fewest, linesOf, MEASURES, rowsOf } from "../../demo/page/measure
 import { layersOf, ranks } from "../../demo/page/panels/attention.js";
 import { step } from "../../demo/page/panels/difference.js";
 import { deviation } from "../../demo/page/panels/pictures.js";
-import { sizeToSend } from "../../demo/page/shrink.js";
+import { sending, sizeToSend } from "../../demo/page/shrink.js";
 import { powers } from "../../demo/page/spectra.js";
 import { frame, start } from "./stand_in.js";
 
@@ -94,6 +94,16 @@ test("a large photo is sent with a shorter side of 1024, a small one as it is", 
   assert.equal(sizeToSend(100_000, 4000, 3000), null);
   assert.equal(sizeToSend(900_000, 900, 3000), null);
   assert.deepEqual(sizeToSend(900_000, 4000, 3000), [1365, 1024]);
+});
+
+test("over a slow line, or where data are to be saved, a photo is sent smaller", () => {
+  const slow = sending({ connection: { downlink: 1.6 } });
+  assert.deepEqual(sizeToSend(120_000, 4000, 3000, slow), [683, 512]);
+  assert.deepEqual(sending({ connection: { downlink: 10, saveData: true } }), slow);
+  for (const device of [{}, { connection: {} }, { connection: { downlink: 10 } }]) {
+    assert.equal(sizeToSend(120_000, 4000, 3000, sending(device)), null);
+    assert.deepEqual(sizeToSend(900_000, 4000, 3000, sending(device)), [1365, 1024]);
+  }
 });
 
 test("a map's brightness is by rank: never all black, and equal where it looked equally", () => {

@@ -164,6 +164,7 @@ export function compare(root, act, source) {
       beside.begin();
       awake = false;
       laid = "";
+      add.disabled = true; // until it is known which panes there can be
       wipe(0);
       look(WHOLE);
       for (const pane of panes) pane.begin(film.original);

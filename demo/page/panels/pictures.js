@@ -36,6 +36,7 @@ export function pictures(root, act) {
   const buttons = /** @type {HTMLButtonElement[]} */ (all(root, ".view"));
   /** @type {HTMLButtonElement | null} what follows the dial */
   let pressed = null;
+  let of = ""; // the length and the token that are shown, or on their way
   let run = 0; // another photo, or another press of a button, ends this one
 
   /**
@@ -65,6 +66,7 @@ export function pictures(root, act) {
     return framed(`where they differ${gain > 1 ? `, × ${gain}` : ""}`, canvas);
   };
 
+  const asked = () => `${act.state.k} ${act.state.token}`;
   const show = async (/** @type {HTMLButtonElement} */ button) => {
     run += 1;
     const mine = run;
@@ -72,6 +74,7 @@ export function pictures(root, act) {
     /** @type {HTMLElement[]} */
     const boxes = [];
     pressed = button;
+    of = asked();
     for (const other of buttons) other.setAttribute("aria-expanded", String(other === button));
     for (const n of ROWS[button.value](token)) {
       put(words, "A moment …");
@@ -100,7 +103,7 @@ export function pictures(root, act) {
       }
     },
     settle() {
-      if (pressed) show(pressed); // it follows the dial
+      if (pressed && of !== asked()) show(pressed); // it follows the dial
     },
   };
 }

@@ -1,11 +1,13 @@
-"""What is shown beside a link to the page: our words and picture, where Gradio's page has its own."""
+"""The page's head: what stands beside a link to it, and what is fetched early."""
 
+import gzip
 import re
 from collections.abc import Awaitable, Callable
 from html import escape
 from typing import Any
 
 from gradio.route_utils import get_root_url
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 
 TITLE = "How few tokens does a picture need?"
@@ -35,11 +37,16 @@ def tags(root: str, picture: str) -> str:
     return "".join(f'<meta {kinds[name]}="{name}" content="{escape(text)}">' for name, text in named.items())
 
 
-class Preview:
-    """Puts the tags into the page's head; all other answers pass as they are."""
+class Head:
+    """Puts these lines into the page's head, and sends it as gzip; all other answers pass as they are.
 
-    def __init__(self, app: Any, picture: str):
-        self.app, self.picture = app, picture
+    Args:
+        picture: of a link's preview, below the page's address.
+        more: further lines.
+    """
+
+    def __init__(self, app: Any, picture: str, more: str = ""):
+        self.app, self.picture, self.more = app, picture, more
 
     async def __call__(self, scope: Any, receive: Callable, send: Callable[[Any], Awaitable[None]]) -> None:
         """Answer a request."""
@@ -48,6 +55,7 @@ class Preview:
             return
         head: dict[str, Any] = {}
         parts: list[bytes] = []
+        request = Request(scope)
 
         async def keep(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -56,13 +64,17 @@ class Preview:
             parts.append(message.get("body", b""))
             if message.get("more_body"):
                 return
-            body = b"".join(parts)
+            body, headers = b"".join(parts), MutableHeaders(raw=list(head["headers"]))
             if b"<head>" in body:
-                root = get_root_url(Request(scope), "/", scope.get("root_path") or None)
-                ours = tags(root, self.picture).encode()
+                root = get_root_url(request, "/", scope.get("root_path") or None)
+                ours = (tags(root, self.picture) + self.more).encode()
                 body = THEIRS.sub(b"", body).replace(b"<head>", b"<head>" + ours, 1)
-            headers = [(name, value) for name, value in head["headers"] if name != b"content-length"]
-            await send(head | {"headers": [*headers, (b"content-length", str(len(body)).encode())]})
+                headers.add_vary_header("Accept-Encoding")
+                if "gzip" in request.headers.get("accept-encoding", ""):
+                    body = gzip.compress(body, compresslevel=5)
+                    headers["content-encoding"] = "gzip"
+            headers["content-length"] = str(len(body))
+            await send(head | {"headers": headers.raw})
             await send({"type": "http.response.body", "body": body})
 
         await self.app(scope, receive, keep)
