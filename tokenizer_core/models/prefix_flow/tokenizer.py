@@ -36,6 +36,7 @@ from tokenizer_core.nn.flow_decoder import FlowDecoder, TokenContext
 from tokenizer_core.nn.masks import prefix_mask
 from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.photos.photo import PhotoSource, Picture, to_picture
+from tokenizer_core.stopping import go_on
 from tokenizer_core.storage.checkpoints import Checkpoint, fill
 
 REMEMBERED = 32  # photos whose keys and values (4 MB each) and latents stay
@@ -190,6 +191,7 @@ class FlowTokenizer(Tokenizer):
         ahead = 0 if self.device == "cpu" or batch == 1 else 1
         waiting = deque[tuple[list[Row], Fetched]]()
         for start, size in self._cut(rows, batch):
+            go_on()
             some = rows[start : start + size]
             with torch.inference_mode():
                 waiting.append((some, Fetched(self._decode_batch(some, size, steps, scale))))
