@@ -11,7 +11,14 @@ views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time
 ours.py         six pictures of ours for that
 beside.py       what Compare sets beside it: other models, WebP and JPEG files
-guard.py        headers of every answer, whether the server is well, and its figures
+guard.py        headers of every answer, and whether the server is well
+gate.py         what every request passes: the rate, the end, who leaves, a full disk
+asker.py        who asks the question that is being answered, and whether they are still there
+rate.py         how much one address may ask for
+ending.py       the end of a server, which lets answers be made first
+faults.py       what a visitor is told when the server fails
+figures.py      its figures, for Prometheus
+logs.py         its log, without what belongs to visitors
 crowd.py        several visitors at once, for the bench
 uploads.py      visitors' files on the server's disk
 static.py       its own files, from memory, kept by browsers for ever

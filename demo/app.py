@@ -1,7 +1,6 @@
 """Layout and wiring of the page; what happens is in handlers.py, what moves is in page/."""
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
@@ -16,8 +15,9 @@ from starlette.middleware import Middleware
 
 import tokenizer_core as tc
 
-from . import glossary, guard, kinds, programs, questions, scenes, static, uploads
+from . import gate, glossary, guard, kinds, logs, programs, questions, scenes, static, uploads
 from .head import Head
+from .rate import A_MINUTE, Rate
 from .static import BUTTONS, MODULES, PAGE, STATIC
 from .studio import Studio
 
@@ -75,7 +75,9 @@ window.tokendial.catch((why) => {{
 """
 
 
-def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto") -> gr.Blocks:
+def build(
+    load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto"
+) -> programs.Page:
     """The page.
 
     Args:
@@ -86,13 +88,10 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
     Returns:
         The Blocks; its weights start to load at once, in the background.
     """
-    studio, figures = Studio(load, models, device), guard.Figures()
+    studio, house = Studio(load, models, device), gate.House(Rate(a_minute()))
 
     def ask(question: Any) -> dict:  # what the page calls, as `server.ask`
-        began = time.perf_counter()
-        answer = questions.answer(studio, question, uploads.holds)
-        figures.count(answer, time.perf_counter() - began)
-        return answer
+        return questions.counted(studio, house, question, uploads.holds)
 
     with programs.Page(title="tokendial", delete_cache=uploads.SCHEDULE) as page:
         dial = gr.HTML(
@@ -108,7 +107,7 @@ def build(load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], devic
         gr.Markdown(ABOUT, elem_id="words")
         page.load(None, None, seed, js=LINKED)
         programs.add(studio)
-    page.told = guard.routes(studio, figures)
+    page.told, page.house = guard.routes(studio, house), house
     studio.warm_up()
     return page
 
@@ -152,21 +151,37 @@ def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
     if not any(info.role == "main" for info in models):
         tc.default_model()  # says in a sentence where to get them
     programs.check_tools()
-    uploads.own_folder()
+    logs.start(str(uploads.own_folder()))
 
     def load(name: str, where: str) -> tc.Tokenizer:
         return tc.load(name, where, dtype)
 
-    return serve(build(load, models, device), **options)
+    page = build(load, models, device)
+    page.house.ending.on_terminate()
+    return serve(page, **options)
 
 
-def serve(page: gr.Blocks, **options) -> Any:
+def a_minute() -> int:
+    """What TOKENDIAL_RATE says of how much an address may ask for, see `rate`.
+
+    Raises:
+        TokenizerError: it is no number.
+    """
+    text = os.environ.get("TOKENDIAL_RATE", str(A_MINUTE))
+    if not text.isdecimal():
+        raise tc.TokenizerError("TOKENDIAL_RATE is how often a minute, such as 600; 0 is without a limit.")
+    return int(text)
+
+
+def serve(page: programs.Page, **options) -> Any:
     """Launch a built page with its theme, limits and styles."""
     fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
     limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
+    if os.environ.get("SPACE_ID"):  # a Space is reached through its proxy alone, which says who asks
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
     head = Middleware(Head, picture=f"{STATIC}/page/preview.jpg", more=static.early())
-    told = getattr(page, "told", [])
-    server = {"routes": [*static.routes(), *told], "middleware": [Middleware(guard.Headers), head]}
+    passed = [Middleware(guard.Headers), Middleware(gate.Gate, house=page.house), head]
+    server = {"routes": [*static.routes(), *page.told], "middleware": passed}
     return page.launch(theme=theme, css=css, app_kwargs=server, **limits, **options)

@@ -1,20 +1,19 @@
 """What a server says beside its pages: headers that keep strangers out, whether it is well, and its figures.
 
-`/health` is for a proxy or a container, `/metrics` for Prometheus, in its text format. Neither names a photo,
-a visitor or a path.
+`/health` is for a proxy or a container, `/metrics` for Prometheus. Neither names a photo or a visitor.
+Neighbours: `figures` (what is counted), `gate` (what a request passes).
 """
 
 import os
-import threading
-import time
-from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .gate import House
 from .studio import Studio
 
 # Gradio's page has scripts in its text, and makes functions of text; pictures and workers are blobs.
@@ -32,12 +31,8 @@ POLICY = {
     "form-action": "'self'",
 }
 SPACES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
-GRADIO = (
-    "/assets/"  # its scripts and styles, each with a sum in its name: a browser need not ask for them again
-)
+GRADIO = "/assets/"  # Gradio's scripts and styles, each with a sum in its name: no browser need ask again
 LASTING = (b"cache-control", b"public, max-age=31536000, immutable")
-LATENCIES = 512  # answers that the quantiles are of
-QUANTILES = (0.5, 0.95)
 
 
 def headers() -> list[tuple[bytes, bytes]]:
@@ -72,58 +67,16 @@ class Headers:
         await self.app(scope, receive, add if scope["type"] == "http" else send)
 
 
-class Figures:
-    """Counts of what was answered, and how long the latest answers took; safe for several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers, self._frames = Counter[str](), 0
-        self._seconds = deque[float](maxlen=LATENCIES)
-        self._began = time.monotonic()
-
-    def count(self, answer: dict[str, Any], seconds: float) -> None:
-        """One answer to the page, and what it took."""
-        kind = next((name for name in ("error", "note") if name in answer), "pictures")
-        with self._lock:
-            self._answers[kind] += 1
-            self._frames += len(answer.get("frames", ()))
-            self._seconds.append(seconds)
-
-    def text(self, studio: Studio) -> str:
-        """All of it as Prometheus reads it."""
-        with self._lock:
-            answers, frames, seconds = dict(self._answers), self._frames, sorted(self._seconds)
-        lines = _one("films", "gauge", "Films that the server holds.", len(set(studio.films.values())))
-        lines += _one("film_bytes", "gauge", "Bytes of these films.", studio.films.size)
-        lines += _one("queue", "gauge", "Visitors who use the device or wait for it.", studio.turn.here)
-        lines += _one("pictures_total", "counter", "Pictures sent.", frames)
-        lines += _head("answers_total", "counter", "Answers to the page.")
-        lines += [f'tokendial_answers_total{{kind="{kind}"}} {count}' for kind, count in answers.items()]
-        lines += _head("answer_seconds", "gauge", "Quantiles of the latest answers.")
-        for share in QUANTILES if seconds else ():
-            value = seconds[min(len(seconds) - 1, int(share * len(seconds)))]
-            lines.append(f'tokendial_answer_seconds{{quantile="{share}"}} {value:.4f}')
-        lines += _one("up_seconds", "gauge", "Since the start.", round(time.monotonic() - self._began, 1))
-        return "\n".join(lines) + "\n"
-
-
-def _head(name: str, kind: str, what: str) -> list[str]:
-    return [f"# HELP tokendial_{name} {what}", f"# TYPE tokendial_{name} {kind}"]
-
-
-def _one(name: str, kind: str, what: str, value: float) -> list[str]:
-    return [*_head(name, kind, what), f"tokendial_{name} {value}"]
-
-
-def routes(studio: Studio, figures: Figures) -> list[Route]:
+def routes(studio: Studio, house: House) -> list[Route]:
     """`/health` and `/metrics`."""
+    house.figures.watch(studio)
 
     def health(_: Request) -> Response:
-        """Ready once the first model is loaded; 503 before, and where it could not be loaded."""
-        state = studio.state(studio.default.name)
+        """Ready once the first model is loaded; 503 before, and where it cannot be or the server ends."""
+        state = "ending" if house.ending.begun else studio.health()
         return JSONResponse({"state": state}, 200 if state == "ready" else 503)
 
     def metrics(_: Request) -> Response:
-        return PlainTextResponse(figures.text(studio), media_type="text/plain; version=0.0.4")
+        return Response(house.figures.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return [Route("/health", health), Route("/metrics", metrics)]

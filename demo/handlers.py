@@ -8,23 +8,21 @@ Long because every answer to the page is here.
 """
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
 
-from . import beside, examples, links, needs, views
+from . import beside, examples, faults, links, needs, views
 from .examples import EXAMPLES
 from .film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
 from .film import take_of as film_take
 from .store import Gone
 from .studio import BATCH, CROWD, Studio
 
-log = logging.getLogger("tokendial")
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BUSY = "The server is busy. Once more, please?"
-BROKEN = "Something went wrong on the server. Please try once more."
+CROWDED = "Many visitors are here. A moment, please…"
 WHOLE = 640  # pixels of the longer side of a photo whose crop is chosen
 PART = 4  # pictures of one step that are decoded in one turn on a CPU: others get the processor in between
 
@@ -43,9 +41,8 @@ def spoken(handler: Callable[..., dict]) -> Callable[..., dict]:
             return {"error": str(error), "gone": error.token}
         except tc.TokenizerError as error:
             return {"error": str(error)}
-        except Exception:
-            log.exception("a handler failed")
-            return {"error": BROKEN}
+        except Exception as error:
+            return faults.told(error)
 
     return guarded
 
@@ -113,8 +110,14 @@ SOURCES = {"upload": upload, "example": example, "link": link, "again": again, "
 
 
 def first(studio: Studio, ask: Any) -> dict:
-    """Called by the page: `start`, and the first frames come along."""
-    head, none = start(studio, ask), {"means": [], "samples": [], "told": []}
+    """Called by the page: `start`, and the first frames come along.
+
+    Where the queue is full that is said before the photo is opened, which takes a while; the page asks again.
+    """
+    if studio.turn.here > CROWD:
+        return {"note": CROWDED}
+    with studio.turn.attend():
+        head, none = start(studio, ask), {"means": [], "samples": [], "told": []}
     return head if "error" in head else head | pull(studio, ask | none | {"token": head["start"]["token"]})
 
 
@@ -155,7 +158,7 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
         gpu = studio.on_gpu(film.info.name)
         plan = lacking(gpu)
         if plan and studio.turn.here > CROWD:
-            return {"note": "Many visitors are here. A moment, please…"}
+            return {"note": CROWDED}
         for take, lengths in plan[:1]:
             size = BATCH if gpu else 1 if take.mode == "sample" else PART
             new = film.encoding is None

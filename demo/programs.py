@@ -5,7 +5,6 @@ work takes its turn with the visitors' films and is one call of the device.
 """
 
 import functools
-import logging
 import os
 from base64 import b64decode
 from collections.abc import Callable, Sequence
@@ -20,12 +19,11 @@ from starlette.routing import Route
 
 import tokenizer_core as tc
 
-from . import links
+from . import faults, links
 from .film import MEAN, Take, log_power
-from .handlers import BROKEN
+from .gate import House
 from .studio import Studio
 
-log = logging.getLogger("tokendial")
 NO_TOOLS = (
     "GRADIO_MCP_SERVER asks for tools of a language model, and their library is not installed; "
     "please install the extra: pip install 'tokendial[mcp]', or with the clone: pip install -e '.[mcp]'."
@@ -36,6 +34,7 @@ class Page(gr.Blocks):
     """Blocks whose endpoints answer values of another kind with a sentence; Gradio's own names no reason."""
 
     told: Sequence[Route] = ()  # beside the page: whether it is well, and its figures
+    house: House  # what all its requests share
 
     async def preprocess_data(self, block_fn: BlockFunction, *rest: Any, **options: Any) -> list:
         """What a function of the page gets.
@@ -146,9 +145,8 @@ def endpoint(inputs: list, output: Component) -> Callable:
                 return function(*values)
             except tc.TokenizerError as error:
                 raise gr.Error(str(error), print_exception=False) from None
-            except Exception:
-                log.exception("An endpoint failed")
-                raise gr.Error(BROKEN, print_exception=False) from None
+            except Exception as error:
+                raise gr.Error(faults.told(error)["error"], print_exception=False) from None
 
         limits = {"concurrency_limit": 2, "concurrency_id": "programs"}
         gr.Button(visible=False).click(told, inputs, output, api_name=function.__name__, **limits)

@@ -4,16 +4,21 @@ Each field that the handlers know has one type here; a field that they look up a
 same sentence. Neighbour: `handlers`, which answers.
 """
 
+import logging
 import math
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 import tokenizer_core as tc
 
-from . import handlers
+from . import asker, handlers
+from .gate import TOO_MUCH, House
 from .studio import Studio
 
+log = logging.getLogger("tokendial")
+COSTLY = ("start", "need", "view", "whole")  # questions that one address may not ask without end
 ODD = "The server does not understand what this page asks. Please load the page anew."
 MOST = 1000  # of a list; the longest ladder has 257
 NO_TEXT = re.compile("[\0\ud800-\udfff]")  # halves of a character, too: no file's name has them
@@ -91,6 +96,26 @@ def checked(question: Any) -> Question:
     if not all(FIELDS[field](value) for field, value in question.items() if field in FIELDS):
         raise tc.TokenizerError(ODD)
     return Question(question)
+
+
+def counted(studio: Studio, house: House, question: Any, is_upload: Callable[[str], bool]) -> dict:
+    """`answer`, unless one address asks for too much; counted, and a line of the log."""
+    began = time.perf_counter()
+    what = question.get("what") if isinstance(question, dict) else None
+    if what in COSTLY and not house.rate.allows(asker.address()):
+        house.figures.refuse("rate")
+        return {"error": TOO_MUCH}
+    found = answer(studio, question, is_upload)
+    seconds = time.perf_counter() - began
+    house.figures.count(what, found, seconds)
+    found.pop("fault", None)  # the page shows the sentence
+    if found.get("note") == handlers.CROWDED:
+        house.figures.refuse("crowd")
+    if log.isEnabledFor(logging.INFO):
+        name, kind = house.figures.names(what, found)
+        facts = {"what": name, "kind": kind, "seconds": round(seconds, 3), "queue": studio.turn.here}
+        log.info("answered", extra=facts | {"pictures": len(found.get("frames", ()))})
+    return found
 
 
 def answer(studio: Studio, question: Any, is_upload: Callable[[str], bool]) -> dict:

@@ -76,6 +76,12 @@ class Store(Mapping[str, Film]):
     def __len__(self) -> int:
         return len(self._tokens)
 
+    @property
+    def watched(self) -> int:
+        """How many tokens somebody asks about, or did a moment ago: visitors, or their panes of Compare."""
+        with self._lock:
+            return sum(len(place.tokens) for place in self._places.values() if place.watched)
+
     def shared(self, key: str) -> Film | None:
         """The film of an example or a link, if it is here."""
         with self._lock:

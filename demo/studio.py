@@ -20,6 +20,7 @@ import numpy as np
 
 import tokenizer_core as tc
 
+from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
 from .store import Store
 from .turn import Turn
@@ -52,6 +53,7 @@ class Studio:
         self.films, self.turn = Store(), Turn()
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._load, self._asked, self._device = load, device, tc.find_device(device)
+        self.lost = False  # the device failed for good
         self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
         self._painters = ThreadPoolExecutor(min(16, os.cpu_count() or 1), "webp")
         self._lock, self._shelf = threading.Lock(), dict[str, Future]()
@@ -157,7 +159,37 @@ class Studio:
         PyTorch keeps handles and plans for each thread, and a handler's ends after ten idle seconds: in a new
         one an encode and a decode took 0.2 s longer on an H200.
         """
-        return self._worker.submit(lambda: list(make(*what)))
+        leaving = asker.leaving()  # of who asks now; the other thread knows nobody
+        return self._worker.submit(self._made, leaving, make, what)
+
+    def _made(self, leaving: Callable[[], bool], make: Callable[..., Iterator], what: tuple) -> list:
+        """All that `make` yields, unless who asked leaves; what a fault broke is mended."""
+        try:
+            with tc.stoppable(leaving):
+                return list(make(*what))
+        except Exception as error:
+            self._mend(tc.fault_of(error))
+            raise
+
+    def _mend(self, fault: tc.Fault) -> None:
+        """So that the next visitor has more luck: memory is given back; a device that is lost is left."""
+        for device in {future.result().device for future in self._loaded()}:
+            if fault == "memory":
+                tc.free_memory(device)
+            elif fault == "device" and not tc.works(device):
+                log.error("%s is left: until the program is started anew the processor computes", device)
+                with self._lock:
+                    self.lost, self._asked = True, "cpu"
+                    self._shelf.clear()
+
+    def _loaded(self) -> list[Future]:
+        with self._lock:
+            futures = list(self._shelf.values())
+        return [future for future in futures if future.done() and not future.exception()]
+
+    def health(self) -> str:
+        """Of the first model: "ready", "loading" or "failed"; or "lost", the device failed for good."""
+        return "lost" if self.lost else self.state(self.default.name)
 
     def _accelerate(self, name: str) -> Iterator[None]:
         """Have the model record and compile what it can; the thread that will use it does."""

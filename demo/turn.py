@@ -9,7 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import tokenizer_core as tc
+
+from . import asker
+
 PATIENCE = 4  # urgent turns in a row that others stand back for
+LOOK = 0.25  # seconds after which who waits is asked for again
 
 
 class Turn:
@@ -27,7 +32,11 @@ class Turn:
 
     @contextmanager
     def take(self, urgent: bool = False) -> Iterator[None]:
-        """Wait for the turn and hold it."""
+        """Wait for the turn and hold it.
+
+        Raises:
+            Stopped: who asked has left meanwhile.
+        """
         with self.attend():
             self._enter(urgent)
             try:
@@ -53,7 +62,20 @@ class Turn:
                 return
             called = threading.Event()
             (self._urgent if urgent else self._others).append(called)
-        called.wait()
+        leaving = asker.leaving()
+        while not called.wait(LOOK):
+            if leaving():
+                self._give_up(called)
+                raise tc.Stopped
+
+    def _give_up(self, called: threading.Event) -> None:
+        """Wait no more; who was called in this very moment hands the turn on."""
+        with self._lock:
+            for queue in (self._urgent, self._others):
+                if called in queue:
+                    queue.remove(called)
+                    return
+        self._leave()
 
     def _leave(self) -> None:
         """Hand the turn on; it is nobody's only if nobody waits."""

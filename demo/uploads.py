@@ -7,20 +7,17 @@ there when the process is told to end, and uploads that were broken off for ever
 import atexit
 import os
 import shutil
-import signal
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from gradio.utils import get_upload_folder
 
 SCHEDULE = (600, 3600)  # seconds: how often files are looked at, and how old they become
 ABANDONED = 86_400  # seconds after which the folder of another process is one that was killed
 PREFIX = "tokendial-uploads-"
-TERMINATED = 143  # what a shell gives a program that SIGTERM ended
+OPENED = 60  # seconds after which a file has surely become a film, which needs it no more
 
 
 def own_folder() -> Path:
@@ -36,8 +33,6 @@ def own_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_keep_clean, args=(folder,), daemon=True).start()
     return folder
 
@@ -57,6 +52,11 @@ def remove_old(folder: Path, age: float) -> None:
             continue
 
 
+def make_room() -> None:
+    """The disk is full: remove what was opened long ago; a page that needs it again sends it again."""
+    remove_old(Path(get_upload_folder()), OPENED)
+
+
 def _keep_clean(folder: Path) -> None:
     every, age = SCHEDULE
     while True:
@@ -70,8 +70,3 @@ def _age(path: Path) -> float:
         return time.time() - path.lstat().st_mtime
     except OSError:
         return 0.0
-
-
-def _end(*_: Any) -> None:
-    """End as Python programs do, so that what is registered for the end happens."""
-    sys.exit(TERMINATED)

@@ -15,7 +15,7 @@ import toy
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import beside, examples, export, handlers, links
+from demo import beside, examples, export, faults, handlers, links
 from demo import studio as studios
 from demo.film import MEAN, Take
 from demo.studio import Studio
@@ -188,8 +188,8 @@ def test_a_codec_s_files_are_made_once_kept_with_the_film_and_shed(studio, photo
         ({"sizes": list(range(33))}, "Sizes are up to"),
         ({"sizes": [-1]}, "Sizes are up to"),
         ({"sizes": [1 << 21]}, "Sizes are up to"),
-        ({"sizes": ["x"]}, handlers.BROKEN),
-        ({"sizes": None}, handlers.BROKEN),
+        ({"sizes": ["x"]}, faults.BROKEN),
+        ({"sizes": None}, faults.BROKEN),
     ],
 )
 def test_nonsense_of_a_codec_is_a_sentence(studio, photo, change, sentence):

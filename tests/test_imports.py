@@ -16,6 +16,7 @@ DEMO = sorted((ROOT / "demo").rglob("*.py"))
 # A room imports itself and rooms of lower steps. Rooms on one step do not know one another.
 STEPS = (
     {"errors"},
+    {"stopping"},
     {"codes", "photos", "nn", "engine"},
     {"storage"},
     {"models", "measure"},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from demo import handlers, links, questions, views
+from demo import faults, handlers, links, questions, views
 from demo.questions import ODD
 from demo.store import GONE
 from demo.studio import Studio
@@ -140,7 +140,7 @@ def test_any_question_is_answered_or_is_a_sentence(studio, heads, caplog, monkey
     assert json.dumps(got)
     failed = [record.exc_text for record in caplog.records if record.levelno >= logging.ERROR]
     assert failed == []
-    assert got.get("error") != handlers.BROKEN
+    assert got.get("error") != faults.BROKEN
     if "error" in got:
         assert got["error"][-1] in ".?"
         assert "/etc" not in got["error"]

@@ -366,6 +366,17 @@ def test_a_model_without_order_has_a_column_a_length(photos, tmp_path):
     assert tokens.packed(length).shape[1] == length
 
 
+def test_a_model_that_computes_in_float32_alone_does_so_where_bfloat16_is_quicker(
+    photos, tmp_path, monkeypatch
+):
+    from tokenizer_core.sets import run
+
+    monkeypatch.setattr(run, "find_dtype", lambda asked, device: torch.bfloat16)
+    assert run.prepare(photos, tmp_path / "a", QUICK, run.describe("pca"), "cpu").about["dtype"] == "float32"
+    soft = run.prepare(photos, tmp_path / "b", QUICK, run.describe("prefix-flow-256"), "cpu")
+    assert soft.about["dtype"] == "bfloat16"
+
+
 def test_the_command_says_what_it_did(photos, tmp_path, capsys):
     words = ["tokenize", str(photos), "--out", str(tmp_path / "a"), "--model", "pca", "--device", "cpu"]
     words += ["--workers", "0", "--shard-size", "5"]

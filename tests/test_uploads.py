@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from demo import uploads
+from demo import ending, uploads
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVE = """
@@ -50,7 +50,7 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, sign):
         assert uploads.PREFIX in path
         assert not old.exists()
         server.send_signal(sign)
-        assert server.wait(20) in (0, uploads.TERMINATED)
+        assert server.wait(20) in (0, ending.TERMINATED)
     finally:
         server.kill()
         server.wait()

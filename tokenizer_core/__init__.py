@@ -13,6 +13,7 @@ from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.nesting import nesting
 from tokenizer_core.codes.text import text_of_tokens, tokens_of_text
 from tokenizer_core.engine.devices import find_device, find_dtype
+from tokenizer_core.engine.faults import Fault, fault_of, free_memory, works
 from tokenizer_core.engine.spread import Spread
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.measure.classifier import LiteClassifier
@@ -41,6 +42,7 @@ from tokenizer_core.reports.judge import write_page as write_judges_page
 from tokenizer_core.sets.reading import TokenRow, TokenSet, TorchTokens
 from tokenizer_core.sets.run import Summary, tokenize
 from tokenizer_core.sets.settings import SetProgress, SetSettings
+from tokenizer_core.stopping import Stopped, stoppable
 from tokenizer_core.storage.token_files import load_tokens, pack_tokens, save_tokens
 from tokenizer_core.storage.whole import write_whole
 
@@ -59,6 +61,7 @@ __all__ = [
     "DecodeRequest",
     "Encoding",
     "Family",
+    "Fault",
     "LiteClassifier",
     "ModelInfo",
     "Need",
@@ -73,6 +76,7 @@ __all__ = [
     "Spectrum",
     "SpectrumError",
     "Spread",
+    "Stopped",
     "Summary",
     "TokenRow",
     "TokenSet",
@@ -91,11 +95,13 @@ __all__ = [
     "draw_picture",
     "evaluate",
     "families",
+    "fault_of",
     "fetch",
     "fetch_chosen",
     "find_device",
     "find_dtype",
     "first_that_reaches",
+    "free_memory",
     "import_weights",
     "judge_curves",
     "load",
@@ -115,10 +121,12 @@ __all__ = [
     "spectrum_error",
     "square_crop",
     "ssim",
+    "stoppable",
     "text_of_tokens",
     "tokenize",
     "tokens_of_text",
     "visitors_sheet",
+    "works",
     "write_comparison",
     "write_judges_page",
     "write_whole",

@@ -60,7 +60,7 @@ export function start(element, given) {
   let film = null;
   let round = link.named ? new Round(link.sender) : null;
   const { source, again } = connect(given, (away) => line.away(away));
-  const opener = new Opener(source);
+  const opener = new Opener(source, { said: (note) => act.say(note, false, Number.POSITIVE_INFINITY) });
   let waiting = 0; // the animation frame that is waited for
   let shown = /** @type {Frame | null} */ (null);
   let resting = 0;

@@ -3,9 +3,13 @@ import { askOrSay } from "./source.js";
 
 /** Asks for films, one after the other. */
 export class Opener {
-  /** @param {Source} source */
-  constructor(source) {
+  /**
+   * @param {Source} source
+   * @param {{ said?: (note: string) => void, wait?: (ms: number) => Promise<unknown> }} [around]
+   */
+  constructor(source, around = {}) {
     this.source = source;
+    this.around = around;
     this.run = 0;
     this.ended = 0; // the run that was answered last
   }
@@ -41,7 +45,7 @@ export class Opener {
     try {
       const question = typeof what === "function" ? await what(wanted) : what;
       if (!wanted()) return {};
-      return askOrSay(this.source, { ...common(), what: "start", ...question }, wanted);
+      return askOrSay(this.source, { ...common(), what: "start", ...question }, wanted, this.around);
     } catch (why) {
       return { error: /** @type {Error} */ (why).message };
     }

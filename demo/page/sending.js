@@ -4,6 +4,7 @@ import { Away } from "./patience.js";
 export const MOST = 20 * 2 ** 20; // bytes, see `serve` in demo/app.py
 const STALLED = 60_000; // ms without any progress
 const PASSING = [0, 408, 425, 429, 502, 503, 504];
+const SAYS_WHY = [429, 507]; // too much from one address, and a full disk: with a sentence of the server's
 
 /**
  * A number of bytes for people.
@@ -44,6 +45,20 @@ export async function unfit(file) {
 }
 
 /**
+ * The sentence of a server that did not take a file, if it is our server's.
+ * @param {string} text
+ * @returns {string} "" if not
+ */
+function sentence(text) {
+  try {
+    const { detail } = JSON.parse(text);
+    return typeof detail === "string" ? detail : "";
+  } catch {
+    return ""; // a page of a proxy's
+  }
+}
+
+/**
  * What an answer to a file means: its path at the server.
  * @param {number} status
  * @param {string} text
@@ -52,6 +67,8 @@ export async function unfit(file) {
  * @throws {Away} it passes; another Error: a sentence
  */
 export function pathOf(status, text, bytes) {
+  const why = SAYS_WHY.includes(status) ? sentence(text) : "";
+  if (why) throw new Error(why);
   if (PASSING.includes(status)) throw new Away(`status ${status}`);
   if (status === 413) throw new Error(bytes > MOST ? tooLarge(bytes) : refusedAsLarge(bytes));
   if (status !== 200) throw new Error(refused(bytes, status));

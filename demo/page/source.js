@@ -4,6 +4,7 @@ import { Away } from "./patience.js";
 import { send } from "./sending.js";
 
 const AWAY = "The server is away. Once more, please?";
+const FULL = 1500; // ms after which a server that was full is asked again
 const NONE = { error: "This page has six examples and no server: for that it needs one." };
 
 /**
@@ -78,11 +79,21 @@ export function stored(base, get = (...what) => fetch(...what)) {
 }
 
 /**
- * A question that always has an answer, if only a sentence.
+ * A question that always has an answer, if only a sentence. Where many wait, the server says so and begins no film:
+ * it is asked again, as long as somebody wants it.
  * @param {Source} source
  * @param {Question} question
  * @param {() => boolean} [wanted]
+ * @param {{ said?: (note: string) => void, wait?: (ms: number) => Promise<unknown> }} [around]
  * @returns {Promise<Answer>}
  */
-export const askOrSay = (source, question, wanted) =>
-  source.ask(question, wanted).catch(() => ({ error: AWAY }));
+export async function askOrSay(source, question, wanted = () => true, around = {}) {
+  const { said = () => {}, wait = (ms) => new Promise((soon) => setTimeout(soon, ms)) } = around;
+  for (;;) {
+    const got = await source.ask(question, wanted).catch(() => ({ error: AWAY }));
+    const full = question.what === "start" && "note" in got && got.note && !got.start;
+    if (!full || !wanted()) return got;
+    said(String(got.note));
+    await wait(FULL);
+  }
+}

@@ -44,6 +44,30 @@ test("a photo that cannot be sent is a sentence", async () => {
   assert.deepEqual(await failed, { error: "Too large." });
 });
 
+test("a server that is full says so, and is asked again until it begins the film", async () => {
+  const answers = [{ note: "Many visitors are here." }, { note: "Still many." }, { start: 1 }];
+  const [said, waits] = [[], []];
+  const around = { said: (note) => said.push(note), wait: async (ms) => waits.push(ms) };
+  const opener = new Opener({ ask: async () => answers.shift() }, around);
+  assert.deepEqual(await opener.open({ photo: 1 }, common), { start: 1 });
+  assert.deepEqual(said, ["Many visitors are here.", "Still many."]);
+  assert.equal(waits.length, 2);
+});
+
+test("a server that is full is not asked again for a photo that nobody wants any more", async () => {
+  let asked = 0;
+  const source = { ask: async ({ photo }) => (photo === 1 ? { note: `full ${asked++}` } : { start: photo }) };
+  const around = { wait: () => new Promise(setImmediate) };
+  const opener = new Opener(source, around);
+  const first = opener.open({ photo: 1 }, common);
+  await new Promise(setImmediate);
+  assert.deepEqual(await opener.open({ photo: 2 }, common), { start: 2 });
+  assert.equal(await first, null);
+  const before = asked;
+  await new Promise((soon) => setTimeout(soon, 20));
+  assert.equal(asked, before);
+});
+
 test("a classifier is asked once a kind, when its ladder is there", async () => {
   const film = new Film(start({ lengths: [1, 2] }));
   const asked = [];

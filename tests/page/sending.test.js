@@ -50,6 +50,12 @@ test("refused by a proxy: a sentence with the size that was tried, and what to d
   assert.throws(() => pathOf(413, "", MOST + 1), /the most that can be sent/);
 });
 
+test("too much from one address and a full disk are the server's own sentence", async () => {
+  const text = '{"detail":"The server\'s disk is full."}';
+  for (const status of [429, 507]) await assert.rejects(sent({ status, text }), /^Error: The server's disk/);
+  await assert.rejects(sent({ status: 507, text: "<h1>507</h1>" }), /status 507/);
+});
+
 test("what passes is no sentence: a line that breaks, an abort, a proxy without a server", async () => {
   for (const type of ["error", "abort", "timeout"]) await assert.rejects(sent({ type }), Away);
   for (const status of [408, 429, 502, 503, 504]) await assert.rejects(sent({ status }), Away);

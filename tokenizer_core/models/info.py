@@ -60,6 +60,7 @@ class ModelInfo:
         attention: the maps that `Tokenizer.attention` has, a line a direction.
         views: which of the page's views of a film make sense: of `VIEWS`.
         devices: kinds of device that it may run on, best first: of `DEVICES`.
+        dtypes: the numbers that it may compute in: of "float32" and "bfloat16".
         picture_size: side of its pictures, in pixels.
         default_steps: of a sample; 1 if it draws none.
         default_guidance: guidance scale of a sample, or of a flow's picture.
@@ -89,6 +90,7 @@ class ModelInfo:
     attention: tuple[AttentionInfo, ...] = ()
     views: tuple[str, ...] = ("codes", "guess")
     devices: tuple[str, ...] = DEVICES
+    dtypes: tuple[str, ...] = ("float32", "bfloat16")
     picture_size: int = 256
     default_steps: int = 1
     default_guidance: float = 1.0

@@ -7,6 +7,7 @@ layout.py       tokens as whole bytes, token after token, and back
 shards.py       one shard as a file, and read again
 decoding.py     places to pixels, in this process
 pool.py         the same in several processes that share a ring of batches
+pinned.py       memory that a GPU reads by itself, until it goes
 encoder.py      pixels to packed tokens, a batch at a time, on one device
 work.py         the shard function: what every engine runs
 settings.py     how it is done, and how far it is

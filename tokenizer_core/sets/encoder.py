@@ -3,11 +3,11 @@
 On a GPU one batch is a CUDA graph of the encoder and of the packing, so that a batch costs the processor a
 copy and a launch; `submit` returns while it runs. A batch always has the same number of rows, so a
 photograph's tokens do not depend on how many others there are. On a processor, and for models that encode
-one photograph at a time, `submit` does the work itself. Neighbours: `layout` (the bytes), `work` (who
-asks).
+one photograph at a time, `submit` does the work itself. Neighbours: `layout` (the bytes), `pinned`
+(memory that a GPU reads), `work` (who asks).
 """
 
-import contextlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.photos.photo import Picture
 from tokenizer_core.sets.decoding import Batch
 from tokenizer_core.sets.layout import Layout
+from tokenizer_core.sets.pinned import Pinned
 
+log = logging.getLogger("tokendial")
 WARM_UPS = 3  # runs before a graph is recorded
 
 
@@ -63,8 +65,9 @@ class Encoder:
         self._borders = torch.from_numpy(BORDERS).to(tokenizer.device)
         self._in_batches = self._tokens_of(self._blank()) is not None and self.layout.packs_on_device()
         self._replay: Callable[[], Any] | None = None
+        self._pinned: Pinned | None = None
         if self.on_gpu and self._in_batches:
-            self._record(compiled)
+            self._record_or_say(compiled)
 
     def submit(self, batch: Batch) -> Callable[[], Packed]:
         """Begin with a batch; what is returned waits for it, and releases the batch."""
@@ -76,15 +79,17 @@ class Encoder:
         batch.release()
         return lambda: packed
 
-    def pin(self, memory: np.ndarray) -> None:
-        """Let a GPU read this memory by itself, where that is possible: copies are then its own work."""
-        if not self.on_gpu:
-            return
-        with torch.cuda.device(self.tokenizer.device), contextlib.suppress(RuntimeError, AttributeError):
-            runtime: Any = torch.cuda.cudart()
-            code = runtime.cudaHostRegister(memory.ctypes.data, memory.nbytes, 0)
-            if int(code) != 0:
-                torch.zeros(1, device=self.tokenizer.device).add_(1)  # takes the error, which is no matter
+    def pin(self, memory: UInt8[np.ndarray, " bytes"]) -> None:
+        """Let a GPU read all of this memory by itself until `close`: copies are then its own work."""
+        if self.on_gpu:
+            self.close()
+            self._pinned = Pinned(memory, self.tokenizer.device)
+
+    def close(self) -> None:
+        """Take the memory from the GPU again, which must come before the memory goes."""
+        if self._pinned is not None:
+            self._pinned.release()
+            self._pinned = None
 
     def device_rate(self, batches: int = 20) -> float:
         """Photographs a second of the device alone, on a batch of blanks that it has already."""
@@ -114,6 +119,19 @@ class Encoder:
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True):
             return self.tokenizer.encode_levels(levels)
 
+    def _record_or_say(self, compiled: bool) -> None:
+        """Record the graph; where that fails twice, batches are launched one by one, and the log says why.
+
+        A driver reports an error of earlier work to whatever is called next, and only once: the second try
+        is for that.
+        """
+        for _ in range(2):
+            try:
+                self._record(compiled)
+                return
+            except RuntimeError as error:
+                log.warning("A batch is not recorded on %s: %s", self.tokenizer.device, error)
+
     def _record(self, compiled: bool) -> None:
         """The graph of one batch, with the memory that it reads and writes."""
         with torch.cuda.device(self.tokenizer.device), torch.inference_mode():
@@ -136,7 +154,7 @@ class Encoder:
                 torch.cuda.current_stream().wait_stream(stream)
                 torch.cuda.synchronize()
                 graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(graph):
+                with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may use the device
                     self._packed = once()
             self._replay = graph.replay
 

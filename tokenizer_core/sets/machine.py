@@ -72,7 +72,7 @@ def _tools(plan: Plan, settings: SetSettings, device: str, workers: int) -> tupl
             raise TokenizerError(f"The weights of {about['model']} have changed since this was begun.")
         encoder = Encoder(tokenizer, batch, about["compiled"])
         if isinstance(decoder, Processes):
-            encoder.pin(decoder.levels)
+            encoder.pin(decoder.whole)
     except BaseException:
         decoder.close()
         raise
@@ -107,6 +107,7 @@ def _here(
             progress=progress,
         )
     finally:
+        encoder.close()
         decoder.close()
 
 

@@ -105,12 +105,18 @@ class Processes:
         size: pixels on each side of a picture.
         batch: photographs of a batch.
         exact: see `decoding.decode_place`.
+
+    Attributes:
+        whole: (bytes,) the memory that they share, from its first page on.
+        levels: (SLOTS, batch, size, size, 3) in it.
+        crops: (SLOTS, batch, 4) in it.
     """
 
     def __init__(self, workers: int, size: int, batch: int, exact: bool = False) -> None:
         self.size, self.batch, self.exact = size, batch, exact
         pixels, crops = SLOTS * batch * size * size * 3, SLOTS * batch * 4 * 4
         self.memory = Shared(pixels + crops)
+        self.whole = np.frombuffer(self.memory.map, np.uint8)
         self.levels, self.crops = _views(self.memory.map, size, batch)
         self._stop, self._waker = Pipe(duplex=False)
         self._closed = False

@@ -116,10 +116,16 @@ def prepare(
         plans.check_same(begun, about, folder.name)
         return Plan(folder, path if listed or path.is_dir() else path.parent)
     if about["dtype"] is None:
-        about["dtype"] = str(find_dtype(settings.dtype, device)).removeprefix("torch.")
+        about["dtype"] = _numbers(info, device)
     found = sources.find(source)
     plans.make(folder, found, about)
     return Plan(folder, found.root)
+
+
+def _numbers(info: ModelInfo, device: str) -> str:
+    """What a model computes in where nobody asks for anything: what is quickest here, of what it can."""
+    quickest = str(find_dtype("auto", device)).removeprefix("torch.")
+    return quickest if quickest in info.dtypes else info.dtypes[0]
 
 
 def _about(info: ModelInfo, settings: SetSettings, kind: str) -> dict[str, object]:

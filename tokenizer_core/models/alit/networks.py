@@ -26,6 +26,7 @@ from tokenizer_core.models.alit.config import AlitConfig
 from tokenizer_core.nn.autoencoder import LatentDecoder
 from tokenizer_core.nn.layers import Block, RMSNorm, attention_weights
 from tokenizer_core.nn.quantisers import QUANTISERS, Quantised, Quantiser
+from tokenizer_core.stopping import go_on
 
 LEAST_CHANCE = 0.55  # of a halted position that is drawn: the paper's threshold
 
@@ -190,6 +191,7 @@ def run_passes(
     """
     image, state, halted = encoder.embed(latent), None, None
     for number in range(passes):
+        go_on()
         start = encoder.start(image, state, halted, number)
         state = encoder(start)
         quantised = encoder.codes(state)

@@ -153,6 +153,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         ordered=True,
         views=("codes", "mix", "less", "nesting", "guess"),
         devices=("cpu", "cuda"),
+        dtypes=("float32",),
         size_bytes=size_bytes,
         checkpoint_id=checkpoint_id,
         licence="Apache-2.0",

@@ -26,6 +26,7 @@ from tokenizer_core.nn.flow_decoder import FlowDecoder, TokenContext
 from tokenizer_core.nn.masks import prefix_mask
 from tokenizer_core.nn.sampler import draw_noise, sample
 from tokenizer_core.photos.photo import Picture
+from tokenizer_core.stopping import go_on
 
 REMEMBERED = 32  # photos whose keys and values (4 MB each) stay
 ON_A_CPU, ON_A_GPU = 4, 64  # rows of a batch
@@ -70,6 +71,7 @@ class Painter:
         ahead = 0 if self.device == "cpu" or batch == 1 else 1
         waiting = deque[tuple[list[Row], Fetched]]()
         for start, size in self._cut(rows, batch):
+            go_on()
             some = rows[start : start + size]
             with torch.inference_mode():
                 waiting.append((some, Fetched(self._paint(some, size, sampler))))

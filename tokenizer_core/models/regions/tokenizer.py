@@ -214,6 +214,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
         attention=(AttentionInfo(direction="read", layers=1, side=SIDE),),
         views=("codes", "mix", "less", "guess"),
         devices=("cpu",),
+        dtypes=("float32",),
         size_bytes=size_bytes,
         checkpoint_id=checkpoint_id,
         licence="Apache-2.0",
