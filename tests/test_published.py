@@ -1,11 +1,15 @@
 """What the published families do beyond the interface: cuts, slots, passes, steps, dropped tokens."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import tiny_linear
 import tiny_published as tiny
 import torch
 
 import tokenizer_core as tc
+from tokenizer_core.models import registry
 from tokenizer_core.models.published import diffusion, semanticist, titok
 
 
@@ -107,6 +111,14 @@ def test_lengths_in_one_batch_are_what_each_is_alone(picture):
         for length, one in together.items():
             alone = tokenizer.decode(encoding, length, **options)
             assert np.abs(one.array.astype(int) - alone.array).max() <= 1
+
+
+def test_ours_stand_before_all_published_ones(monkeypatch):
+    ours, theirs = tiny_linear.make_info(), tiny.make_titok().info
+    lines = [replace(theirs, name=name, order=order) for name, order in (("z", 1), ("y", 1), ("x", 2))]
+    lines += [replace(ours, name=name, order=order) for name, order in (("c", 2), ("b", 999), ("a", 2))]
+    monkeypatch.setattr(registry, "_described", lambda: (lines, []))
+    assert [info.name for info in tc.catalog()] == ["a", "c", "b", "y", "z", "x"]
 
 
 def test_a_wait_is_estimated_before_it(picture, tmp_path, monkeypatch, capsys):
