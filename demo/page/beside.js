@@ -3,6 +3,7 @@ import { Film, Reel } from "./film.js";
 import { isCodec, lengthFor, modelOf, sizesOf } from "./panes.js";
 import { Puller } from "./pull.js";
 import { askOrSay } from "./source.js";
+import { waited } from "./wait.js";
 
 const MOST_SIZES = 32; // that one question may name
 
@@ -168,16 +169,21 @@ export class Beside {
    */
   puller(model, other) {
     const shown = () => this.others.get(model) === other && this.needs.names().map(modelOf).includes(model);
-    const lacking = () => !!other.film?.lacks(this.asked(other.film).k, this.needs.state.mode);
+    const resting = () => !!other.film?.lacks(this.asked(other.film).k, this.needs.state.mode);
+    const lacking = () => resting() || !!other.film?.lacksMean(this.asked(other.film).k);
     const needs = {
       source: this.source,
       film: () => (shown() ? other.film : null),
-      asked: () => ({ ...this.asked(other.film), rest: lacking() }),
+      asked: () => ({ ...this.asked(other.film), rest: resting() }),
       lacking,
       unpack: this.needs.unpack,
       say: (/** @type {string} */ text, bad = false) => {
         other.note = text;
         if (bad) other.close(); // the server may have let it go
+        this.needs.arrived();
+      },
+      waits: (/** @type {Film} */ film) => {
+        other.note = waited(film);
         this.needs.arrived();
       },
       told() {},
@@ -187,6 +193,19 @@ export class Beside {
       },
     };
     return new Puller(needs, this.frameOf);
+  }
+
+  /**
+   * A slow model's film is asked for no more, or again.
+   * @param {string} name of its pane
+   */
+  stopOrGoOn(name) {
+    const other = this.others.get(modelOf(name));
+    if (!other?.film) return;
+    other.film.stopped = !other.film.stopped;
+    other.note = waited(other.film);
+    this.needs.arrived();
+    this.go();
   }
 
   /**
