@@ -1,7 +1,8 @@
-"""The scene *Soft and hard*: every measured tokenizer in a table, and four claims about kinds of tokens.
+"""The scene *Soft and hard*: every measured tokenizer in a table, and four questions about kinds of tokens.
 
 page/kinds.json has what `python -m studies.soft_and_hard` measured, with each model's description as it was
-then; page/claims.json has the claims as they are usually said. No number is typed. Neighbour: `scenes`.
+then; page/claims.json asks, in our words, whether what is claimed of the kinds holds. No number is typed.
+Neighbour: `scenes`.
 """
 
 import json
@@ -51,8 +52,8 @@ def markup(weights: dict[str, str] | None = None) -> str:
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="Tokenizers side by side">'
         f"<table><tr><td></td>{head}</tr>{rows}</table></div>"
-        f'<p class="measured">What is said of the two kinds, in pairs of a soft and a hard model of '
-        f"{found['bytes']} bytes:</p>"
+        f'<p class="measured">Four questions to the two kinds, answered by pairs of a soft and a hard model '
+        f"of {found['bytes']} bytes:</p>"
         f'<ul class="claims">{claims}</ul><p class="measured">{CORRECTION}</p>'
         f'<p class="command">{found["n"]} <dfn>validation photographs</dfn>, '
         f"<code>{escape(found['command'])}</code></p>"
@@ -79,14 +80,14 @@ def figures_of(model: dict[str, Any]) -> list[str]:
     lost, modes, probe, times = model["lost"], model["modes"], model["probe"], model["ms"]
     first, last = lost[0], lost[-1]
     high = ", ".join(f"{found['high']:.2f}" for found in modes.values())
-    painted = ", ".join(f"{times[mode]:.0f}" for mode in modes)
+    painted = ", ".join(f"{times[mode]:.0f}" for mode in modes if times)
     return [
         f"{first['psnr']:+.2f}",
         f"{last['psnr']:+.3f}",
         f"{first['feature']:+.3f}",
         high,
         DASH if probe is None else f"{probe['accuracy']:.2f}",
-        f"{times['encode']:.0f}, {painted}",
+        f"{times['encode']:.0f}, {painted}" if times else DASH,
     ]
 
 
@@ -105,15 +106,15 @@ def verdict(pairs: list[dict[str, Any]]) -> str:
     counts = {word: found.count(word) for word in (FOR, AGAINST, OPEN)}
     shares = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     if counts[FOR] == len(found):
-        return f"It holds here: {shares}."
+        return f"Here, yes: {shares}."
     if counts[AGAINST] == len(found):
-        return f"Ours disagree: {shares}."
+        return f"Here, the other way round: {shares}."
     return f"The kind does not decide it: {shares}."
 
 
 def claim_of(claim: dict[str, Any], said: dict[str, str]) -> str:
-    """One claim, what was measured for it, and what came out."""
+    """One question, what was measured for it, and what came out."""
     return (
-        f"<li><q>{escape(said['says'])}</q> <b>{verdict(claim['pairs'])}</b> "
+        f"<li>{escape(said['asks'])} <b>{verdict(claim['pairs'])}</b> "
         f"<small>{escape(said['measured'])}</small></li>"
     )
