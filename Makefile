@@ -40,7 +40,7 @@ demo: $(VENV)/ready-demo
 	$(BIN)/tokendial demo $(ARGS)
 
 # Browser tests measure times, so they run alone; the others in two processes, a file in one of them. What is
-# tested in a browser at several sizes runs at one of them, and five long files do not (tests/browser/conftest.py).
+# tested in a browser at several sizes runs at one of them, and what is long does not (tests/browser/conftest.py).
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/browser $(ARGS)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
