@@ -12,6 +12,8 @@ import tokenizer_core as tc
 from tokenizer_core.models import registry
 from tokenizer_core.models.published import diffusion, semanticist, titok
 
+SMALL = {"width": 32, "depth": 2, "heads": 2, "num_tokens": 24, "pixel_channels": 32, "image_size": 64}
+
 
 @pytest.fixture(scope="module")
 def picture() -> tc.Picture:
@@ -233,3 +235,22 @@ def test_the_published_way_is_measured_beside_ours(monkeypatch):
     found = published_way.measure(tokenizer, runs=1)
     assert list(found) == ["encode", "position, published way", "ladder, 4 steps", "ladder, 25 steps"]
     assert min(found.values()) > 0
+
+
+def test_the_speed_of_full_sizes_is_measured_on_drawn_weights():
+    from studies import published_speed
+
+    assert set(published_speed.OFFERS) == {
+        "one-d-piece-s-256",
+        "one-d-piece-b-256",
+        "titok-s-128",
+        "titok-b-64",
+    }
+    small = replace(published_speed.OFFERS["one-d-piece-s-256"], sizes=SMALL)
+    tokenizer = published_speed.random_tokenizer(small, "cpu", "float32")
+    assert tokenizer.info.lengths == tuple(range(1, 25))
+    found = published_speed.measure(tokenizer, runs=1)
+    assert list(found) == ["encode", "a picture of 16 tokens", "a picture of 24 tokens"]
+    assert all(min(wall, processor) > 0 for wall, processor, _ in found.values())
+    operations = [flops for _, _, flops in found.values()]
+    assert operations[2] > operations[1], "more tokens, more arithmetic"
