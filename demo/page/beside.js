@@ -3,7 +3,6 @@ import { Film, Reel } from "./film.js";
 import { isCodec, lengthFor, modelOf, sizesOf } from "./panes.js";
 import { Puller } from "./pull.js";
 import { askOrSay } from "./source.js";
-import { waited } from "./wait.js";
 
 const MOST_SIZES = 32; // that one question may name
 
@@ -182,10 +181,7 @@ export class Beside {
         if (bad) other.close(); // the server may have let it go
         this.needs.arrived();
       },
-      waits: (/** @type {Film} */ film) => {
-        other.note = waited(film);
-        this.needs.arrived();
-      },
+      waits: () => this.needs.arrived(),
       told() {},
       arrived: () => {
         if (other.film?.started) other.note = "";
@@ -200,10 +196,9 @@ export class Beside {
    * @param {string} name of its pane
    */
   stopOrGoOn(name) {
-    const other = this.others.get(modelOf(name));
-    if (!other?.film) return;
-    other.film.stopped = !other.film.stopped;
-    other.note = waited(other.film);
+    const film = this.others.get(modelOf(name))?.film;
+    if (!film) return;
+    film.stopped = !film.stopped;
     this.needs.arrived();
     this.go();
   }

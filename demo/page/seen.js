@@ -1,5 +1,6 @@
 // What a pane of Compare shows: a picture, its size, and its line in the plots. No DOM.
 import { frameFor, isCodec, kindOf, lengthFor, modelOf } from "./panes.js";
+import { waited } from "./wait.js";
 
 /** @typedef {import("./beside.js").Beside} Beside */
 
@@ -23,7 +24,10 @@ export function seen(beside, name) {
   if (isCodec(name)) return file(beside, name, budget.bytes);
   const film = beside.filmOf(name);
   const stop = film?.wait && film !== beside.needs.main() && (film.stopped || !film.done) ? verb(film) : "";
-  if (!film?.started) return { note: beside.others.get(modelOf(name))?.note || "A moment…", stop };
+  if (!film?.started) {
+    const note = film?.wait ? waited(film) : beside.others.get(modelOf(name))?.note;
+    return { note: note || "A moment…", stop };
+  }
   const length = lengthFor(film, budget);
   if (length === undefined) {
     return { note: `Its shortest code has ${film.bytesOf(film.lengths[0])} bytes.`, stop };
