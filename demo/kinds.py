@@ -6,6 +6,7 @@ Neighbour: `scenes`.
 """
 
 import json
+from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ HEAD = (
     "bits a token",
     "ordered",
     "adaptive",
-    "lost first token, dB",
-    "lost last tokens, dB",
-    "lost first token, features",
+    "first token lost, dB",
+    "one of the last half lost, dB",
+    "first token lost, features",
     "high band, decades",
     "probe",
     "encode, decode, ms",
@@ -31,7 +32,7 @@ CORRECTION = (
     "they are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two "
     "tokens, what a question asks of it and what is in it."
 )
-FOR, AGAINST, OPEN = "for", "against", "open"
+FOR, AGAINST, OPEN = "yes", "no", "open"  # no: it is the other way round
 
 
 def markup(weights: dict[str, str] | None = None) -> str:
@@ -53,7 +54,7 @@ def markup(weights: dict[str, str] | None = None) -> str:
         f'<div class="wide" tabindex="0" role="region" aria-label="Tokenizers side by side">'
         f"<table><tr><td></td>{head}</tr>{rows}</table></div>"
         f'<p class="measured">Four questions to the two kinds, answered by pairs of a soft and a hard model '
-        f"of {found['bytes']} bytes:</p>"
+        f"of {found['bytes']} bytes. <i>No</i> is the other way round.</p>"
         f'<ul class="claims">{claims}</ul><p class="measured">{CORRECTION}</p>'
         f'<p class="command">{found["n"]} <dfn>validation photographs</dfn>, '
         f"<code>{escape(found['command'])}</code></p>"
@@ -82,13 +83,18 @@ def figures_of(model: dict[str, Any]) -> list[str]:
     high = ", ".join(f"{found['high']:.2f}" for found in modes.values())
     painted = ", ".join(f"{times[mode]:.0f}" for mode in modes if times)
     return [
-        f"{first['psnr']:+.2f}",
-        f"{last['psnr']:+.3f}",
-        f"{first['feature']:+.3f}",
+        signed(first["psnr"], 2),
+        signed(last["psnr"], 3),
+        signed(first["feature"], 3),
         high,
         DASH if probe is None else f"{probe['accuracy']:.2f}",
         f"{times['encode']:.0f}, {painted}" if times else DASH,
     ]
+
+
+def signed(value: float, digits: int) -> str:
+    """A difference, with a minus that is as wide as the plus."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def judged(pair: dict[str, Any]) -> str:
@@ -100,16 +106,16 @@ def judged(pair: dict[str, Any]) -> str:
 
 def verdict(pairs: list[dict[str, Any]]) -> str:
     """What all pairs say together."""
-    found = [judged(pair) for pair in pairs]
-    if not found:
+    counts = Counter(judged(pair) for pair in pairs)
+    if not pairs:
         return "Not tested: there was no pair."
-    counts = {word: found.count(word) for word in (FOR, AGAINST, OPEN)}
-    shares = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    if counts[FOR] == len(found):
-        return f"Here, yes: {shares}."
-    if counts[AGAINST] == len(found):
-        return f"Here, the other way round: {shares}."
-    return f"The kind does not decide it: {shares}."
+    said = ", ".join(f"{words} in {counts[words]}" for words in (FOR, AGAINST, OPEN) if counts[words])
+    shares = f"{said} of {len(pairs)} pair{'s' if len(pairs) > 1 else ''}."
+    if counts[FOR] and counts[AGAINST]:
+        return f"The model decides it, not the kind: {shares}"
+    if not counts[OPEN] or counts[OPEN] == len(pairs):
+        return f"Here {shares}"
+    return f"Here rather {FOR if counts[FOR] else AGAINST}: {shares}"
 
 
 def claim_of(claim: dict[str, Any], said: dict[str, str]) -> str:

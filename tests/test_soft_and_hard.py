@@ -162,9 +162,15 @@ PAIR = {"soft": "a", "hard": "b", "gain": 1.0}
 @pytest.mark.parametrize(
     ("ends", "words"),
     [
-        ([(0.5, 1.5), (0.1, 2.0)], "Here, yes: 2 for."),
-        ([(-2.0, -0.1)], "Here, the other way round: 1 against."),
-        ([(0.5, 1.5), (-2.0, -0.1), (-1.0, 1.0)], "The kind does not decide it: 1 for, 1 against, 1 open."),
+        ([(0.5, 1.5), (0.1, 2.0)], "Here yes in 2 of 2 pairs."),
+        ([(-2.0, -0.1)], "Here no in 1 of 1 pair."),
+        ([(-2.0, 0.1)], "Here open in 1 of 1 pair."),
+        (
+            [(0.5, 1.5), (-2.0, -0.1), (-1.0, 1.0)],
+            "The model decides it, not the kind: yes in 1, no in 1, open in 1 of 3 pairs.",
+        ),
+        ([(0.5, 1.5), (-1.0, 1.0)], "Here rather yes: yes in 1, open in 1 of 2 pairs."),
+        ([(-1.5, -0.5), (-1.0, 1.0)], "Here rather no: no in 1, open in 1 of 2 pairs."),
         ([], "Not tested: there was no pair."),
     ],
 )
@@ -178,7 +184,8 @@ def test_the_page_s_table_is_the_data_s(found, monkeypatch, tmp_path, linear):
     (tmp_path / "kinds.json").write_text(json.dumps(found), "utf-8")
     monkeypatch.setattr(kinds, "PAGE", tmp_path)
     html = markup("", info().to_dict())
-    lost = f"<td>{found['models'][0]['lost'][0]['psnr']:+.2f}</td>"
+    lost = f"<td>{kinds.signed(found['models'][0]['lost'][0]['psnr'], 2)}</td>"
+    assert lost[4] in "+\N{MINUS SIGN}"
     assert lost in html
     assert "LLaMA-VID" in html
     assert html.count('<th scope="row">') - len(found["models"]) >= 0
