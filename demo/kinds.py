@@ -23,7 +23,7 @@ HEAD = (
     "first token lost, dB",
     "one of the last half lost, dB",
     "first token lost, features",
-    "high band, decades",
+    "finest third of detail off, \N{MULTIPLICATION SIGN}10",
     "probe",
     "encode, decode, ms",
 )
@@ -47,7 +47,10 @@ def markup(weights: dict[str, str] | None = None) -> str:
         return ""
     found = json.loads(path.read_text("utf-8"))
     said = json.loads((PAGE / "claims.json").read_text("utf-8"))
-    rows = "".join(row_of(model, weights or {}) for model in found["models"])
+    models = found["models"]
+    titles = [model["info"]["title"] for model in models]
+    names = [short(title, titles) for title in titles]
+    rows = "".join(row_of(*one, weights or {}) for one in zip(models, names, strict=True))
     head = "".join(f'<th scope="col">{words}</th>' for words in HEAD)
     claims = "".join(claim_of(claim, said[claim["name"]]) for claim in found["claims"])
     return (
@@ -61,7 +64,13 @@ def markup(weights: dict[str, str] | None = None) -> str:
     )
 
 
-def row_of(model: dict[str, Any], weights: dict[str, str]) -> str:
+def short(title: str, titles: list[str]) -> str:
+    """A title up to its first comma, unless others begin like it; as page/panes.js names panes."""
+    first = title.partition(",")[0]
+    return first if sum(one.partition(",")[0] == first for one in titles) == 1 else title
+
+
+def row_of(model: dict[str, Any], name: str, weights: dict[str, str]) -> str:
     """One tokenizer as a row of the table."""
     info = model["info"]
     measured = weights.get(info["name"], info["checkpoint_id"]) == info["checkpoint_id"]
@@ -73,7 +82,7 @@ def row_of(model: dict[str, Any], weights: dict[str, str]) -> str:
         *(figures_of(model) if measured else [DASH] * 6),
     ]
     plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(info["name"])}</th>{plain}</tr>'
+    return f'<tr><th scope="row">{escape(name)}</th>{plain}</tr>'
 
 
 def figures_of(model: dict[str, Any]) -> list[str]:

@@ -156,6 +156,11 @@ def test_the_probe_names_what_is_plain(tmp_path, linear):
     assert (found["photos"], found["learnt_from"]) == (12, 12)
 
 
+def test_titles_are_short_where_that_tells_them_apart():
+    titles = ["Grid, row by row", "Grid, from the middle", "Flow, 256 tokens"]
+    assert [kinds.short(one, titles) for one in titles] == [*titles[:2], "Flow"]
+
+
 PAIR = {"soft": "a", "hard": "b", "gain": 1.0}
 
 
@@ -191,6 +196,6 @@ def test_the_page_s_table_is_the_data_s(found, monkeypatch, tmp_path, linear):
     assert html.count('<th scope="row">') - len(found["models"]) >= 0
     other = kinds.markup({linear.info.name: "0" * 12})
     assert lost not in other, "no figures of other weights than the measured ones"
-    assert linear.info.name in other
+    assert f">{linear.info.title}</th>" in other
     (tmp_path / "kinds.json").unlink()
     assert kinds.markup() == ""
