@@ -19,6 +19,7 @@ from .film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp,
 from .film import take_of as film_take
 from .store import Gone
 from .studio import BATCH, CROWD, Studio
+from .waits import soon_of
 
 NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model."
 BUSY = "The server is busy. Once more, please?"
@@ -129,11 +130,13 @@ def pull(studio: Studio, ask: Any) -> dict:
         studio: what all visitors share.
         ask: {"token", "k": where the dial is, "rest": whether it rests in want of a sample, "steps", "seed",
             "means" and "samples": lengths that the page has, "told": what else it has, "beside": whether this
-            is a pane of Compare, which needs pictures alone and stands back for dials}; untrusted.
+            is a pane of Compare, which needs pictures alone and stands back for dials, "patient": whether
+            the page knows that this model is slow}; untrusted.
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
-        sentence} while there is something to wait for, or {"error"}.
+        sentence} while there is something to wait for, or {"wait": by mode about how many seconds a picture
+        takes} before the first picture of a slow model, or {"error"}.
     """
     with studio.films.watch(str(ask["token"])) as film:
         sample = take_of(ask, film.info)
@@ -159,8 +162,13 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
         plan = lacking(gpu)
         if plan and studio.turn.here > CROWD:
             return {"note": CROWDED}
+        wait = {} if gpu or not plan else studio.waits.of(film, sample)
+        if wait:
+            if not ask.get("patient"):
+                return {"wait": wait}
+            plan = soon_of(plan, film, dial)
         for take, lengths in plan[:1]:
-            size = BATCH if gpu else 1 if take.mode == "sample" else PART
+            size = BATCH if gpu else 1 if wait or take.mode == "sample" else PART
             new = film.encoding is None
             studio.develop(film, take, lengths[:size], urgent=not pane and (new or lengths == [dial]))
             ready = [(take, c) for c in lengths[:size]]

@@ -1,10 +1,12 @@
-"""The scene *Soft and hard*: every measured tokenizer in a table, and four claims about kinds of tokens.
+"""The scene *Soft and hard*: every measured tokenizer in a table, and four questions about kinds of tokens.
 
 page/kinds.json has what `python -m studies.soft_and_hard` measured, with each model's description as it was
-then; page/claims.json has the claims as they are usually said. No number is typed. Neighbour: `scenes`.
+then; page/claims.json asks, in our words, whether what is claimed of the kinds holds. No number is typed.
+Neighbour: `scenes`.
 """
 
 import json
+from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,10 @@ HEAD = (
     "bits a token",
     "ordered",
     "adaptive",
-    "lost first token, dB",
-    "lost last tokens, dB",
-    "lost first token, features",
-    "high band, decades",
+    "first token lost, dB",
+    "one of the last half lost, dB",
+    "first token lost, features",
+    "finest third of detail off, \N{MULTIPLICATION SIGN}10",
     "probe",
     "encode, decode, ms",
 )
@@ -30,7 +32,7 @@ CORRECTION = (
     "they are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two "
     "tokens, what a question asks of it and what is in it."
 )
-FOR, AGAINST, OPEN = "for", "against", "open"
+FOR, AGAINST, OPEN = "yes", "no", "open"  # no: it is the other way round
 
 
 def markup(weights: dict[str, str] | None = None) -> str:
@@ -45,21 +47,30 @@ def markup(weights: dict[str, str] | None = None) -> str:
         return ""
     found = json.loads(path.read_text("utf-8"))
     said = json.loads((PAGE / "claims.json").read_text("utf-8"))
-    rows = "".join(row_of(model, weights or {}) for model in found["models"])
+    models = found["models"]
+    titles = [model["info"]["title"] for model in models]
+    names = [short(title, titles) for title in titles]
+    rows = "".join(row_of(*one, weights or {}) for one in zip(models, names, strict=True))
     head = "".join(f'<th scope="col">{words}</th>' for words in HEAD)
     claims = "".join(claim_of(claim, said[claim["name"]]) for claim in found["claims"])
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="Tokenizers side by side">'
         f"<table><tr><td></td>{head}</tr>{rows}</table></div>"
-        f'<p class="measured">What is said of the two kinds, in pairs of a soft and a hard model of '
-        f"{found['bytes']} bytes:</p>"
+        f'<p class="measured">Four questions to the two kinds, answered by pairs of a soft and a hard model '
+        f"of {found['bytes']} bytes. <i>No</i> is the other way round.</p>"
         f'<ul class="claims">{claims}</ul><p class="measured">{CORRECTION}</p>'
         f'<p class="command">{found["n"]} <dfn>validation photographs</dfn>, '
         f"<code>{escape(found['command'])}</code></p>"
     )
 
 
-def row_of(model: dict[str, Any], weights: dict[str, str]) -> str:
+def short(title: str, titles: list[str]) -> str:
+    """A title up to its first comma, unless others begin like it; as page/panes.js names panes."""
+    first = title.partition(",")[0]
+    return first if sum(one.partition(",")[0] == first for one in titles) == 1 else title
+
+
+def row_of(model: dict[str, Any], name: str, weights: dict[str, str]) -> str:
     """One tokenizer as a row of the table."""
     info = model["info"]
     measured = weights.get(info["name"], info["checkpoint_id"]) == info["checkpoint_id"]
@@ -71,7 +82,7 @@ def row_of(model: dict[str, Any], weights: dict[str, str]) -> str:
         *(figures_of(model) if measured else [DASH] * 6),
     ]
     plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(info["name"])}</th>{plain}</tr>'
+    return f'<tr><th scope="row">{escape(name)}</th>{plain}</tr>'
 
 
 def figures_of(model: dict[str, Any]) -> list[str]:
@@ -79,15 +90,20 @@ def figures_of(model: dict[str, Any]) -> list[str]:
     lost, modes, probe, times = model["lost"], model["modes"], model["probe"], model["ms"]
     first, last = lost[0], lost[-1]
     high = ", ".join(f"{found['high']:.2f}" for found in modes.values())
-    painted = ", ".join(f"{times[mode]:.0f}" for mode in modes)
+    painted = ", ".join(f"{times[mode]:.0f}" for mode in modes if times)
     return [
-        f"{first['psnr']:+.2f}",
-        f"{last['psnr']:+.3f}",
-        f"{first['feature']:+.3f}",
+        signed(first["psnr"], 2),
+        signed(last["psnr"], 3),
+        signed(first["feature"], 3),
         high,
         DASH if probe is None else f"{probe['accuracy']:.2f}",
-        f"{times['encode']:.0f}, {painted}",
+        f"{times['encode']:.0f}, {painted}" if times else DASH,
     ]
+
+
+def signed(value: float, digits: int) -> str:
+    """A difference, with a minus that is as wide as the plus."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def judged(pair: dict[str, Any]) -> str:
@@ -99,21 +115,21 @@ def judged(pair: dict[str, Any]) -> str:
 
 def verdict(pairs: list[dict[str, Any]]) -> str:
     """What all pairs say together."""
-    found = [judged(pair) for pair in pairs]
-    if not found:
+    counts = Counter(judged(pair) for pair in pairs)
+    if not pairs:
         return "Not tested: there was no pair."
-    counts = {word: found.count(word) for word in (FOR, AGAINST, OPEN)}
-    shares = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    if counts[FOR] == len(found):
-        return f"It holds here: {shares}."
-    if counts[AGAINST] == len(found):
-        return f"Ours disagree: {shares}."
-    return f"The kind does not decide it: {shares}."
+    said = ", ".join(f"{words} in {counts[words]}" for words in (FOR, AGAINST, OPEN) if counts[words])
+    shares = f"{said} of {len(pairs)} pair{'s' if len(pairs) > 1 else ''}."
+    if counts[FOR] and counts[AGAINST]:
+        return f"The model decides it, not the kind: {shares}"
+    if not counts[OPEN] or counts[OPEN] == len(pairs):
+        return f"Here {shares}"
+    return f"Here rather {FOR if counts[FOR] else AGAINST}: {shares}"
 
 
 def claim_of(claim: dict[str, Any], said: dict[str, str]) -> str:
-    """One claim, what was measured for it, and what came out."""
+    """One question, what was measured for it, and what came out."""
     return (
-        f"<li><q>{escape(said['says'])}</q> <b>{verdict(claim['pairs'])}</b> "
+        f"<li>{escape(said['asks'])} <b>{verdict(claim['pairs'])}</b> "
         f"<small>{escape(said['measured'])}</small></li>"
     )

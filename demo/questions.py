@@ -79,6 +79,7 @@ FIELDS: dict[str, Callable[[Any], bool]] = {
     "of": _or_none(_text),
     "sizes": _list(_whole),
     "beside": _or_none(_flag),
+    "patient": _or_none(_flag),
     "criterion": _text,
     "threshold": _number,
     "ours": _or_none(_text),

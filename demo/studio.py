@@ -24,6 +24,7 @@ from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
 from .store import Store
 from .turn import Turn
+from .waits import Waits
 
 try:
     from spaces import GPU  # pyright: ignore[reportMissingImports]
@@ -60,6 +61,7 @@ class Studio:
         self.record, self.inspect, self.allocate = map(
             self._where, (self._record, self._inspect, self._allocate)
         )
+        self.waits = Waits(self._expect)
 
     def info(self, name: object) -> tc.ModelInfo:
         """What is known of a model.
@@ -237,6 +239,12 @@ class Studio:
         wanted = tc.criterion_of(criterion, threshold, judge)
         need, found = tc.choose_code(self.loading(name).result(), tc.Picture(picture), wanted)
         yield need, found.array
+
+    def _expect(self, name: str, steps: int) -> float:
+        """Seconds that a picture will take a loaded model; measured when it is its turn."""
+        tokenizer = self.loading(name).result()
+        with self.turn.take(urgent=True):
+            return self._worker.submit(tokenizer.waiting_time, steps=steps).result()
 
     def develop(self, film: Film, take: Take, lengths: list[int], urgent: bool = False) -> None:
         """Make what a film lacks of some lengths, or wait for the visitor who makes it.

@@ -4,10 +4,11 @@ r"""Soft and hard tokens side by side: what a lost token costs, and four claims 
         --train train-0.zip --labels train.jsonl --source imagenette160 --test probe-test-256.zip
 
 measures every model of the catalog that can be loaded, and writes demo/page/kinds.json, which the page draws
-its table from. Of every photograph some tokens are left out, one at a time; which ones moves on from photo to
-photo, so that all are left out somewhere. The claims are tested over pairs of a soft and a hard model, each
-in the longest code that a number of bytes holds; the interval is of the difference in the same photographs.
-Without `--train` no probe is fitted. Neighbours: `probe` (the fit), demo/kinds.py (the table).
+its table from. Of every photograph the first token and some others are left out, one at a time; which others
+moves on from photo to photo, so that all are left out somewhere. The claims are tested over pairs of a soft
+and a hard model, each in the longest code that a number of bytes holds; the interval is of the difference in
+the same photographs. Without `--train` no probe is fitted. On a machine that does anything else meanwhile,
+`--no-times` leaves out the milliseconds. Neighbours: `probe` (the fit), demo/kinds.py (the table).
 """
 
 import argparse
@@ -150,12 +151,12 @@ def without(encoding: tc.Encoding, n: int) -> tc.Encoding:
 
 
 def spread(count: int, drops: int, number: int) -> list[int]:
-    """Which tokens, from 0, are left out of a photo: evenly spaced, others in the next one.
+    """Which tokens, from 0, are left out of a photo: the first, and evenly spaced ones, others in the next.
 
     Every one has its turn within count / drops photos, rounded up.
     """
     step = -(-count // drops)
-    return list(range(number % step, count, step))
+    return sorted({0, *range(number % step, count, step)})
 
 
 def stretches(lost: dict[int, list[tuple[float, float]]]) -> list[dict[str, Any]]:
@@ -174,9 +175,9 @@ def stretches(lost: dict[int, list[tuple[float, float]]]) -> list[dict[str, Any]
 
 def claims_of(models: Sequence[Measured]) -> list[dict[str, Any]]:
     """Every claim, over all pairs of a soft and a hard model's kinds of picture."""
-    rows = []
+    rows, some = [], distinct(models)
     for name, measure, more_is_better, said in CLAIMS:
-        curves = {kind: list(_of_kind(models, kind, measure)) for kind in (SOFT, HARD)}
+        curves = {kind: list(_of_kind(some, kind, measure)) for kind in (SOFT, HARD)}
         pairs = []
         for (soft, ours), (hard, theirs) in product(curves[SOFT], curves[HARD]):
             gain = torch.tensor(ours) - torch.tensor(theirs)  # of the same photographs
@@ -186,6 +187,15 @@ def claims_of(models: Sequence[Measured]) -> list[dict[str, Any]]:
             pairs.append({key: v if isinstance(v, str) else round(v, 4) for key, v in pair.items()})
         rows.append({"name": name, "measure": measure, "better": said, "pairs": pairs})
     return rows
+
+
+def distinct(models: Sequence[Measured]) -> list[Measured]:
+    """Those whose pictures at equal bytes no earlier one has: a whole grid is the same one in any order."""
+    found: list[Measured] = []
+    for one in models:
+        if not one.length or one.equal not in [other.equal for other in found]:
+            found.append(one)
+    return found
 
 
 def _of_kind(models: Sequence[Measured], kind: str, measure: str) -> Iterator[tuple[str, list[float]]]:
@@ -230,6 +240,7 @@ def study(
     drops: int = DROPS,
     probes: dict[str, dict[str, Any]] | None = None,
     count_up: Callable[[int], None] | None = None,
+    times: bool = True,
 ) -> dict[str, Any]:
     """Measure models over photographs: what kinds.json holds but for its command.
 
@@ -241,6 +252,7 @@ def study(
         drops: tokens that are left out of each photograph.
         probes: by model what `probed` found.
         count_up: called with the number of photos done.
+        times: whether milliseconds are worth to be kept.
 
     Raises:
         TokenizerError: there is no photo.
@@ -257,6 +269,7 @@ def study(
     if not count:
         raise tc.TokenizerError("There is no photo to measure on.")
     rows = [one.to_dict((probes or {}).get(one.info.name)) for one in models]
+    rows = rows if times else [row | {"ms": {}} for row in rows]
     return {"photos": photos.name, "n": count, "bytes": budget, "models": rows, "claims": claims_of(models)}
 
 
@@ -269,6 +282,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", metavar="MODEL", help="default: all that are here")
     parser.add_argument("--bytes", type=int, default=BYTES, help="at which kinds are compared")
     parser.add_argument("--drops", type=int, default=DROPS, help="tokens left out of a photograph")
+    parser.add_argument("--no-times", action="store_true", help="the machine does something else, too")
     parser.add_argument("--out", type=Path, default=OUT)
     probe_options(parser)
     options = parser.parse_args()
@@ -278,6 +292,7 @@ def main() -> None:
     probes = probed(tokenizers, options) if options.train else {}
     photos = tc.PhotoSet(options.photos, options.limit)
     sizes = {"budget": options.bytes, "drops": options.drops, "probes": probes}
+    sizes |= {"times": not options.no_times}
     found = study(tokenizers, photos, device=tc.find_device(options.device), count_up=progress(), **sizes)
     found |= {"command": "python -m studies.soft_and_hard", "skipped": skipped}
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

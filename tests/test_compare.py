@@ -17,6 +17,7 @@ from tests.stand_in import StandIn
 from tokenizer_core.measure.codecs import best_pictures
 from tokenizer_core.reports.bench import draw_picture
 from tokenizer_core.reports.compare import compare, lengths_within, write_comparison
+from tokenizer_core.reports.figure import lines_of
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +96,20 @@ def test_tables_figure_and_data_are_written(photos, tmp_path):
     found = compare([tiny_linear.make_tokenizer()], photos, budgets=[8, 32, 400], limit=1)
     write_comparison(found, tmp_path / "out")
     page = (tmp_path / "out/COMPARE.md").read_text()
+    assert "1 photographs of photos" in page
+    assert "So few photographs" in page
     assert "| PSNR, dB | 8 bytes | 32 bytes | 400 bytes |" in page
     assert "| pca | 1 | 4 |  |" in page
     data = json.loads((tmp_path / "out/compare.json").read_text())
     assert data["curves"]["pca"]["32"]["psnr"] == pytest.approx(found.curves["pca"][32].psnr)
-    assert (tmp_path / "out/compare.png").stat().st_size > 10_000
+    assert 10_000 < (tmp_path / "out/compare.png").stat().st_size < 150_000
+
+
+def test_a_model_has_one_colour_and_its_kinds_of_picture_other_dashes():
+    lines = lines_of(["a, mean", "a, sharp", "b", "WebP"])
+    assert lines["a, mean"]["color"] == lines["a, sharp"]["color"]
+    assert lines["a, mean"]["linestyle"] != lines["a, sharp"]["linestyle"]
+    assert len({line["color"] for line in lines.values()}) == 3
 
 
 def test_the_command_takes_the_models_that_are_named(photos, tmp_path, capsys, monkeypatch):

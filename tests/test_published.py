@@ -1,12 +1,18 @@
 """What the published families do beyond the interface: cuts, slots, passes, steps, dropped tokens."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import tiny_linear
 import tiny_published as tiny
 import torch
 
 import tokenizer_core as tc
+from tokenizer_core.models import registry
 from tokenizer_core.models.published import diffusion, semanticist, titok
+
+SMALL = {"width": 32, "depth": 2, "heads": 2, "num_tokens": 24, "pixel_channels": 32, "image_size": 64}
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +113,14 @@ def test_lengths_in_one_batch_are_what_each_is_alone(picture):
         for length, one in together.items():
             alone = tokenizer.decode(encoding, length, **options)
             assert np.abs(one.array.astype(int) - alone.array).max() <= 1
+
+
+def test_ours_stand_before_all_published_ones(monkeypatch):
+    ours, theirs = tiny_linear.make_info(), tiny.make_titok().info
+    lines = [replace(theirs, name=name, order=order) for name, order in (("z", 1), ("y", 1), ("x", 2))]
+    lines += [replace(ours, name=name, order=order) for name, order in (("c", 2), ("b", 999), ("a", 2))]
+    monkeypatch.setattr(registry, "_described", lambda: (lines, []))
+    assert [info.name for info in tc.catalog()] == ["a", "c", "b", "y", "z", "x"]
 
 
 def test_a_wait_is_estimated_before_it(picture, tmp_path, monkeypatch, capsys):
@@ -221,3 +235,22 @@ def test_the_published_way_is_measured_beside_ours(monkeypatch):
     found = published_way.measure(tokenizer, runs=1)
     assert list(found) == ["encode", "position, published way", "ladder, 4 steps", "ladder, 25 steps"]
     assert min(found.values()) > 0
+
+
+def test_the_speed_of_full_sizes_is_measured_on_drawn_weights():
+    from studies import published_speed
+
+    assert set(published_speed.OFFERS) == {
+        "one-d-piece-s-256",
+        "one-d-piece-b-256",
+        "titok-s-128",
+        "titok-b-64",
+    }
+    small = replace(published_speed.OFFERS["one-d-piece-s-256"], sizes=SMALL)
+    tokenizer = published_speed.random_tokenizer(small, "cpu", "float32")
+    assert tokenizer.info.lengths == tuple(range(1, 25))
+    found = published_speed.measure(tokenizer, runs=1)
+    assert list(found) == ["encode", "a picture of 16 tokens", "a picture of 24 tokens"]
+    assert all(min(wall, processor) > 0 for wall, processor, _ in found.values())
+    operations = [flops for _, _, flops in found.values()]
+    assert operations[2] > operations[1], "more tokens, more arithmetic"

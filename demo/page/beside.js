@@ -168,11 +168,12 @@ export class Beside {
    */
   puller(model, other) {
     const shown = () => this.others.get(model) === other && this.needs.names().map(modelOf).includes(model);
-    const lacking = () => !!other.film?.lacks(this.asked(other.film).k, this.needs.state.mode);
+    const resting = () => !!other.film?.lacks(this.asked(other.film).k, this.needs.state.mode);
+    const lacking = () => resting() || !!other.film?.lacksMean(this.asked(other.film).k);
     const needs = {
       source: this.source,
       film: () => (shown() ? other.film : null),
-      asked: () => ({ ...this.asked(other.film), rest: lacking() }),
+      asked: () => ({ ...this.asked(other.film), rest: resting() }),
       lacking,
       unpack: this.needs.unpack,
       say: (/** @type {string} */ text, bad = false) => {
@@ -180,6 +181,7 @@ export class Beside {
         if (bad) other.close(); // the server may have let it go
         this.needs.arrived();
       },
+      waits: () => this.needs.arrived(),
       told() {},
       arrived: () => {
         if (other.film?.started) other.note = "";
@@ -187,6 +189,18 @@ export class Beside {
       },
     };
     return new Puller(needs, this.frameOf);
+  }
+
+  /**
+   * A slow model's film is asked for no more, or again.
+   * @param {string} name of its pane
+   */
+  stopOrGoOn(name) {
+    const film = this.others.get(modelOf(name))?.film;
+    if (!film) return;
+    film.stopped = !film.stopped;
+    this.needs.arrived();
+    this.go();
   }
 
   /**

@@ -52,6 +52,9 @@ export class Film {
     /** @type {Told} */
     this.told = {};
     this.done = false; // all that there is has come
+    /** @type {Wait | null} null: its pictures are quick, as far as is known */
+    this.wait = null;
+    this.stopped = false; // the visitor waits no longer
   }
 
   /**
@@ -164,6 +167,14 @@ export class Film {
     return this.kind(mode) !== "mean" && !this.sample.at.has(k);
   }
 
+  /**
+   * Whether the mean of a slow model is not there, whose lengths do not come by themselves.
+   * @param {number} k
+   */
+  lacksMean(k) {
+    return !!this.wait && !this.mean.at.has(k);
+  }
+
   /** What was on its way and never came is asked for again. */
   resend() {
     this.mean.sent = this.mean.have;
@@ -175,6 +186,7 @@ export class Film {
     this.sample.close();
     this.sample = new Reel();
     this.done = false;
+    this.wait = null; // other steps take another time
   }
 
   /**

@@ -63,15 +63,17 @@ export function start(element, given) {
   const opener = new Opener(source, { said: (note) => act.say(note, false, Number.POSITIVE_INFINITY) });
   let waiting = 0; // the animation frame that is waited for
   let shown = /** @type {Frame | null} */ (null);
-  let resting = 0;
+  let settling = 0; // the timer until the dial rests
 
   root.classList.toggle("noserver", source.still);
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
-  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
+  const calm = () => !turning() && !sweeping.playing();
+  const resting = () => !!film?.lacks(state.k, state.mode) && calm();
+  const lacking = () => resting() || (!!film?.lacksMean(state.k) && calm());
   const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
-  const asked = () => asks(state, film, !film || lacking());
+  const asked = () => asks(state, film, !film || resting());
 
   const draw = () => {
     waiting = 0;
@@ -102,6 +104,7 @@ export function start(element, given) {
       lacking,
       unpack,
       say: (text, bad) => act.say(text, bad),
+      waits: (film) => line.waits(film),
       told(told) {
         if (film) for (const panel of panels) panel.told?.(film, told);
       },
@@ -158,8 +161,8 @@ export function start(element, given) {
   /** The address bar says what is here, and of a visitor's own photo the dial alone. */
   const record = () => film && !hidden() && history.replaceState(null, "", act.address(false));
   const settled = () => {
-    clearTimeout(resting);
-    resting = window.setTimeout(() => {
+    clearTimeout(settling);
+    settling = window.setTimeout(() => {
       if (turning()) return;
       record();
       puller.pull();
@@ -184,7 +187,7 @@ export function start(element, given) {
       if (!Number.isFinite(k)) return;
       const next = film ? nearest(film.lengths, k) : Math.min(256, Math.max(0, Math.trunc(k)));
       if (next === state.k) return;
-      if (how) clearTimeout(resting);
+      if (how) clearTimeout(settling);
       Object.assign(state, { k: next, scene: "", turned: state.turned || how !== "sweep" });
       paint();
     },
@@ -219,7 +222,7 @@ export function start(element, given) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root, newest, again);
+  const line = status(root, newest, again, () => puller.pull());
   const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);

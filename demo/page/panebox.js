@@ -32,6 +32,7 @@ export class PaneBox {
     this.number = number;
     this.name = /** @type {HTMLSelectElement} */ (one(this.box, "select"));
     this.away = /** @type {HTMLButtonElement} */ (one(this.box, ".pane-away"));
+    this.stop = /** @type {HTMLButtonElement} */ (one(this.box, ".pane-stop"));
     this.picture = pen(one(this.box, "canvas"), { alpha: false });
     this.photo = /** @type {HTMLImageElement} */ (one(this.box, "img"));
     this.note = one(this.box, ".pane-note");
@@ -79,6 +80,8 @@ export class PaneBox {
     put(this.size, size);
     put(this.score, score);
     put(this.note, what.note);
+    put(this.stop, what.stop ?? "");
+    this.stop.hidden = !what.stop;
     if (what.frame === this.shown) return;
     this.shown = what.frame;
     this.box.classList.toggle("blank", !what.frame);

@@ -12,6 +12,7 @@
  * @property {() => boolean} lacking whether the dial rests in want of a sample
  * @property {(webp: string) => Promise<ImageBitmap>} unpack
  * @property {(text: string, bad?: boolean) => void} say
+ * @property {(film: Film) => void} waits it is known how long a film's pictures take
  * @property {(told: Told) => void} told facts came
  * @property {() => void} arrived frames came
  * @property {(ms: number) => Promise<void>} [wait]
@@ -70,7 +71,7 @@ export class Puller {
   async pull() {
     clearTimeout(this.later);
     const film = this.needs.film();
-    if (!film || this.pulling || (film.done && !this.needs.lacking())) return;
+    if (!film || film.stopped || this.pulling || (film.done && !this.needs.lacking())) return;
     this.pulling = true;
     try {
       while (await this.round()) {
@@ -86,10 +87,11 @@ export class Puller {
   /** One question and its answer; whether there is another one to ask. */
   async round() {
     const film = this.needs.film();
-    if (!film) return false;
+    if (!film || film.stopped) return false;
     const { mean, sample } = film;
     const lack = {
       ...this.needs.asked(),
+      patient: film.wait !== null,
       means: mean.sent,
       samples: sample.sent,
       told: Object.keys(film.told),
@@ -99,6 +101,11 @@ export class Puller {
     if (got.error) {
       this.needs.say(got.error, true);
       return false;
+    }
+    if (got.wait) {
+      if (sample === film.sample) film.wait = got.wait;
+      this.needs.waits(film);
+      return true;
     }
     if (got.note) {
       this.needs.say(got.note);

@@ -1,10 +1,12 @@
 // What the status line says: about the newest thing that was asked for. No DOM.
+import { waited } from "./wait.js";
 
 /**
  * How much of a film is here.
  * @param {Film} film
  */
 export function counted(film) {
+  if (film.wait) return waited(film);
   const [here, samples, all] = [film.mean.at.size, film.sample.at.size, film.lengths.length];
   const also =
     film.modes.length > 1 && samples < all

@@ -1,5 +1,6 @@
 // What a pane of Compare shows: a picture, its size, and its line in the plots. No DOM.
 import { frameFor, isCodec, kindOf, lengthFor, modelOf } from "./panes.js";
+import { waited } from "./wait.js";
 
 /** @typedef {import("./beside.js").Beside} Beside */
 
@@ -9,6 +10,7 @@ import { frameFor, isCodec, kindOf, lengthFor, modelOf } from "./panes.js";
  * @property {number} [tokens] that it has; codecs have none
  * @property {number} [bytes] that it has, of a codec's file at most
  * @property {string} note why there is no picture; else ""
+ * @property {string} [stop] what a press of a button would do for a slow model's film
  */
 
 /**
@@ -21,13 +23,21 @@ export function seen(beside, name) {
   const budget = beside.budget();
   if (isCodec(name)) return file(beside, name, budget.bytes);
   const film = beside.filmOf(name);
-  if (!film?.started) return { note: beside.others.get(modelOf(name))?.note || "A moment…" };
+  const stop = film?.wait && film !== beside.needs.main() && (film.stopped || !film.done) ? verb(film) : "";
+  if (!film?.started) {
+    const note = film?.wait ? waited(film) : beside.others.get(modelOf(name))?.note;
+    return { note: note || "A moment…", stop };
+  }
   const length = lengthFor(film, budget);
-  if (length === undefined) return { note: `Its shortest code has ${film.bytesOf(film.lengths[0])} bytes.` };
+  if (length === undefined) {
+    return { note: `Its shortest code has ${film.bytesOf(film.lengths[0])} bytes.`, stop };
+  }
   const frame = frameFor(film, length, kindOf(name, film, beside.needs.state.mode), budget.equal);
   const count = frame?.length ?? length;
-  return { frame, tokens: count, bytes: film.bytesOf(count), note: "" };
+  return { frame, tokens: count, bytes: film.bytesOf(count), note: "", stop };
 }
+
+const verb = (/** @type {Film} */ film) => (film.stopped ? "go on" : "stop");
 
 /**
  * The largest file of a codec that is here and not too large.

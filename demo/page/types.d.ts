@@ -76,12 +76,16 @@ interface Told {
   agreement?: Partial<Record<Mode, Record<string, number>>>;
 }
 
+/** About how many seconds a picture of a slow model takes. */
+type Wait = Partial<Record<Mode, number>>;
+
 interface Answer {
   error?: string;
   gone?: string; // the token of a film that the server does not hold
   forgotten?: string[];
   late?: boolean; // no answer came in time
   note?: string;
+  wait?: Wait;
   start?: Start;
   frames?: Row[];
   told?: Told;

@@ -53,6 +53,7 @@ SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
 LONG = {"test_adaptive.py", "test_away.py"}  # minutes
+LONG |= {"test_an_own_photo_is_read_and_its_link_opens_the_same_picture"}  # two pages for each family
 
 
 def pytest_collection_modifyitems(config, items):
@@ -70,7 +71,7 @@ def pytest_collection_modifyitems(config, items):
             part = SCHEME if item.path.name == EVERY_SIZE else SIZE
             alike[part.sub("", item.nodeid)].append(item)
     left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
-    left |= {id(item) for item in items if item.path.name in LONG}
+    left |= {id(item) for item in items if LONG & {item.path.name, item.originalname}}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
     items[:] = [item for item in items if id(item) not in left]
 

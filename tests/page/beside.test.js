@@ -216,3 +216,41 @@ test("without a server what stands beside an example comes from its file, read o
   assert.match((await ask({ what: "start", from: "beside", token: "x", model: "pca" })).error, /no server/);
   assert.deepEqual(read, ["/beside.json", "/coffee-beside.json", "/x-beside.json"]);
 });
+
+test("a slow model's pane says how long it takes, and has a stop of its own", async () => {
+  const wait = { mean: 5 };
+  const room = page(["toy", "other"], (question, count) => {
+    if (count === 1) return { ...other(question), frames: undefined, wait };
+    if (!question.patient) return { wait };
+    if (count === 3) room.beside.stopOrGoOn("other"); // while a picture is painted
+    return other(question);
+  });
+  ladder(room.main);
+  room.beside.go();
+  await settled();
+  assert.equal(room.asked.length, 3);
+  assert.deepEqual(room.beside.filmOf("other").mean.have, [1], "what was painted is kept");
+  assert.equal(seen(room.beside, "other").stop, "go on");
+  room.beside.retry(); // the dial rests
+  room.beside.go();
+  await settled();
+  assert.equal(room.asked.length, 3);
+  room.beside.stopOrGoOn("other");
+  await settled();
+  assert.deepEqual(room.beside.filmOf("other").mean.have, [1, 2, 4]);
+  assert.equal(seen(room.beside, "other").stop, "", "all is there");
+});
+
+test("before its first picture a slow model's pane says what a picture takes", async () => {
+  const room = page(["toy", "other"], (question) => {
+    if (question.what === "start") return { ...other(question), frames: undefined };
+    return question.patient ? new Promise(() => {}) : { wait: { mean: 5 } };
+  });
+  ladder(room.main);
+  room.beside.go();
+  await settled();
+  room.beside.retry();
+  const { note, stop } = seen(room.beside, "other");
+  assert.equal(note, "A picture takes about 5 seconds on this server: 3 lengths in about 15 seconds.");
+  assert.equal(stop, "stop");
+});

@@ -35,6 +35,7 @@ function page(answers) {
       return bitmap;
     },
     say: (...words) => said.push(words),
+    waits: (film) => said.push(["waits", film.wait]),
     told() {},
     arrived() {},
     wait: async () => {},
@@ -143,4 +144,35 @@ test("facts of two kinds of pictures become what is seen in each", async () => {
   await puller.pull();
   assert.deepEqual(state.film.sample.seen, { guess: { 1: "cat" }, agreement: { 1: 1 }, photo: "cat" });
   assert.deepEqual(state.film.mean.seen.guess, { 1: "fog" });
+});
+
+test("a slow model's page is told so once, and then waits for pictures", async () => {
+  const { state, asked, said, puller } = page([{ wait: { mean: 4 } }, { frames: [row("mean", 0)] }]);
+  await puller.pull();
+  assert.deepEqual(state.film.wait, { mean: 4 });
+  assert.deepEqual(said, [["waits", { mean: 4 }]]);
+  assert.deepEqual(
+    asked.map((question) => question.patient),
+    [false, true, true],
+  );
+});
+
+test("a film that is stopped is asked for no more, and goes on where it was", async () => {
+  const { state, asked, puller } = page([
+    { wait: { mean: 4 } },
+    (now) => {
+      now.film.stopped = true; // while the picture is painted
+      return { frames: [row("mean", 1)] };
+    },
+    { frames: [row("mean", 0)] },
+  ]);
+  await puller.pull();
+  assert.equal(asked.length, 2);
+  assert.deepEqual([state.film.mean.have, state.film.done], [[1], false], "what was painted is kept");
+  await puller.pull();
+  assert.equal(asked.length, 2);
+  state.film.stopped = false;
+  await puller.pull();
+  assert.deepEqual(state.film.mean.have, [1, 0]);
+  assert.equal(state.film.done, true);
 });

@@ -45,7 +45,8 @@ class ModelInfo:
         family: the name of its family; `kind` of its config.json.
         role: "main", "baseline" (set beside others), "control" (shows what a part is for), or "published"
             (other people's weights).
-        order: its place in lists, lowest first; the first main model is what opens.
+        order: its place in lists, lowest first: among ours, or among the published ones, which come after
+            all of ours; the first main model is what opens.
         tokens: "soft" (numbers), "hard" (indices), or a kind that its family has registered.
         numbers_per_token: width D of a token that is a row of numbers; 0 if hard.
         vocabulary: how many different hard tokens there are; 0 if soft.

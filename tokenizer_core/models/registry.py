@@ -47,9 +47,10 @@ def families() -> dict[str, Family]:
 def catalog() -> list[ModelInfo]:
     """Every model that is here and whose configuration can be read; no weights are loaded.
 
-    By `ModelInfo.order`, then by name: the first main model is the default.
+    Ours first, then the published ones; each by `ModelInfo.order`, then by name. The first main model is the
+    default.
     """
-    return sorted(_described()[0], key=lambda info: (info.order, info.name))
+    return sorted(_described()[0], key=lambda info: (info.role == "published", info.order, info.name))
 
 
 def damaged_models() -> list[tuple[str, str]]:

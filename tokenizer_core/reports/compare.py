@@ -24,6 +24,7 @@ from tokenizer_core.reports.evaluate import measure, noise_seed, packed_pictures
 from tokenizer_core.reports.figure import Curve, draw_curves, panels_of
 
 BUDGETS = (32, 64, 128, 256, 512, 1024, 2048)  # bytes
+FEW = 100  # photographs; label agreement moves by a hundredth of them with each
 Place = tuple[str, int]  # name of a curve, budget
 
 
@@ -137,6 +138,8 @@ def write_comparison(found: Comparison, folder: Path) -> None:
         f"# At equal bytes\n\n{title}. Each model has the longest code that the bytes hold; without a file's "
     )
     text += "head for tokens, with it for WebP and JPEG. *Sample* has one seed a photograph."
+    if about["n"] < FEW:
+        text += " So few photographs say who leads by far, and no more than that."
     published = [model["name"] for model in about["models"] if model["role"] == "published"]
     if published:
         text += f" {', '.join(published)}: of others, who may have trained on some of these photographs."

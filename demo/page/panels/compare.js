@@ -90,7 +90,8 @@ export function compare(root, act, source) {
       act.settled();
     });
   }
-  panes.forEach(({ name, away }, i) => {
+  panes.forEach(({ name, away, stop }, i) => {
+    stop.addEventListener("click", () => beside.stopOrGoOn(names[i]));
     name.addEventListener("change", () => choose(exchanged(names, i, name.value)));
     away.addEventListener("click", () => {
       choose(names.filter((_, n) => n !== i));

@@ -1,34 +1,62 @@
 // The status line. What it says, and of which film, is decided in says.js; a server that is away goes before it.
 import { one, put } from "../dom.js";
 import { Says } from "../says.js";
+import { waited } from "../wait.js";
 
 const AWAY = "The server is away. What is here stays; the rest comes when it is back. ";
+
+/**
+ * A button in the line.
+ * @param {string} words
+ * @param {() => void} pressed
+ */
+function inLine(words, pressed) {
+  const button = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "plain retry",
+    textContent: words,
+  });
+  button.addEventListener("click", pressed);
+  return button;
+}
 
 /**
  * @param {HTMLElement} root
  * @param {() => Film | null} newest the film that is asked for last; null while it is not here
  * @param {() => void} [tryAgain]
- * @returns {Panel & { say: Intents["say"], away(on: boolean): void }}
+ * @param {(film: Film) => void} [goOn] a film that was stopped is asked for again
+ * @returns {Panel & { say: Intents["say"], away(on: boolean): void, waits(film: Film): void }}
  */
-export function status(root, newest, tryAgain = () => {}) {
+export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
   const line = one(root, ".status");
   const says = new Says(newest);
-  const button = Object.assign(document.createElement("button"), {
-    type: "button",
-    className: "plain retry",
+  const button = inLine("try again", tryAgain);
+  const stop = inLine("stop", () => {
+    const film = newest();
+    if (!film) return;
+    film.stopped = !film.stopped;
+    waits(film);
+    if (!film.stopped) goOn(film);
   });
-  button.textContent = "try again";
-  button.addEventListener("click", tryAgain);
-  put(line, ""); // the words come before the button
+  put(line, ""); // the words come before the buttons
   let over = 0;
 
   const show = () => {
     const gone = button.isConnected;
+    const film = newest();
     line.classList.toggle("bad", gone || says.bad);
     line.classList.toggle("news", gone || says.bad || says.holds()); // it stays in sight below the dial
     put(line, gone ? AWAY : says.words);
+    put(stop, film?.stopped ? "go on" : "stop");
+    if (film?.wait && (film.stopped || !film.done)) line.append(stop);
+    else stop.remove();
+  };
+  const waits = (/** @type {Film} */ film) => {
+    says.say(waited(film), false, 0, film);
+    show();
   };
   return {
+    waits,
     say(...what) {
       says.say(...what);
       show();
