@@ -39,6 +39,7 @@ def export(folder: Path) -> None:
         html=markup("", info),
         dial=styles(),
         page=read("page.css", "dark.css"),
+        model="null",
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
