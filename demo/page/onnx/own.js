@@ -3,12 +3,33 @@
 import { levels, ringPower, Scorer } from "./scores.js";
 
 const LINK_SCALE = /** @type {[number, number]} */ ([-1, 6.5]); // log10 power at the plot's ends
+const OUT = "Steps go from 2 to 50 and seeds from 0 to 2147483647.";
 const REELS = 6; // of samples that a film keeps
 
 /** @typedef {{ mode: Mode, steps: number, seed: number }} Take how a frame was decoded */
 
 /** @type {Take} */
 export const MEAN = { mode: "mean", steps: 1, seed: 0 };
+
+/** Different seeds there are. */
+export const SEEDS = 2 ** 31;
+
+/** @param {string} sentence @returns {never} */
+export function fail(sentence) {
+  throw new Error(sentence);
+}
+
+/**
+ * The samples that are asked for.
+ * @param {Question} question
+ * @returns {Take}
+ */
+export function takeOf({ steps, seed }) {
+  const [count, number] = [Number(steps), Number(seed)];
+  const fits = Number.isInteger(count) && Number.isInteger(number);
+  if (!fits || count < 2 || count > 50 || number < 0 || number >= SEEDS) fail(OUT);
+  return { mode: "sample", steps: count, seed: number };
+}
 
 const round = (/** @type {number} */ value, /** @type {number} */ digits) =>
   Math.round(value * 10 ** digits) / 10 ** digits;

@@ -1,8 +1,9 @@
 // Where answers come from on a page that holds the model: what is stored, and else this browser itself.
 import { size } from "../sending.js";
-import { OWN, shownHere } from "./answers.js";
+import { OWN } from "./answers.js";
 import { missing, tidy } from "./bring.js";
 import { ALL, DECODING, sizeOf } from "./manifest.js";
+import { shownHere } from "./studio.js";
 
 const WAIT = 2 ** 31 - 1; // ms for one answer: a visitor may think, and a phone may compute for a while
 const LITTLE = 2; // GB of memory from which a phone may close the page

@@ -5,6 +5,7 @@ import { bring } from "./bring.js";
 import { Line } from "./line.js";
 import { Model } from "./manifest.js";
 import { base64, Photo, packed } from "./photo.js";
+import { Studio } from "./studio.js";
 import { Tokenizer } from "./tokenizer.js";
 
 /** @type {Answers | null} */
@@ -54,10 +55,11 @@ async function load({ told, folder, names, root, threads }) {
   runtime ??= await start(model, base, threads);
   for (const name of lacking) sessions.set(name, await session(model, name));
   const graphs = Object.fromEntries(sessions);
-  if (answers) answers.world.model.sessions = graphs;
+  if (answers) answers.studio.world.model.sessions = graphs;
   else {
     const tokenizer = new Tokenizer(runtime.Tensor, model.shape, graphs);
-    answers = new Answers({ info: model.info, model: tokenizer, open: Photo.open, packed, base64 });
+    const world = { info: model.info, model: tokenizer, open: Photo.open, packed, base64 };
+    answers = new Answers(new Studio(world));
   }
   const kept = [...files.values()].every((file) => file.kept);
   files.clear();
