@@ -14,6 +14,7 @@ import { own } from "./source.js";
 export async function begun(stored, root, manifest, element) {
   const got = await fetch(new URL(manifest, root)).catch(() => null);
   if (!got?.ok) return null;
+  navigator.serviceWorker?.register(new URL("sw.js", root)).catch(() => {}); // a private window has none
   const folder = manifest.slice(0, manifest.lastIndexOf("/") + 1);
   const engine = new Engine(new Model(await got.json(), folder), root);
   const dial = /** @type {HTMLElement} */ (element.querySelector(".dial"));
