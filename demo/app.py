@@ -75,7 +75,10 @@ def _version() -> str:
 # Relative to the page, so that a proxy below a path needs to know nothing; below /gradio_api, so that a
 # server in front of this one passes it on.
 STATIC = f"gradio_api/tokendial/{_version()}"
-MODULES = sorted(str(path.relative_to(PAGE)) for path in PAGE.glob("**/*.js") if path.parent.name != "vendor")
+APART = ("vendor", "app", "onnx")  # folders that a page asks for later, or never
+MODULES = sorted(
+    str(path.relative_to(PAGE)) for path in PAGE.glob("**/*.js") if path.parent.name not in APART
+)
 SCRIPT = f"""
 window.dial = null;  // else it is the element of that id, until the modules are there
 const root = new URL(document.baseURI), files = new URL("{STATIC}/page/", root);

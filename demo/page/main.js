@@ -68,9 +68,10 @@ export function start(element, given) {
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
-  const lacking = () => !!film?.lacks(state.k, state.mode) && !turning() && !sweeping.playing();
+  const lacking = () => !!film?.lacks(state.k, state.mode, source.here) && !turning() && !sweeping.playing();
   const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
-  const asked = () => asks(state, film, !film || lacking());
+  const drawn = () => film?.kind(state.mode) !== "mean";
+  const asked = () => asks(state, film, !film || (drawn() && lacking()));
 
   const draw = () => {
     waiting = 0;
@@ -172,7 +173,10 @@ export function start(element, given) {
     get film() {
       return film;
     },
-    still: source.still,
+    get still() {
+      return source.still || !!film?.start.stored;
+    },
+    here: !!source.here,
     turning,
     hidden,
     paint,

@@ -1,0 +1,55 @@
+"""A model beside the static page, which runs it in a visitor's own browser: DIR/model and DIR/ort.
+
+What runs the graphs is onnxruntime-web, kept by others and brought by npm. Neighbours: `export`, which calls
+this; `installable`; page/onnx, which reads what is written here; docs/publish.md.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tokenizer_core as tc
+
+SCRIPT, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+RUNTIME = (SCRIPT, BINARY, "ort-wasm-simd-threaded.mjs")  # the last one is what further threads load
+MANIFEST = "model/graphs.json"
+
+
+@dataclass(frozen=True)
+class WebModel:
+    """What a page needs to run a model.
+
+    Attributes:
+        info: the model's line of the catalog.
+        manifest: of its graphs, as `tokenizer_core.graph_files` gives it.
+        files: paths of all files that the manifest names, by name.
+        runtime: a folder with onnxruntime-web's files (its `dist`).
+    """
+
+    info: tc.ModelInfo
+    manifest: dict[str, Any]
+    files: dict[str, Path]
+    runtime: Path
+
+
+def write(folder: Path, model: WebModel) -> None:
+    """Copy a model's files into a page's folder, with a manifest that names all of them.
+
+    Raises:
+        OSError: a file is missing, or the folder cannot be written.
+    """
+    for part in ("model", "ort"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    graphs = [one["file"] for one in model.manifest["graphs"].values()]
+    for name in (*graphs, *model.manifest["weights"]):
+        shutil.copyfile(model.files[name], folder / "model" / name)
+    for name in RUNTIME:
+        shutil.copyfile(model.runtime / name, folder / "ort" / name)
+    binary = folder / "ort" / BINARY
+    sized = {"bytes": binary.stat().st_size, "sha256": hashlib.sha256(binary.read_bytes()).hexdigest()}
+    runtime = {"script": f"ort/{SCRIPT}", "binary": {"path": f"ort/{BINARY}"} | sized}
+    told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime}
+    (folder / MANIFEST).write_text(json.dumps(told), "utf-8")
