@@ -36,6 +36,7 @@ OPTIONS = {
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds"
     " --processes --ray --model --device --dtype",
     "bench": "--model --device --dtype --films --plain --visitors --json",
+    "export-onnx": "MODEL --out",
     "train": "rest",
 }
 

@@ -18,6 +18,7 @@ STEPS = (
     {"errors"},
     {"codes", "photos", "nn", "engine"},
     {"storage"},
+    {"graphs"},
     {"models", "measure"},
     {"reports", "sets", "training"},
 )

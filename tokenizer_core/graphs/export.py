@@ -1,12 +1,14 @@
 """A `Plan` as ONNX files whose weights are bytes of the checkpoint's own safetensors files.
 
-The graphs hold no weights: an initialiser says in which file, where and how long its bytes are (ONNX "external
-data"), and what is stored as int8 with a scale a row is unpacked by DequantizeLinear. So a checkpoint is
-stored once, for Python and for a page. Needs the extra `onnx`; neighbours: `plan`, `spans`, `folder`.
+The graphs hold no weights: an initialiser says in which file, where and how long its bytes are (ONNX calls
+that external data), and what is stored as int8 with a scale a row is unpacked by DequantizeLinear. So a
+checkpoint is stored once, for Python and for a page. Needs the extra `onnx`; neighbours: `plan`, `spans`.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+import logging
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,9 @@ FOLDED = 4096  # bytes: larger constants stay as the nodes that make them
 WEIGHTS_ID = "weights_id"  # of a graph's metadata
 
 
-def export_graph(graph: Graph, tensors: dict[str, torch.Tensor], spans: dict[str, Span], weights_id: str) -> Any:
+def export_graph(
+    graph: Graph, tensors: dict[str, torch.Tensor], spans: dict[str, Span], weights_id: str
+) -> Any:
     """One graph as an onnx.ModelProto.
 
     Args:
@@ -36,17 +40,7 @@ def export_graph(graph: Graph, tensors: dict[str, torch.Tensor], spans: dict[str
         TokenizerError: the extra is not installed.
     """
     onnx, optimizer = _libraries()
-    program = torch.onnx.export(
-        graph.module.eval(),
-        tuple(graph.inputs.values()),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=list(graph.inputs),
-        output_names=list(graph.outputs),
-        optimize=False,
-        verbose=False,
-    )
-    assert program is not None
+    program = _traced(graph)
     optimizer.optimize(program.model, output_size_limit=FOLDED)
     model = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
     _forget_origins(model)
@@ -57,12 +51,45 @@ def export_graph(graph: Graph, tensors: dict[str, torch.Tensor], spans: dict[str
     return model
 
 
+def files_of(model: Any) -> list[str]:
+    """Names of the weight files that a graph points to."""
+    rows = [row for one in model.graph.initializer for row in one.external_data]
+    return sorted({row.value for row in rows if row.key == "location"})
+
+
+def _traced(graph: Graph) -> Any:
+    """PyTorch's own export, without its remarks on what is not installed or will be called otherwise."""
+    remarks = logging.getLogger("torch.onnx")
+    level = remarks.level
+    remarks.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            program = torch.onnx.export(
+                graph.module.eval(),
+                tuple(graph.inputs.values()),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
+                optimize=False,
+                verbose=False,
+            )
+    finally:
+        remarks.setLevel(level)
+    assert program is not None
+    return program
+
+
 def _libraries() -> tuple[Any, Any]:
     try:
         import onnx
         from onnxscript import optimizer
     except ImportError:
-        raise TokenizerError("Exporting graphs needs the extra onnx: pip install 'tokendial[onnx]'.") from None
+        raise TokenizerError(
+            "Exporting graphs needs the extra onnx: pip install 'tokendial[onnx]'."
+        ) from None
     return onnx, optimizer
 
 

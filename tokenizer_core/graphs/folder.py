@@ -1,7 +1,7 @@
 """The folder `web` of a checkpoint: graphs, the manifest graphs.json, and the sums of both.
 
-The sums stand in the folder's own SHA256SUMS: a checkpoint's id is made of *its* SHA256SUMS, names the weights
-in every link, and must not change when graphs are exported anew. Neighbours: `export`, `storage.checkpoints`.
+The sums stand in the folder's own SHA256SUMS: a checkpoint's id is made of *its* SHA256SUMS, names the
+weights in every link, and must not change when graphs are exported anew. Neighbours: `export`, `storage`.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.graphs.export import export_graph
+from tokenizer_core.graphs.export import export_graph, files_of
 from tokenizer_core.graphs.plan import Graph, Plan
 from tokenizer_core.graphs.spans import read_spans
 from tokenizer_core.storage.checkpoints import SUMS, read_identity, read_sums, sum_of
@@ -20,7 +20,9 @@ MANIFEST = "graphs.json"
 FORMAT = 1
 
 
-def write_graphs(out: Path, checkpoint: Path, kind: str, plan: Plan, weights: dict[str, Path]) -> dict[str, Any]:
+def write_graphs(
+    out: Path, checkpoint: Path, kind: str, plan: Plan, weights: dict[str, Path]
+) -> dict[str, Any]:
     """Export a plan's graphs, and write the manifest and the sums.
 
     Args:
@@ -42,9 +44,8 @@ def write_graphs(out: Path, checkpoint: Path, kind: str, plan: Plan, weights: di
     for graph in plan.graphs:
         model = export_graph(graph, plan.tensors, spans, weights_id)
         write_whole(out / f"{graph.name}.onnx", model.SerializeToString(), make_folders=True)
-        files = sorted({row.value for one in model.graph.initializer for row in one.external_data[:1]})
-        used |= set(files)
-        told[graph.name] = _told(graph, out / f"{graph.name}.onnx") | {"weights": files}
+        used |= set(files_of(model))
+        told[graph.name] = _told(graph, out / f"{graph.name}.onnx") | {"weights": files_of(model)}
     manifest = {
         "format": FORMAT,
         "kind": kind,

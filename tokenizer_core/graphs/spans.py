@@ -1,7 +1,7 @@
 """Where each tensor lies in a safetensors file, so that a graph can point to its bytes.
 
-A safetensors file is 8 bytes (the length of what follows, little-endian), a JSON object, and then the tensors'
-bytes, one after another (https://github.com/huggingface/safetensors, "Format").
+A safetensors file is 8 bytes (the length of what follows, little-endian), a JSON object, and then the
+tensors' bytes, one after another (https://github.com/huggingface/safetensors, "Format").
 """
 
 import json

@@ -6,6 +6,7 @@ interface.py    what every tokenizer can do
 info.py         what is known of a model before it is loaded
 requests.py     what one visitor wants decoded, beside others' in one batch
 attention.py    where a token looks, and who asks it
+graphs.py       a model's networks as graphs, for a runtime without Python
 base.py         the autoencoder of another checkpoint, for models on its latent
 prefix_flow/    ordered soft tokens, and a rectified-flow decoder
 alit/           adaptive length: hard tokens by recurrent passes, a code a length

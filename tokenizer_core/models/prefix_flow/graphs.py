@@ -103,7 +103,7 @@ class Predict(nn.Module):
             values = torch.cat([values, pairs[len(decoder.blocks) + i]], 2)
             weights = _weights(queries, keys, hidden)
             write.append(weights[..., patches:].mean(1))
-            _, _, gate1, scale2, shift2, gate2 = (modulation + block.modulation_bias).chunk(6, 1)
+            _, _, gate1, scale2, shift2, gate2 = (modulation + block.modulation_bias).chunk(6, 1)  # type: ignore[operator]
             x = x + gate1 * block.out(merge_heads(weights @ values))  # type: ignore[operator]
             x = x + gate2 * block.mlp(rms_norm(x) * (1 + scale2) + shift2)  # type: ignore[operator]
         scale, shift = decoder.modulation_out
@@ -193,7 +193,7 @@ def _heads(decoder: FlowDecoder) -> tuple[int, int]:
 
 
 def _standardised(autoencoder: Autoencoder, pixels: Tensor) -> Tensor:
-    """`Autoencoder.encode` with its last step written out: a BatchNorm would be multiplied into the weights."""
+    """`Autoencoder.encode` with its last step written out: a BatchNorm would be folded into weights."""
     h = autoencoder.down(autoencoder.stem(F.pixel_unshuffle(pixels, 2)))
     latent = autoencoder.to_latent(F.silu(autoencoder.norm_latent(h)))
     norm = autoencoder.standardise
@@ -213,7 +213,7 @@ def _index(count: int) -> nn.Parameter:
 
 
 def _later(index: Tensor, num_open: int) -> Tensor:
-    """(N - num_open, N): `HIDDEN` where a position lies behind the one that looks; the open ones do not look."""
+    """(N - num_open, N): `HIDDEN` where a position lies behind the one that looks."""
     return (index[None] - index[num_open:, None]).clamp(0, 1) * HIDDEN
 
 
