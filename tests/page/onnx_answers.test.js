@@ -107,6 +107,8 @@ test("a photo becomes a film: the dial's mean, its sample, then two ladders, and
   const ladders = ["mean 0", "mean 1", "mean 4", "sample 0", "sample 1", "sample 4"];
   assert.deepEqual(order, ["mean 2", "sample 2", ...ladders]);
   assert.deepEqual(Object.keys(known).sort(), ["attention", "tokens"]);
+  const again = (await ask(pulling(start.token))).frames.map(([mode, k]) => `${mode} ${k}`);
+  assert.deepEqual(again, order, "what was made is here, all of it at once");
   const counts = Object.groupBy(asked, ([name]) => name);
   assert.equal(counts.encode.length, 1);
   assert.equal(counts.context.length, 1, "keys and values are computed once");

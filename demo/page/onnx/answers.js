@@ -146,8 +146,8 @@ export class Answers {
     const lacking = plan(sample, this.studio.info.ladder, where).filter(
       ([take, length]) => !sent[take === MEAN ? "mean" : "sample"].includes(length),
     );
-    const ready = lacking.flatMap(([take, length]) => film.reel(take).get(length) ?? []);
-    const frames = [...new Set(ready)];
+    const ready = lacking.map(([take, length]) => film.reel(take).get(length));
+    const frames = [...new Set(ready)].filter((row) => row !== undefined);
     if (!frames.length && lacking.length) frames.push(await this.frame(film, ...lacking[0], breathe));
     return { frames, told: this.told(film, told) };
   }
