@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 APP = Path(__file__).parent / "page" / "app"
-LARGE = {".onnx", ".safetensors", ".wasm"}  # the model's: the page keeps these by itself
+LARGE = {".onnx", ".safetensors", ".packed"}  # the model's: the page keeps these by itself
 FILES = "files.json"
 HEAD = '<link rel="manifest" href="app.webmanifest">\n<meta name="theme-color" content="#0f766e">'
 

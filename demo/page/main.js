@@ -65,6 +65,7 @@ export function start(element, given) {
   let resting = 0;
 
   root.classList.toggle("noserver", source.still);
+  root.classList.toggle("here", !!source.here);
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;

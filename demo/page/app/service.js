@@ -3,7 +3,7 @@
 // It also says what lets a page use several threads, where the host does not: nothing of another site may come in.
 
 const CACHE = "tokendial-page";
-const LARGE = /\.(onnx|safetensors|wasm)$/;
+const LARGE = /\.(onnx|safetensors|packed)$/;
 const ISOLATED = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",

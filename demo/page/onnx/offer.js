@@ -9,7 +9,7 @@ const HTML = `
 <form method="dialog">
   <h2>Fetch the model?</h2>
   <p class="why"></p>
-  <p>It has <b class="n-size"></b>, is fetched once, and is kept in this browser. Nothing is sent anywhere.</p>
+  <p><b class="n-size"></b>, fetched once and kept in this browser. Nothing is sent anywhere.</p>
   <p class="little" hidden></p>
   <p class="acts">
     <button class="plain yes" value="yes">Fetch it</button>
@@ -29,8 +29,7 @@ export function offer(root) {
   words.setAttribute("role", "status");
   bar.setAttribute("aria-label", "Fetching the model");
   line.append(words, bar);
-  one(root, ".status").after(line);
-  root.append(box);
+  root.append(line, box);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let over;
 

@@ -1,5 +1,4 @@
 // Where answers come from on a page that holds the model: what is stored, and else this browser itself.
-import { size } from "../sending.js";
 import { OWN } from "./answers.js";
 import { missing, tidy } from "./bring.js";
 import { ALL, DECODING, sizeOf } from "./manifest.js";
@@ -53,7 +52,7 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
     const absent = await missing(lacking, root);
     const memory =
       /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory ?? Number.POSITIVE_INFINITY;
-    const words = { why, size: size(sizeOf(absent)), little: memory <= LITTLE };
+    const words = { why, size: `${Math.ceil(sizeOf(absent) / 1e6)} MB`, little: memory <= LITTLE };
     if (absent.length && !(await offer.ask(words))) return NOT_NOW;
     const all = sizeOf(lacking);
     let have = 0;

@@ -67,6 +67,16 @@ async function load({ told, folder, names, root, threads }) {
 }
 
 /**
+ * A file's bytes out of gzip.
+ * @param {string} path
+ */
+async function unpacked(path) {
+  const { bytes } = /** @type {{ bytes: Uint8Array<ArrayBuffer> }} */ (files.get(path));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+/**
  * @param {Model} model
  * @param {URL} base
  * @param {number} threads
@@ -74,7 +84,7 @@ async function load({ told, folder, names, root, threads }) {
 async function start(model, base, threads) {
   const found = await import(new URL(model.runtime.script, base).href);
   found.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;
-  found.env.wasm.wasmBinary = files.get(model.runtime.binary.path)?.bytes.buffer;
+  found.env.wasm.wasmBinary = await unpacked(model.runtime.binary.path);
   return found;
 }
 
