@@ -11,7 +11,7 @@ import pytest
 
 import demo.export
 import tokenizer_core as tc
-from demo import runtime
+from demo import runtime, with_model
 from demo.cli import main
 from tokenizer_core.storage.checkpoints import sum_of
 
@@ -60,8 +60,29 @@ def test_without_the_option_there_is_no_model(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "page" / "model").exists()
     assert not (tmp_path / "page" / "ort").exists()
     assert main(["export-page", str(tmp_path / "other"), "--runtime", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "--runtime is what runs a model: it goes with --with-model.\n"
+    assert "they go with --with-model.\n" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_weights_may_lie_on_another_host(ort, tmp_path):
+    """Graphs stay with the page; what is fetched from elsewhere is known by its sum, too."""
+    manifest, files = tc.graph_files()
+    info = next(one for one in tc.catalog() if one.name == manifest["name"])
+    at = "https://hub.example/someone/weights/resolve/0123456/"
+    with_model.write(tmp_path / "page", with_model.WebModel(info, manifest, files, ort, at))
+    told = json.loads((tmp_path / "page/model/graphs.json").read_text("utf-8"))
+    assert set(told["weights"]) == set(manifest["weights"])
+    for name, one in told["weights"].items():
+        assert one == manifest["weights"][name] | {"url": at + name}
+    assert not list((tmp_path / "page").rglob("*.safetensors"))
+    assert len(list((tmp_path / "page/model").glob("*.onnx"))) == len(manifest["graphs"])
+
+
+def test_an_address_that_a_page_may_not_ask_is_a_sentence(ort, tmp_path, capsys):
+    words = ["export-page", str(tmp_path / "page"), "--with-model", "--runtime", str(ort)]
+    assert main([*words, "--weights", "http://hub.example/weights"]) == 2
+    assert capsys.readouterr().err == "The address of the weights begins with https://.\n"
+    assert not (tmp_path / "page").exists()
 
 
 def test_a_folder_that_lacks_a_file_is_a_sentence(ort, tmp_path):

@@ -31,6 +31,7 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="onnxruntime-web's files (default: node_modules, else npm brings them)",
     )
+    page.add_argument("--weights", metavar="ADDRESS", help="of the weights on another host (default: here)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -65,12 +66,16 @@ def run_export(args: argparse.Namespace) -> None:
     from ..runtime import find
     from ..with_model import WebModel
 
-    if args.runtime is not None and not args.with_model:
-        raise tc.TokenizerError("--runtime is what runs a model: it goes with --with-model.")
     if not args.with_model:
+        if args.runtime or args.weights:
+            raise tc.TokenizerError("--runtime and --weights are about a model: they go with --with-model.")
         export(args.folder)
         return
+    weights_at = args.weights or ""
+    if weights_at and not weights_at.startswith("https://"):
+        raise tc.TokenizerError("The address of the weights begins with https://.")
     manifest, files = tc.graph_files()
     info = next(one for one in tc.catalog() if one.name == manifest["name"])
     with tempfile.TemporaryDirectory() as fetched:
-        export(args.folder, WebModel(info, manifest, files, find(args.runtime, Path(fetched))))
+        runtime = find(args.runtime, Path(fetched))
+        export(args.folder, WebModel(info, manifest, files, runtime, weights_at))
