@@ -29,12 +29,14 @@ class WebModel:
         manifest: of its graphs, as `tokenizer_core.graph_files` gives it.
         files: paths of all files that the manifest names, by name.
         runtime: a folder with onnxruntime-web's files (its `dist`).
+        weights_at: address of the folder of the weight files on another host; "": they lie with the page.
     """
 
     info: tc.ModelInfo
     manifest: dict[str, Any]
     files: dict[str, Path]
     runtime: Path
+    weights_at: str = ""
 
 
 def write(folder: Path, model: WebModel) -> None:
@@ -46,7 +48,8 @@ def write(folder: Path, model: WebModel) -> None:
     for part in ("model", "ort"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     graphs = [one["file"] for one in model.manifest["graphs"].values()]
-    for name in (*graphs, *model.manifest["weights"]):
+    beside = () if model.weights_at else tuple(model.manifest["weights"])
+    for name in (*graphs, *beside):
         shutil.copyfile(model.files[name], folder / "model" / name)
     for name in SCRIPTS:
         shutil.copyfile(model.runtime / name, folder / "ort" / name)
@@ -54,5 +57,9 @@ def write(folder: Path, model: WebModel) -> None:
     (folder / "ort" / PACKED).write_bytes(binary)
     sized = {"bytes": len(binary), "sha256": hashlib.sha256(binary).hexdigest()}
     runtime = {"script": f"ort/{SCRIPT}", "binary": {"path": f"ort/{PACKED}"} | sized}
-    told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime}
+    weights = {
+        name: sized if name in beside else sized | {"url": f"{model.weights_at.rstrip('/')}/{name}"}
+        for name, sized in model.manifest["weights"].items()
+    }
+    told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime, "weights": weights}
     (folder / MANIFEST).write_text(json.dumps(told), "utf-8")

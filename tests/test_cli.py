@@ -30,7 +30,7 @@ OPTIONS = {
     " --seeds --processes --ray --model --device --dtype --json",
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
-    "export-page": "FOLDER",
+    "export-page": "FOLDER --with-model --runtime --weights",
     "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --processes --ray --device"
     " --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds"
