@@ -1,14 +1,15 @@
 """A page whose model runs in the visitor's browser: is it Python's, how long does it take, what does it need?
 
-Run: `python -m studies.own_browser demo/examples --limit 20` on a machine at rest, with Chromium. Every third
-photograph is uploaded as a large JPEG, as a phone has. Printed for one thread and for two: the share of packed
-numbers that are Python's, dB between pictures, median seconds, memory, and the page's longest stall.
+Run: `python -m studies.own_browser demo/examples --limit 20` on a machine at rest, with Chromium. Every
+third photograph is uploaded as a large JPEG, as a phone has. Printed for one thread and for two: the share
+of packed numbers that are Python's, dB between pictures, median seconds, memory, the page's longest stall.
 """
 
 import argparse
 import functools
 import io
 import json
+import shutil
 import statistics
 import tempfile
 import threading
@@ -25,7 +26,6 @@ import tokenizer_core as tc
 from demo.export import export
 from demo.runtime import find
 from demo.with_model import WebModel
-from studies.pages import chromium_of
 
 LENGTH, ANOTHER, STEPS = 64, 100, 4
 LARGE = 3000  # pixels of the longer side of every third photograph
@@ -115,7 +115,7 @@ def compared(model: tc.Tokenizer, data: bytes, found: dict[str, Any]) -> dict[st
     own = tc.Encoding.from_bytes(b64decode(found["tokens"]))
     asked = ((LENGTH, 1), (ANOTHER, 1), (LENGTH, STEPS))
     wanted = [model.decode(encoding, length, steps=steps, seed=0) for length, steps in asked]
-    pictures = [tc.to_picture(b64decode(one), model.info.picture_size) for one in found["pictures"]]
+    pictures = [tc.square_crop(tc.open_photo(b64decode(one))) for one in found["pictures"]]
     near = [tc.psnr(picture, other) for picture, other in zip(pictures, wanted, strict=True)]
     return {"equal": float((own.tokens == encoding.tokens).mean()), "dB": min(near)}
 
@@ -128,7 +128,7 @@ def measure(page: Any, model: tc.Tokenizer, photos: list[tuple[str, bytes]], thr
         found = page.evaluate(VISIT, [b64encode(data).decode(), LENGTH, ANOTHER, STEPS])
         rows.append({"photo": name} | found["times"] | compared(model, data, found))
         memory.append(page.evaluate(MEMORY))
-        print(json.dumps(rows[-1] | {"MB": memory[-1]}), flush=True)  # noqa: T201
+        print(json.dumps(rows[-1] | {"MB": memory[-1]}), flush=True)
     median = {
         name: round(statistics.median(row[name] for row in rows), 2)
         for name in ("first mean", "new prefix", "sample")
@@ -164,12 +164,12 @@ def main() -> None:
         worker.write_text(worker.read_text("utf-8") + EXACT, "utf-8")
         flags = ["--no-sandbox", "--disable-gpu", "--enable-blink-features=ForceEagerMeasureMemory"]
         for threads in options.threads:
-            browser = play.chromium.launch(executable_path=chromium_of(), args=flags)
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             with hosted(folder) as address:
                 page = browser.new_page()
                 page.goto(address)
                 page.wait_for_function("window.dial && dial.done")
-                print(json.dumps(measure(page, model, photos, threads)), flush=True)  # noqa: T201
+                print(json.dumps(measure(page, model, photos, threads)), flush=True)
             browser.close()
 
 

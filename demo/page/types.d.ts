@@ -25,6 +25,7 @@ interface Info {
   picture_size?: number;
   tokens?: string;
   role?: string;
+  alone?: boolean; // nothing else can encode its photos here
 }
 
 /** A film's head. */

@@ -6,6 +6,7 @@ const CACHE = "tokendial-model";
  * A file of the model.
  * @typedef {object} ModelFile
  * @property {string} path below the page's folder
+ * @property {string} [url] where it is instead
  * @property {number} bytes
  * @property {string} sha256
  */
@@ -88,7 +89,7 @@ export async function bring(file, root, came) {
   const key = keyOf(file, root);
   const found = await cache?.match(key);
   if (found) return { bytes: await read(found, file.bytes, came), kept: true };
-  const reply = await fetch(new URL(file.path, root)).catch(() => null);
+  const reply = await fetch(new URL(file.url ?? file.path, root)).catch(() => null);
   if (!reply?.ok) throw new Error(BROKEN);
   const bytes = await read(reply, file.bytes, came).catch((why) => {
     throw new Error(why.message === DAMAGED ? DAMAGED : BROKEN);

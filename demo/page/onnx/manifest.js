@@ -1,7 +1,7 @@
 // The manifest of a model's graphs, graphs.json: which files each graph needs, and how large they are. No DOM.
 
 /** @typedef {import("./bring.js").ModelFile} ModelFile */
-/** @typedef {{ bytes: number, sha256: string }} Sized */
+/** @typedef {{ bytes: number, sha256: string, url?: string }} Sized where `url` on another host, if it is there */
 
 /**
  * What `tokendial export-page --with-model` writes.
@@ -34,8 +34,8 @@ export class Model {
   }
 
   /** @param {string} name of a file @param {Sized} sized @returns {ModelFile} */
-  file(name, { bytes, sha256 }) {
-    return { path: this.folder + name, bytes, sha256 };
+  file(name, { bytes, sha256, url }) {
+    return { path: this.folder + name, bytes, sha256, url };
   }
 
   /**

@@ -83,7 +83,7 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
     const { start } = got;
     const mine = start.info.name === model.info.name && start.info.checkpoint_id === model.info.checkpoint_id;
     if (!mine) return { ...got, start: { ...start, stored: true } };
-    const film = { ...got, start: { ...start, info: shownHere(start.info, model.shape.sampler) } };
+    const film = { ...got, start: { ...start, info: shownHere(start.info, model.shape.sampler, ["codes"]) } };
     kept.set(start.token, film);
     return film;
   };
@@ -153,7 +153,9 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
     const mine = token.startsWith(OWN);
     if (from === "example") return held(await stored.ask(question));
     if (what === "here") return { here: true };
-    if (what === "models" || from === "beside" || question.view === "codec") return stored.ask(question);
+    const beside = from === "beside" || question.view === "codec";
+    if (beside && mine) return { error: OTHER };
+    if (what === "models" || beside) return stored.ask(question);
     if (what === "start") return begun(question);
     if (kept.has(token) && !question.beside) return aboutExample(question);
     if (!mine) return stored.ask(question);

@@ -12,17 +12,18 @@ const MOST_FILMS = 8; // that are kept: a photo has some tens of MB
 /** @typedef {import("./own.js").OwnFilm} OwnFilm */
 
 /** What the model in a browser can show beside a film. */
-const VIEWS = ["seeds", "mix", "codes", "less", "layer"];
+const VIEWS = ["seeds", "mix", "less", "layer"];
 
 /**
  * A model as this page offers it: what it can show here, and samples in as few steps as it was taught.
  * @param {Info} info
  * @param {import("./solver.js").Sampler} sampler
+ * @param {string[]} [stored] what else can be shown, as it is stored
  * @returns {Info}
  */
-export const shownHere = (info, { distilled_steps: few }) => ({
+export const shownHere = (info, { distilled_steps: few }, stored = []) => ({
   ...info,
-  views: VIEWS,
+  views: [...VIEWS, ...stored],
   default_steps: few || info.default_steps,
 });
 
@@ -47,7 +48,8 @@ export class Studio {
 
   get info() {
     const { info } = this.world;
-    return { ...shownHere(info, this.world.model.shape.sampler), ladder: ladderOf(info) };
+    const here = shownHere(info, this.world.model.shape.sampler);
+    return { ...here, ladder: ladderOf(info), alone: true };
   }
 
   /**
