@@ -32,6 +32,10 @@ glossary.py     the page's words, and what it says behind each
 programs.py     endpoints for programs
 examples.py     the examples, and what the bundled model makes of them
 export.py       the page as files, without a server
+with_model.py   a model beside them, for the visitor's own browser
+runtime.py      what runs it there: onnxruntime-web, brought by npm
+runtime.json    its version and sum
+installable.py  such a page as an app, without a network
 cli.py          the command `tokendial`
 commands/       its verbs, a file each
 text.md         the explanation below the dial

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 import tokenizer_core as tc
 
-from . import beside
+from . import beside, installable, with_model
 from .examples import EXAMPLES, others, stored
 from .film import LADDER
 from .static import BUTTONS, early, thumbnail
@@ -23,8 +23,12 @@ from .static import BUTTONS, early, thumbnail
 PYTHON_SIDE = "*.html", "*.css", "*.d.ts", "preview.jpg"  # what stands in index.html, or is for developers
 
 
-def export(folder: Path) -> None:
+def export(folder: Path, model: with_model.WebModel | None = None) -> None:
     """Write index.html, and a photo and its films for each example and each round of *Name it*.
+
+    Args:
+        folder: made if need be.
+        model: runs in the visitor's browser; None: what is stored is all there is.
 
     Raises:
         TokenizerError: the folder cannot be written.
@@ -41,6 +45,8 @@ def export(folder: Path) -> None:
         dial=styles(),
         page=read("page.css", "dark.css"),
         early=early("page/"),
+        model=json.dumps(model and with_model.MANIFEST),
+        head=installable.HEAD if model else "",
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,12 +57,15 @@ def export(folder: Path) -> None:
         )
         for example in BUTTONS:
             (folder / f"{example.name}.webp").write_bytes(thumbnail(example))
-        for model, some in films.items():
-            (folder / model).mkdir(exist_ok=True)
+        for other, some in films.items():
+            (folder / other).mkdir(exist_ok=True)
             for name, film in some.items():
                 film["start"]["models"] = models
-                (folder / model / f"{name}.json").write_text(json.dumps(film), "utf-8")
+                (folder / other / f"{name}.json").write_text(json.dumps(film), "utf-8")
         write_beside(folder, info["bytes_per_token"])
+        if model:
+            with_model.write(folder, model)
+            installable.write(folder, EXAMPLES[0].name)
     except OSError:
         raise tc.TokenizerError(f"{folder} is not a folder that can be written to.") from None
 

@@ -41,8 +41,9 @@ FILES = {
     f"page/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES
 }
 PHOTOS = {f"photos/{example.name}.webp": example for example in BUTTONS}
+APART = ("vendor", "app", "onnx")  # folders that a page asks for later, or never
 MODULES = sorted(
-    path.relative_to(PAGE).as_posix() for path in PAGE.glob("**/*.js") if path.parent.name != "vendor"
+    path.relative_to(PAGE).as_posix() for path in PAGE.glob("**/*.js") if path.parent.name not in APART
 )
 
 

@@ -30,12 +30,13 @@ OPTIONS = {
     " --seeds --processes --ray --model --device --dtype --json",
     "allocate": "PHOTOS --limit --skip-damaged --exact --criterion --threshold --lengths --model --device"
     " --dtype --json",
-    "export-page": "FOLDER",
+    "export-page": "FOLDER --with-model --runtime --weights",
     "compare": "PHOTOS --limit --skip-damaged --exact --models --bytes --out --processes --ray --device"
     " --dtype",
     "judge": "PHOTOS --limit --skip-damaged --exact --free --out --baseline --seeds"
     " --processes --ray --model --device --dtype",
     "bench": "--model --device --dtype --films --plain --visitors --json",
+    "export-onnx": "MODEL --out",
     "train": "rest",
 }
 

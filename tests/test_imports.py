@@ -19,6 +19,7 @@ STEPS = (
     {"stopping"},
     {"codes", "photos", "nn", "engine"},
     {"storage"},
+    {"graphs"},
     {"models", "measure"},
     {"reports", "sets", "training"},
 )

@@ -24,6 +24,7 @@ from tokenizer_core.measure.scorer import Score, Scorer, spectra_of
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
+from tokenizer_core.models.graphs import export_graphs, graph_files
 from tokenizer_core.models.info import MODES, VIEWS, AttentionInfo, ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.published.bring import IMPORTED, fetch, fetch_chosen, import_weights
@@ -94,6 +95,7 @@ __all__ = [
     "default_model",
     "draw_picture",
     "evaluate",
+    "export_graphs",
     "families",
     "fault_of",
     "fetch",
@@ -102,6 +104,7 @@ __all__ = [
     "find_dtype",
     "first_that_reaches",
     "free_memory",
+    "graph_files",
     "import_weights",
     "judge_curves",
     "load",

@@ -13,6 +13,7 @@ allocate.py     how many tokens each photo needs
 compare.py      all models and codecs at equal bytes
 judge.py        the page that weights are judged by
 bench.py        times on this machine
+graphs.py       a model's networks as ONNX graphs
 train.py        hands its words on to the training code
 serve.py        the page, served or as static files
 
@@ -35,6 +36,7 @@ from . import (
     encode,
     evaluate,
     fetch,
+    graphs,
     judge,
     models,
     serve,
@@ -43,7 +45,7 @@ from . import (
 )
 
 VERBS = (serve, models, fetch, encode, decode, tokenize, detokenize)
-VERBS = (*VERBS, evaluate, allocate, judge, compare, bench, train)
+VERBS = (*VERBS, evaluate, allocate, judge, compare, bench, graphs, train)
 
 
 def build_parser() -> argparse.ArgumentParser:

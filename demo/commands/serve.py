@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ def add(subparsers: Any) -> None:
 
     page = add_verb(subparsers, "export-page", run_export, "write the page without a server, as static files")
     page.add_argument("folder", type=Path, metavar="FOLDER", help="it needs nothing but a host of files")
+    page.add_argument("--with-model", action="store_true", help="a visitor's browser runs the model (85 MB)")
+    page.add_argument(
+        "--runtime",
+        type=Path,
+        metavar="DIR",
+        help="onnxruntime-web's files (default: node_modules, else npm brings them)",
+    )
+    page.add_argument("--weights", metavar="ADDRESS", help="of the weights on another host (default: here)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -48,7 +57,25 @@ def run(args: argparse.Namespace) -> None:
 
 
 def run_export(args: argparse.Namespace) -> None:
-    """Write the files."""
-    from ..export import export
+    """Write the files, and the model's if they are wanted.
 
-    export(args.folder)
+    Raises:
+        TokenizerError: the model has no graphs, or what runs them is not to be had.
+    """
+    from ..export import export
+    from ..runtime import find
+    from ..with_model import WebModel
+
+    if not args.with_model:
+        if args.runtime or args.weights:
+            raise tc.TokenizerError("--runtime and --weights are about a model: they go with --with-model.")
+        export(args.folder)
+        return
+    weights_at = args.weights or ""
+    if weights_at and not weights_at.startswith("https://"):
+        raise tc.TokenizerError("The address of the weights begins with https://.")
+    manifest, files = tc.graph_files()
+    info = next(one for one in tc.catalog() if one.name == manifest["name"])
+    with tempfile.TemporaryDirectory() as fetched:
+        runtime = find(args.runtime, Path(fetched))
+        export(args.folder, WebModel(info, manifest, files, runtime, weights_at))

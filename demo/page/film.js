@@ -159,12 +159,13 @@ export class Film {
   }
 
   /**
-   * Whether more than a mean is wanted and not there.
+   * Whether what is wanted is not there; of a mean only where not all of them come by themselves.
    * @param {number} k
    * @param {Mode} mode
+   * @param {boolean} [sparse]
    */
-  lacks(k, mode) {
-    return this.kind(mode) !== "mean" && !this.sample.at.has(k);
+  lacks(k, mode, sparse = false) {
+    return this.kind(mode) === "mean" ? sparse && !this.mean.at.has(k) : !this.sample.at.has(k);
   }
 
   /**

@@ -160,6 +160,7 @@ export function lasting(source, patience = new Patience(), around = {}) {
 
   return {
     still: source.still,
+    here: source.here,
     ask,
     upload: source.upload && ((file, progress, wanted = always) => sent(file, progress, wanted)),
   };

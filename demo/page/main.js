@@ -66,12 +66,14 @@ export function start(element, given) {
   let settling = 0; // the timer until the dial rests
 
   root.classList.toggle("noserver", source.still);
+  root.classList.toggle("here", !!source.here);
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
   const calm = () => !turning() && !sweeping.playing();
   const resting = () => !!film?.lacks(state.k, state.mode) && calm();
-  const lacking = () => resting() || (!!film?.lacksMean(state.k) && calm());
+  const lacking = () =>
+    calm() && (!!film?.lacks(state.k, state.mode, source.here) || !!film?.lacksMean(state.k));
   const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
   const asked = () => asks(state, film, !film || resting());
 
@@ -176,7 +178,10 @@ export function start(element, given) {
     get film() {
       return film;
     },
-    still: source.still,
+    get still() {
+      return source.still || !!film?.start.stored;
+    },
+    here: !!source.here,
     turning,
     hidden,
     paint,

@@ -52,7 +52,8 @@ function short({ title }, all) {
  * @returns {Choice[]}
  */
 export function choices(film, models) {
-  const others = film.original ? models.filter(({ name }) => name !== film.info.name) : [];
+  const more = film.original && !film.info.alone;
+  const others = more ? models.filter(({ name }) => name !== film.info.name) : [];
   const all = [film.info, ...others];
   const codecs = film.original && film.offers("codes") ? CODECS : [];
   return [

@@ -30,6 +30,7 @@ interface Info {
   picture_size?: number;
   tokens?: string;
   role?: string;
+  alone?: boolean; // nothing else can encode its photos here
 }
 
 /** A film's head. */
@@ -44,6 +45,7 @@ interface Start {
   example: string;
   models?: Choice[]; // the first is the default
   crop?: Crop;
+  stored?: boolean; // what is stored is all there is
 }
 
 /** A model that a visitor may choose. */
@@ -83,6 +85,7 @@ interface Answer {
   error?: string;
   gone?: string; // the token of a film that the server does not hold
   forgotten?: string[];
+  here?: boolean; // to whoever asks whether there is a server
   late?: boolean; // no answer came in time
   note?: string;
   wait?: Wait;
@@ -132,6 +135,8 @@ type Bringing = (wanted: () => boolean) => Promise<Question>;
 /** Where answers come from. */
 interface Source {
   still: boolean; // no server: what is stored is all there is
+  here?: boolean; // a photo goes nowhere: this browser answers
+  attempt?: number; // ms after which an answer is asked for once more
   ask(question: Question, wanted?: () => boolean): Promise<Answer>;
   upload?(file: File, progress: (part: number) => void, wanted?: () => boolean): Promise<string>;
 }
@@ -220,5 +225,6 @@ interface Intents {
   address(whole: boolean, more?: Record<string, string | number>): string;
   hidden(): boolean; // whether a round keeps the photo secret
   turning(): boolean;
-  still: boolean;
+  readonly still: boolean; // of this film there is nothing but what is stored
+  here: boolean; // the model is in this browser
 }

@@ -7,6 +7,7 @@ info.py         what is known of a model before it is loaded
 remembered.py   what is kept of the photos in use
 requests.py     what one visitor wants decoded, beside others' in one batch
 attention.py    where a token looks, and who asks it
+graphs.py       a model's networks as graphs, for a runtime without Python
 base.py         the autoencoder of another checkpoint, for models on its latent
 prefix_flow/    ordered soft tokens, and a rectified-flow decoder
 alit/           adaptive length: hard tokens by recurrent passes, a code a length

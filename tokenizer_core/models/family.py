@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tokenizer_core.codes.packing import Packer
+from tokenizer_core.graphs.plan import Plan
 from tokenizer_core.models.info import ModelInfo
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.storage.checkpoints import Checkpoint
@@ -32,6 +33,8 @@ class Family:
             "bfloat16") to a tokenizer. A TokenizerError where weights and configuration do not fit.
         trainers: verbs of `tokendial train`, each with the module that has its `run`.
         packer: of tokens that are neither soft nor hard.
+        graphs: a verified checkpoint to its networks as graphs, for `tokendial export-onnx`; None where the
+            family has none. A TokenizerError as `load`.
     """
 
     name: str
@@ -39,3 +42,4 @@ class Family:
     load: Callable[[Checkpoint, str, str], Tokenizer]
     trainers: Mapping[str, str] = field(default_factory=dict)
     packer: Packer | None = None
+    graphs: Callable[[Checkpoint], Plan] | None = None

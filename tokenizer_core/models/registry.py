@@ -81,15 +81,25 @@ def load(name: str | None = None, device: str = "auto", dtype: str = "auto") -> 
     Raises:
         TokenizerError: no such model, device or dtype, or the weights are damaged or incomplete.
     """
+    folder = folder_of(name)
+    checkpoint = read_checkpoint(folder)
+    family = family_of(checkpoint.config, folder.name)
+    info = family.describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
+    return family.load(checkpoint, find_device(device, info.devices), dtype)
+
+
+def folder_of(name: str | None = None) -> Path:
+    """The folder of a model's weights; None is the default model.
+
+    Raises:
+        TokenizerError: no such model.
+    """
     name = default_model() if name is None else name
     folder = next((folder for folder in _folders() if folder.name == name), None)
     if folder is None:
         known = ", ".join(info.name for info in catalog()) or f"none. {WHERE_TO_GET_THEM}"
         raise TokenizerError(f"There is no model named {name}; here are: {known.removesuffix('.')}.")
-    checkpoint = read_checkpoint(folder)
-    family = _family_of(checkpoint.config, name, families())
-    info = family.describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
-    return family.load(checkpoint, find_device(device, info.devices), dtype)
+    return folder
 
 
 def _described() -> tuple[list[ModelInfo], list[tuple[str, str]]]:
@@ -100,13 +110,24 @@ def _described() -> tuple[list[ModelInfo], list[tuple[str, str]]]:
     for folder in folders:
         try:
             config, checkpoint_id, size = read_identity(folder)
-            lines.append(_family_of(config, folder.name, known).describe(config, checkpoint_id, size))
+            lines.append(family_of(config, folder.name, known).describe(config, checkpoint_id, size))
         except TokenizerError as error:
             wrong.append((folder.name, str(error)))
     return lines, wrong
 
 
-def _family_of(config: dict[str, Any], name: str, known: dict[str, Family]) -> Family:
+def family_of(config: dict[str, Any], name: str, known: dict[str, Family] | None = None) -> Family:
+    """The family that a configuration names.
+
+    Args:
+        config: parsed config.json.
+        name: of the model, for the sentence.
+        known: the families, for whoever asks often.
+
+    Raises:
+        TokenizerError: this program does not know it.
+    """
+    known = families() if known is None else known
     kind = config.get("kind")
     if not isinstance(kind, str) or kind not in known:
         raise TokenizerError(f"The checkpoint {name} is of a kind that this program does not know.")

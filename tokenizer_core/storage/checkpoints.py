@@ -156,8 +156,12 @@ def _identity(folder: Path) -> str:
     return _sha256((folder / SUMS).read_bytes())[:12]
 
 
-def _sums(folder: Path) -> dict[str, str]:
-    """File name -> checksum."""
+def read_sums(folder: Path) -> dict[str, str]:
+    """File name -> checksum, of a folder's SHA256SUMS.
+
+    Raises:
+        TokenizerError: it is missing or damaged.
+    """
     if not (folder / SUMS).is_file():
         raise TokenizerError(f"The weights of {folder.name} are not here: there is no {SUMS}.")
     try:
@@ -166,7 +170,15 @@ def _sums(folder: Path) -> dict[str, str]:
         raise TokenizerError(f"{SUMS} of {folder.name} cannot be read.") from None
     rows = [line.split(maxsplit=1) for line in lines if line.strip()]
     sums = {row[1].strip(): row[0] for row in rows if len(row) == 2}
-    if any(Path(name).name != name for name in sums) or "config.json" not in sums:
+    if not sums or any(Path(name).name != name for name in sums):
+        raise TokenizerError(f"{SUMS} of {folder.name} is damaged.")
+    return sums
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """Of a checkpoint, which has a configuration."""
+    sums = read_sums(folder)
+    if "config.json" not in sums:
         raise TokenizerError(f"{SUMS} of {folder.name} is damaged.")
     return sums
 

@@ -36,9 +36,9 @@ export function choose(root, act, source, visit) {
     };
     const question = async (/** @type {() => boolean} */ wanted) => ({
       from: "upload",
-      path: await upload(await shrunk(file), told, wanted),
+      path: await upload(act.here ? file : await shrunk(file), told, wanted),
     });
-    await act.open(question, "Sending your photo…");
+    await act.open(question, act.here ? "Reading your photo…" : "Sending your photo…");
     URL.revokeObjectURL(picture);
   };
 

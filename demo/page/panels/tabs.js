@@ -52,7 +52,7 @@ export function tabs(root, act) {
       const there = {
         chance: server && (film.offers("seeds") || film.offers("mix")),
         compare: film.modes.length > 1 || !!film.original, // else there is but one pane
-        needs: server,
+        needs: server && !act.here,
         play: film.info.ordered !== false, // rounds are counted in single tokens
       };
       for (const tab of buttons) tab.hidden = there[nameOf(tab)] === false;

@@ -6,9 +6,11 @@ calls.py        the calls of its networks, which a GPU may record or compile
 config.py       sizes and defaults
 networks.py     the three networks and the catalog's line that a config.json makes
 encoder.py      latent to ordered tokens
+graphs.py       its networks as graphs for a runtime without Python
 """
 
 from tokenizer_core.models.family import Family
+from tokenizer_core.models.prefix_flow.graphs import plan
 from tokenizer_core.models.prefix_flow.networks import describe
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 
@@ -17,4 +19,5 @@ FAMILY = Family(
     describe=describe,
     load=FlowTokenizer.from_checkpoint,
     trainers={"prefix-flow": "tokenizer_core.training.prefix_flow"},
+    graphs=plan,
 )

@@ -1,0 +1,156 @@
+// A visitor's file becomes a photo, and any square of it the one that tokenizer_core/photos would take. What the
+// browser opens is opened: upright, in sRGB, the first frame, alpha on white. For a worker.
+import { EMPTY, size, UNREADABLE } from "../sending.js";
+import { squareOf } from "../square.js";
+import { sizeIn } from "./headers.js";
+import { resized } from "./lanczos.js";
+
+const MOST_BYTES = 20 * 2 ** 20;
+const MOST_PIXELS = 60e6;
+const STRIP = 64; // rows that are taken out of the picture at a time
+const HEAD = 2 ** 18; // bytes in which a file says how large its picture is
+const WHOLE = 640; // pixels of the longer side of a photo whose crop is chosen
+const QUALITY = { photo: 0.9, picture: 0.8 }; // of WebP, as the server has it
+
+const tooHeavy = (/** @type {number} */ bytes) =>
+  `This file has ${size(bytes)}; the limit is 20 MB. Please save the photo smaller.`;
+const TOO_LARGE = "This picture has more than 60 megapixels, which is the limit.";
+const UNKNOWN =
+  "This browser cannot open that file: it is no picture, it is damaged, or of a kind that the browser does not know.";
+
+/** @param {Blob} file */
+async function check(file) {
+  if (file.size > MOST_BYTES) throw new Error(tooHeavy(file.size));
+  const head = await file
+    .slice(0, HEAD)
+    .arrayBuffer()
+    .catch(() => null); // a folder, or a file that has moved
+  if (!head) throw new Error(UNREADABLE);
+  if (!head.byteLength) throw new Error(EMPTY);
+  const told = sizeIn(new Uint8Array(head));
+  if (told && told.width * told.height > MOST_PIXELS) throw new Error(TOO_LARGE);
+}
+
+/**
+ * @param {number} width
+ * @param {number} height
+ */
+function sheet(width, height) {
+  const canvas = new OffscreenCanvas(width, height);
+  const options = { willReadFrequently: true }; // a canvas that no graphics card rounds
+  const brush = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", options));
+  return { canvas, brush };
+}
+
+/**
+ * A picture's bytes as a page shows them: WebP, or PNG where a browser writes no WebP.
+ * @param {OffscreenCanvas} canvas
+ * @param {number} quality
+ */
+async function coded(canvas, quality) {
+  const blob = await canvas.convertToBlob({ type: "image/webp", quality });
+  return base64(new Uint8Array(await blob.arrayBuffer()));
+}
+
+/** @param {Uint8Array} bytes */
+export function base64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return btoa(text);
+}
+
+/**
+ * A square of RGB as WebP in base64.
+ * @param {Uint8Array} rgb
+ * @param {keyof typeof QUALITY} kind
+ * @param {number} [shown] pixels of a side, if it is shown smaller
+ */
+export async function packed(rgb, kind, shown) {
+  const side = Math.sqrt(rgb.length / 3);
+  const rgba = new Uint8ClampedArray(4 * side * side).fill(255);
+  for (let i = 0; i < side * side; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+  const { canvas, brush } = sheet(side, side);
+  brush.putImageData(new ImageData(rgba, side), 0, 0);
+  if (!shown) return coded(canvas, QUALITY[kind]);
+  const small = sheet(shown, shown);
+  small.brush.imageSmoothingQuality = "high";
+  small.brush.drawImage(canvas, 0, 0, shown, shown);
+  return coded(small.canvas, QUALITY[kind]);
+}
+
+/** A decoded photo, upright. It holds its pixels until it is closed. */
+export class Photo {
+  /** @param {ImageBitmap} bitmap */
+  constructor(bitmap) {
+    this.bitmap = bitmap;
+    this.width = bitmap.width;
+    this.height = bitmap.height;
+  }
+
+  /**
+   * @param {Blob} file
+   * @throws {Error} a sentence
+   */
+  static async open(file) {
+    await check(file);
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (!bitmap) throw new Error(UNKNOWN);
+    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(bitmap);
+    bitmap.close();
+    throw new Error(TOO_LARGE);
+  }
+
+  /**
+   * A square of it, resized as the server does.
+   * @param {number} side
+   * @param {Crop} crop
+   * @returns {Uint8Array} RGB
+   */
+  square(side, crop) {
+    const { left, top, side: taken } = squareOf(crop, this);
+    return resized(this.rows(), side, [
+      left,
+      top,
+      Math.min(left + taken, this.width),
+      Math.min(top + taken, this.height),
+    ]);
+  }
+
+  /** Its rows as RGBA on white, asked for from the top. @returns {import("./lanczos.js").Rows} */
+  rows() {
+    const { bitmap, width, height } = this;
+    const { brush } = sheet(width, STRIP);
+    let strip = new Uint8ClampedArray();
+    let first = -STRIP;
+    const row = (/** @type {number} */ y) => {
+      if (y < first || y >= first + STRIP) {
+        first = y;
+        const high = Math.min(STRIP, height - y);
+        brush.fillStyle = "#fff";
+        brush.fillRect(0, 0, width, STRIP);
+        brush.drawImage(bitmap, 0, y, width, high, 0, 0, width, high);
+        strip = brush.getImageData(0, 0, width, STRIP).data;
+      }
+      return strip.subarray(4 * width * (y - first), 4 * width * (y - first + 1));
+    };
+    return { width, height, row };
+  }
+
+  /** All of it, small, for the box in which a crop is chosen: WebP in base64. */
+  async whole() {
+    const factor = Math.min(1, WHOLE / Math.max(this.width, this.height));
+    const [width, height] = [this.width, this.height].map((side) => Math.max(1, Math.round(side * factor)));
+    const { canvas, brush } = sheet(width, height);
+    brush.imageSmoothingQuality = "high";
+    brush.fillStyle = "#fff";
+    brush.fillRect(0, 0, width, height);
+    brush.drawImage(this.bitmap, 0, 0, width, height);
+    return coded(canvas, QUALITY.picture);
+  }
+
+  close() {
+    this.bitmap.close();
+  }
+}

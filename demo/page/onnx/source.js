@@ -1,0 +1,179 @@
+// Where answers come from on a page that holds the model: what is stored, and else this browser itself.
+import { OWN } from "./answers.js";
+import { missing, tidy } from "./bring.js";
+import { ALL, DECODING, sizeOf } from "./manifest.js";
+import { shownHere } from "./studio.js";
+
+const WAIT = 2 ** 31 - 1; // ms for one answer: a visitor may think, and a phone may compute for a while
+const LITTLE = 2; // GB of memory from which a phone may close the page
+const NOT_NOW = "The model was not fetched, so this was not made.";
+const OTHER = "The page has one model in your browser; another one needs a server.";
+
+/**
+ * What a visitor is asked before anything is fetched.
+ * @typedef {object} Offer
+ * @property {(words: { why: string, size: string, little: boolean }) => Promise<boolean>} ask
+ * @property {(part: number) => void} came so much of it is here
+ * @property {(why: string) => void} over it is here, or why not
+ */
+
+/**
+ * @typedef {object} Around
+ * @property {URL} root the page's folder
+ * @property {Offer} offer
+ * @property {Map<string, string>} examples their titles by name
+ * @property {typeof fetch} [get]
+ */
+
+const WHY = {
+  link: "A link holds tokens. To see their picture, your browser needs the part of the model that paints.",
+  photo: "Your photo stays on your machine: the model comes to it.",
+  more: "This is painted on your machine, which needs the model for it.",
+};
+
+/**
+ * @param {Source} stored
+ * @param {import("./engine.js").Engine} engine
+ * @param {Around} around
+ * @returns {Source}
+ */
+export function own(stored, engine, { root, offer, examples, get = (...what) => fetch(...what) }) {
+  const { model } = engine;
+  /** @type {Map<string, Answer>} stored films of this model, by token */
+  const kept = new Map();
+  /** @type {Map<string, File>} photos that were chosen, by their path here */
+  const files = new Map();
+  /** @type {Promise<string> | null} */
+  let fetching = null;
+
+  /** Fetch some graphs' files after asking; a sentence if that came to nothing. */
+  const fetched = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
+    const lacking = model.filesOf(names);
+    const absent = await missing(lacking, root);
+    const memory =
+      /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory ?? Number.POSITIVE_INFINITY;
+    const words = { why, size: `${Math.ceil(sizeOf(absent) / 1e6)} MB`, little: memory <= LITTLE };
+    if (absent.length && !(await offer.ask(words))) return NOT_NOW;
+    const all = sizeOf(lacking);
+    let have = 0;
+    const came = (/** @type {number} */ bytes) => {
+      have += bytes;
+      offer.came(have / all);
+    };
+    const got = await engine.load(names, came);
+    const news = absent.length ? (got.kept ? "This page works offline now." : "The model is here.") : "";
+    offer.over(got.error ?? news);
+    if (!got.error) tidy(model.filesOf(ALL), root);
+    return got.error ?? "";
+  };
+
+  /** Whether some graphs can run, after a visitor was asked if need be; "" or a sentence. */
+  const ready = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
+    while (fetching) await fetching;
+    if (names.every((name) => engine.ready.has(name))) return "";
+    fetching = fetched(names, why);
+    const sentence = await fetching;
+    fetching = null;
+    return sentence;
+  };
+
+  /** An example as this page shows it: what its model can show, if it is the one that is here. */
+  const held = (/** @type {Answer} */ got) => {
+    if (!got.start) return got;
+    const { start } = got;
+    const mine = start.info.name === model.info.name && start.info.checkpoint_id === model.info.checkpoint_id;
+    if (!mine) return { ...got, start: { ...start, stored: true } };
+    const film = { ...got, start: { ...start, info: shownHere(start.info, model.shape.sampler, ["codes"]) } };
+    kept.set(start.token, film);
+    return film;
+  };
+
+  /** The model gets to know an example. */
+  const adopt = async (/** @type {string} */ token) => {
+    const { told } = /** @type {Answer} */ (kept.get(token));
+    const photo = await get(new URL(`${encodeURIComponent(token)}.webp`, root)).catch(() => null);
+    if (!photo?.ok) return;
+    const file = await photo.blob();
+    await engine.ask({
+      what: "adopt",
+      token,
+      tokens: told?.tokens,
+      file,
+      name: examples.get(token) ?? token,
+    });
+  };
+
+  /** Another example to mix with, where no other film was here before. */
+  const another = async (/** @type {string} */ token) => {
+    const name = [...examples.keys()].find((one) => one !== token) ?? token;
+    if (!kept.has(name)) held(await stored.ask({ what: "start", from: "example", photo: name, model: "" }));
+    if (kept.has(name)) await adopt(name);
+    return name;
+  };
+
+  /** A view of a film of the model's. */
+  const view = async (/** @type {Question} */ question) => {
+    const token = String(question.token);
+    const why = await ready(question.view === "layer" ? ALL : DECODING, WHY.more);
+    if (why) return { error: why };
+    let of = question.of;
+    if (question.view === "mix") {
+      of = question.of || (await another(token));
+      if (kept.has(String(of))) await adopt(String(of));
+    }
+    if (kept.has(token)) await adopt(token);
+    return engine.ask({ ...question, of });
+  };
+
+  const begun = async (/** @type {Question} */ question) => {
+    const { from, token, path } = question;
+    if (question.model && question.model !== model.info.name) return { error: OTHER };
+    const why = await ready(from === "link" ? DECODING : ALL, from === "link" ? WHY.link : WHY.photo);
+    if (why) return { error: why };
+    if (from === "again" && kept.has(String(token))) await adopt(String(token));
+    return engine.ask({ ...question, file: files.get(String(path)) });
+  };
+
+  /** A question about an example. */
+  const aboutExample = async (/** @type {Question} */ question) => {
+    const token = String(question.token);
+    if (question.what === "view") return view(question);
+    if (question.what === "whole") {
+      const why = await ready(ALL, WHY.more);
+      if (why) return { error: why };
+    } else if (!engine.ready.has("predict")) return stored.ask(question);
+    await adopt(token);
+    return engine.ask({ ...question, only: true }); // its ladder is stored
+  };
+
+  /** @param {Question} question @returns {Promise<Answer>} */
+  const ask = async (question) => {
+    const { what, from } = question;
+    const token = String(question.token);
+    const mine = token.startsWith(OWN);
+    if (from === "example") return held(await stored.ask(question));
+    if (what === "here") return { here: true };
+    const beside = from === "beside" || question.view === "codec";
+    if (beside && mine) return { error: OTHER };
+    if (what === "models" || beside) return stored.ask(question);
+    if (what === "start") return begun(question);
+    if (kept.has(token) && !question.beside) return aboutExample(question);
+    if (!mine) return stored.ask(question);
+    return what === "view" ? view(question) : engine.ask(question);
+  };
+
+  return {
+    still: false,
+    here: true,
+    attempt: WAIT,
+    ask,
+    async upload(file, progress, wanted = () => true) {
+      progress(1);
+      const why = await ready(ALL, WHY.photo);
+      if (why || !wanted()) throw new Error(why || NOT_NOW);
+      const path = `photo-${files.size + 1}`;
+      files.set(path, file);
+      return path;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+"""A model beside the static page, which runs it in a visitor's own browser: DIR/model and DIR/ort.
+
+What runs the graphs is onnxruntime-web, kept by others and brought by npm. Neighbours: `export`, which calls
+this; `installable`; page/onnx, which reads what is written here; docs/publish.md.
+"""
+
+import gzip
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tokenizer_core as tc
+
+SCRIPT, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+SCRIPTS = (SCRIPT, "ort-wasm-simd-threaded.mjs")  # the second is what further threads load
+PACKED = f"{BINARY}.packed"  # a quarter of the size; no host takes such a name for a compressed answer
+MANIFEST = "model/graphs.json"
+
+
+@dataclass(frozen=True)
+class WebModel:
+    """What a page needs to run a model.
+
+    Attributes:
+        info: the model's line of the catalog.
+        manifest: of its graphs, as `tokenizer_core.graph_files` gives it.
+        files: paths of all files that the manifest names, by name.
+        runtime: a folder with onnxruntime-web's files (its `dist`).
+        weights_at: address of the folder of the weight files on another host; "": they lie with the page.
+    """
+
+    info: tc.ModelInfo
+    manifest: dict[str, Any]
+    files: dict[str, Path]
+    runtime: Path
+    weights_at: str = ""
+
+
+def write(folder: Path, model: WebModel) -> None:
+    """Copy a model's files into a page's folder, with a manifest that names all of them.
+
+    Raises:
+        OSError: a file is missing, or the folder cannot be written.
+    """
+    for part in ("model", "ort"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    graphs = [one["file"] for one in model.manifest["graphs"].values()]
+    beside = () if model.weights_at else tuple(model.manifest["weights"])
+    for name in (*graphs, *beside):
+        shutil.copyfile(model.files[name], folder / "model" / name)
+    for name in SCRIPTS:
+        shutil.copyfile(model.runtime / name, folder / "ort" / name)
+    binary = gzip.compress((model.runtime / BINARY).read_bytes(), mtime=0)
+    (folder / "ort" / PACKED).write_bytes(binary)
+    sized = {"bytes": len(binary), "sha256": hashlib.sha256(binary).hexdigest()}
+    runtime = {"script": f"ort/{SCRIPT}", "binary": {"path": f"ort/{PACKED}"} | sized}
+    weights = {
+        name: sized if name in beside else sized | {"url": f"{model.weights_at.rstrip('/')}/{name}"}
+        for name, sized in model.manifest["weights"].items()
+    }
+    told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime, "weights": weights}
+    (folder / MANIFEST).write_text(json.dumps(told), "utf-8")
