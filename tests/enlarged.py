@@ -37,9 +37,9 @@ class Enlarged(tc.Tokenizer):
         picture = photo if isinstance(photo, tc.Picture) else tc.square_crop(photo, SIDE, center, zoom)
         return self.tiny.encode(resized(picture, self.small), center, zoom)
 
-    def decode_many(self, encoding, lengths, **options) -> Iterator[tuple[int, tc.Picture]]:
+    def pictures(self, encoding, asked) -> Iterator[tuple[int, tc.Picture]]:
         """Enlarged."""
-        for length, picture in self.tiny.decode_many(encoding, lengths, **options):
+        for length, picture in self.tiny.pictures(encoding, asked):
             yield length, resized(picture, SIDE)
 
     def attention(self, *what, **more) -> tc.AttentionMaps:
