@@ -52,7 +52,7 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
-LONG = {"test_adaptive.py", "test_away.py"}  # minutes
+LONG = {"test_adaptive.py", "test_away.py", "test_controls.py"}  # minutes
 LONG |= {"test_an_own_photo_is_read_and_its_link_opens_the_same_picture"}  # two pages for each family
 
 

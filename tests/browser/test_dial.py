@@ -135,7 +135,6 @@ def test_a_photo_arrives_over_a_slow_network(browser, address, photo):
     assert found["first"] < 12, "3 s on a machine that does nothing else; measure with arrival.py"
     assert found["first"] <= found["ladder"] < 25
     assert found["ladder"] <= found["samples"] < 60
-    assert found["means"] <= 20, "the samples at the marks come before the other means"
     assert found["painted"] > 20
     page.close()
 

@@ -172,3 +172,21 @@ def test_of_an_older_photo_nothing_is_said_while_a_newer_example_comes(browser, 
     page.wait_for_function("document.querySelector('#dial .credit').textContent.includes('Stefan')")
     assert "older" not in page.inner_text("#dial .status")
     page.close()
+
+
+SAY = """() => { const line = document.querySelector('#dial .status');
+  window.said = [];
+  new MutationObserver(() => said.push(line.textContent))
+    .observe(line, { childList: true, characterData: true, subtree: true }); }"""
+SAMPLES = "(words) => words.includes(' 17 of them as samples')"
+
+
+def test_the_samples_at_the_marks_come_before_the_other_means(browser, address, photo):
+    page = opened(browser, address)
+    page.wait_for_function("dial.done", timeout=60_000)
+    page.evaluate(SAY)
+    page.set_input_files("#choose input[type=file]", str(photo))
+    page.wait_for_function(f"said.some({SAMPLES})", timeout=60_000)
+    words = page.evaluate(f"said.find({SAMPLES})")
+    assert int(words.split()[0]) <= 18, words
+    page.close()

@@ -7,8 +7,10 @@ out whether your own face survives 64 tokens and send it to somebody*, and *show
 tests/browser/test_walks.py walks the same ways with stand-ins.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
@@ -83,7 +85,7 @@ def for_a_class(page: Page, address: str, shot: Shot) -> None:
         page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.asked').textContent.startsWith('3 tokens')")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("dial.k === 4")
+    page.wait_for_function("dial.k === 4 && dial.badge === 'what changed'", timeout=60_000)
     shot(page, "class-7-what-token-4-added")
     page.keyboard.press("p")
     page.locator(".stage.peek").wait_for()
@@ -111,6 +113,8 @@ def main() -> None:
         own_face(phone.new_page(), browser.new_page(viewport=DESK), address, FOLDER / "astronaut.webp", shot)
         for_a_class(browser.new_page(viewport=DESK), address, shot)
         browser.close()
+    while "tokendial_queue 0" not in urlopen(f"{address}metrics").read().decode():
+        time.sleep(0.5)  # what was asked for last is still being painted
     built.close()
 
 
