@@ -1,5 +1,6 @@
 // What Compare's panes hold: films of other models, and a codec's files; each asked for when a pane shows it. No DOM.
-import { Film, Reel } from "./film.js";
+import { Film } from "./film.js";
+import { Files, Other } from "./others.js";
 import { isCodec, lengthFor, modelOf, sizesOf } from "./panes.js";
 import { Puller } from "./pull.js";
 import { askOrSay } from "./source.js";
@@ -18,35 +19,6 @@ const MOST_SIZES = 32; // that one question may name
  * @property {(webp: string) => Promise<ImageBitmap>} unpack
  * @property {() => void} arrived
  */
-
-/** A film at another model, on its way. */
-class Other {
-  constructor() {
-    /** @type {Film | null} */
-    this.film = null;
-    /** @type {Puller | null} */
-    this.puller = null;
-    this.asked = false;
-    this.note = ""; // why there is nothing to see
-    this.take = ""; // whose samples it has
-  }
-
-  close() {
-    this.film?.close();
-    this.film = null;
-  }
-}
-
-/** A codec's files, by the most bytes that they may have. */
-class Files {
-  constructor() {
-    this.reel = new Reel();
-    /** @type {Set<number>} sizes that no file has */
-    this.none = new Set();
-    this.asked = false;
-    this.note = "";
-  }
-}
 
 /** All of them. One question at a time, and none before the dial's own film has its ladder. */
 export class Beside {
