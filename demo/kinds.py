@@ -24,9 +24,8 @@ HEAD = (
     "one of the last half lost, dB",
     "first token lost, features",
     "finest third of detail off, \N{MULTIPLICATION SIGN}10",
-    "probe",
-    "encode, decode, ms",
 )
+PROBE, TIMES = "probe", "encode, decode, ms"  # the last columns
 CORRECTION = (
     "<i>Context</i> and <i>content</i> tokens, sometimes named beside these, are no kinds of image token: "
     "they are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two "
@@ -50,8 +49,9 @@ def markup(weights: dict[str, str] | None = None) -> str:
     models = found["models"]
     titles = [model["info"]["title"] for model in models]
     names = [short(title, titles) for title in titles]
-    rows = "".join(row_of(*one, weights or {}) for one in zip(models, names, strict=True))
-    head = "".join(f'<th scope="col">{words}</th>' for words in HEAD)
+    few = len(heads(models))
+    rows = "".join(row_of(*one, weights or {}, few) for one in zip(models, names, strict=True))
+    head = "".join(f'<th scope="col">{words}</th>' for words in heads(models))
     claims = "".join(claim_of(claim, said[claim["name"]]) for claim in found["claims"])
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="Tokenizers side by side">'
@@ -70,8 +70,15 @@ def short(title: str, titles: list[str]) -> str:
     return first if sum(one.partition(",")[0] == first for one in titles) == 1 else title
 
 
-def row_of(model: dict[str, Any], name: str, weights: dict[str, str]) -> str:
-    """One tokenizer as a row of the table."""
+def heads(models: list[dict[str, Any]]) -> list[str]:
+    """The table's columns: without times where none were kept, and without the probe where it is not read."""
+    timed = any(model["ms"] for model in models)
+    probed = any(model["probe"] for model in models)
+    return [*HEAD, *([PROBE] if probed or timed else []), *([TIMES] if timed else [])]
+
+
+def row_of(model: dict[str, Any], name: str, weights: dict[str, str], columns: int) -> str:
+    """One tokenizer as a row of so many columns."""
     info = model["info"]
     measured = weights.get(info["name"], info["checkpoint_id"]) == info["checkpoint_id"]
     cells = [
@@ -81,7 +88,7 @@ def row_of(model: dict[str, Any], name: str, weights: dict[str, str]) -> str:
         "yes" if info["adaptive"] else "no",
         *(figures_of(model) if measured else [DASH] * 6),
     ]
-    plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells[:columns])
     return f'<tr><th scope="row">{escape(name)}</th>{plain}</tr>'
 
 

@@ -37,6 +37,7 @@ from tokenizer_core.reports.evaluate import noise_seed
 OUT = ROOT / "demo/page/kinds.json"
 BYTES = 384  # 256 hard tokens of 12 bits; 48 soft ones of 64
 DROPS = 16  # tokens that are left out of a photograph
+LONG = ("lengths", "ladder")  # of a description: what the table does not need
 MEASURES = ("psnr", "feature", "high", "edges")
 CLAIMS = (  # name, the measure, whether more is better, the kind that is said to be better
     ("texture", "high", False, SOFT),
@@ -132,7 +133,7 @@ class Measured:
     def to_dict(self, probe: dict[str, Any] | None) -> dict[str, Any]:
         """Plain data: means over photographs; milliseconds are medians."""
         return {
-            "info": self.info.to_dict(),
+            "info": {name: told for name, told in self.info.to_dict().items() if name not in LONG},
             "device": self.tokenizer.device,
             "dtype": self.tokenizer.dtype,
             "length": self.length,

@@ -156,6 +156,14 @@ def test_the_probe_names_what_is_plain(tmp_path, linear):
     assert (found["photos"], found["learnt_from"]) == (12, 12)
 
 
+def test_columns_that_nobody_measured_are_not_there():
+    timed, plain = {"ms": {"encode": 1.0}, "probe": None}, {"ms": {}, "probe": None}
+    probed = plain | {"probe": {"accuracy": 0.5}}
+    assert kinds.heads([timed, plain])[-2:] == [kinds.PROBE, kinds.TIMES]
+    assert kinds.heads([probed, plain])[-1] == kinds.PROBE
+    assert kinds.heads([plain]) == list(kinds.HEAD)
+
+
 def test_titles_are_short_where_that_tells_them_apart():
     titles = ["Grid, row by row", "Grid, from the middle", "Flow, 256 tokens"]
     assert [kinds.short(one, titles) for one in titles] == [*titles[:2], "Flow"]

@@ -1,6 +1,6 @@
 // What Compare's panes hold: films of other models, and a codec's files; each asked for when a pane shows it. No DOM.
 import { Film } from "./film.js";
-import { Files, Other } from "./held.js";
+import { Files, Other } from "./others.js";
 import { isCodec, lengthFor, modelOf, sizesOf } from "./panes.js";
 import { Puller } from "./pull.js";
 import { askOrSay } from "./source.js";

@@ -1,7 +1,6 @@
-// What Compare holds of one model, and of one codec. No DOM.
+// What a pane of Compare holds while it comes: a film of another model, or a codec's files. No DOM.
 import { Reel } from "./film.js";
 
-/** @typedef {import("./film.js").Film} Film */
 /** @typedef {import("./pull.js").Puller} Puller */
 
 /** A film at another model, on its way. */
