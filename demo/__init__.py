@@ -6,6 +6,7 @@ questions.py    what the page asks, checked before anything happens
 film.py         one photo, its encoding, and the pictures that were decoded so far
 studio.py       the loaded tokenizers, and the one call that uses the device
 turn.py         whose turn it is
+merge.py        pictures that several visitors wait for, in one batch
 store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time
