@@ -9,10 +9,7 @@ from demo import handlers, merge
 from demo.film import MEAN, Take
 from demo.merge import MOST, Want, Wants
 from tests.test_visitors import (  # noqa: F401
-    MODEL,
-    TOP,
     Painter,
-    all_at_once,
     ask_for,
     name_of,
     photo_file,
@@ -52,14 +49,16 @@ def pulled_behind_one_another(studio, heads, **change):
     with studio.turn.take():
         threads, got = [], {}
         for number, head in enumerate(heads):
-            ask = ask_for(head, means=[9], **change)
+            ask = ask_for(head, **{"means": [9]} | change)
 
             def pull(number=number, ask=ask):
                 got[number] = handlers.pull(studio, ask)
 
             threads.append(threading.Thread(target=pull))
             threads[-1].start()
+        end = time.monotonic() + 30
         while studio.turn.here < 1 + len(heads):
+            assert time.monotonic() < end, got
             time.sleep(0.001)
         time.sleep(0.05)
     for thread in threads:
@@ -71,7 +70,8 @@ def test_who_waits_is_taken_along_and_gets_their_own_pictures(tmp_path, monkeypa
     monkeypatch.setenv("TOKENDIAL_MERGE", "1")
     studio = studio_with()
     heads = heads_of(studio, tmp_path)
-    for change, take in (({"k": 5}, MEAN), ({"k": 9, "rest": True}, Take("sample", 3, 0))):
+    sample = {"k": 9, "rest": True, "means": [5, 9]}
+    for change, take in (({"k": 5}, MEAN), (sample, Take("sample", 3, 0))):
         batches.clear()
         answers = pulled_behind_one_another(studio, heads, **change)
         assert batches == [[(change["k"],)] * VISITORS]
@@ -84,9 +84,10 @@ def test_who_waits_is_taken_along_and_gets_their_own_pictures(tmp_path, monkeypa
     assert set(studio.painter.painted.values()) == {1}, "nothing is made twice"
 
 
-@pytest.mark.parametrize(
-    ("said", "on_gpu", "merged"), [("0", True, 0), (None, False, 0), (None, True, 1), ("1", False, 1)]
-)
+SAID = [("0", True, 0), (None, False, 0), (None, True, 1), ("1", False, 1)]
+
+
+@pytest.mark.parametrize(("said", "on_gpu", "merged"), SAID)
 def test_it_is_done_on_a_gpu_unless_something_else_is_said(
     said, on_gpu, merged, tmp_path, monkeypatch, batches
 ):
@@ -136,7 +137,7 @@ class Encoded:
 
 
 def test_a_batch_is_of_one_model_and_of_as_many_steps_each_picture_once_and_not_too_large():
-    wants, film, info = Wants(), Encoded(), "a model"
+    wants, film = Wants(), Encoded()
     sample = Take("sample", 8, 0)
     told = {
         "the same": Want(Encoded(), sample, [1]),
@@ -151,7 +152,5 @@ def test_a_batch_is_of_one_model_and_of_as_many_steps_each_picture_once_and_not_
     }
     wants._waiting = list(told.values())
     mine = Want(film, sample, [4, 5])
-    assert film.info is info
     found = wants.beside(mine, 2)
     assert [name for name, want in told.items() if want in found] == ["the same", "another seed"]
-    assert TOP and MODEL and all_at_once
