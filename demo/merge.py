@@ -4,8 +4,8 @@ Who waits for the turn has said what is wanted. The one whose turn it is decodes
 same model and of as many steps, and leaves them with who wants them: their own turn then needs no device.
 
 On a GPU a small batch waits for launches, so four pictures cost little more than one. On a processor the
-arithmetic decides: four means in one batch took 0.43 s, one by one 0.48 s (two busy cores, bfloat16), and then
-all four wait for the last. So it is done on GPUs alone, unless TOKENDIAL_MERGE says otherwise.
+arithmetic decides: four means in one batch took 0.43 s, one by one 0.48 s (two busy cores, bfloat16), and
+then all four wait for the last. So it is done on GPUs alone, unless TOKENDIAL_MERGE says otherwise.
 """
 
 import os
