@@ -129,7 +129,7 @@ def test_no_request_leaves_the_machine_from_start_to_film_and_endpoint(tmp_path)
         for path in ("", "config", "theme.css", "gradio_api/startup-events"):
             assert visitor.client.get(path).status_code == 200
         head = begin(visitor, path=visitor.upload())
-        found = visitor.visit(threading.Barrier(1), film=False)
+        found = visitor.visit(threading.Barrier(1), "ladder")
         assert "ladder" in found, found
         assert tokens(visitor, head["start"]["token"])
         view = {"what": "view", "view": "nesting", "n": 0, "of": ""} | ASK | {"token": head["start"]["token"]}
