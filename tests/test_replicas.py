@@ -61,9 +61,10 @@ def configuration(folder: Path, port: int, replicas: list[Server]) -> Path:
     return path
 
 
-@pytest.fixture
-def house(tmp_path):
-    """Two replicas and the proxy before them: its address, and the replicas."""
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Two replicas and the proxy before them: its address, and the replicas. The last test kills one."""
+    tmp_path = tmp_path_factory.mktemp("house")
     replicas = [Server(tmp_path, FORWARDED_ALLOW_IPS="127.0.0.1") for _ in range(2)]
     port = free_port()
     proxy = None
@@ -119,6 +120,19 @@ def on(
     raise AssertionError("no visitor of thirty came to this replica")
 
 
+def visitor_file(size: int) -> dict:
+    return {"files": ("large.jpg", b"\xff" * size, "image/jpeg")}
+
+
+def test_the_proxy_hides_the_figures_and_lets_20_megabytes_pass(house):
+    address, replicas = house
+    assert httpx.get(f"{address}metrics").status_code == 403
+    large = visitor_file(18 << 20)
+    answer = Visitor(address, 3).client.post("gradio_api/upload", files=large)
+    assert answer.status_code == 200, "20 MB pass, as the page says"
+    assert httpx.get(f"{replicas[0].address}metrics").status_code == 200
+
+
 def test_a_visitor_stays_a_link_opens_anywhere_and_a_dead_replica_is_one_sentence(house):
     address, replicas = house
     visitor, mine = on(address, replicas, number=1)
@@ -142,16 +156,3 @@ def test_a_visitor_stays_a_link_opens_anywhere_and_a_dead_replica_is_one_sentenc
     assert opened["frames"], "and the link opens"
     assert tokens(visitor, opened["start"]["token"]) == text
     assert "frames" in begin(visitor, path=visitor.upload()), "as does a new photo"
-
-
-def test_the_proxy_says_who_asks_and_hides_the_figures(house):
-    address, replicas = house
-    assert httpx.get(f"{address}metrics").status_code == 403
-    large = visitor_file(18 << 20)
-    answer = Visitor(address, 3).client.post("gradio_api/upload", files=large)
-    assert answer.status_code == 200, "20 MB pass, as the page says"
-    assert httpx.get(f"{replicas[0].address}metrics").status_code == 200
-
-
-def visitor_file(size: int) -> dict:
-    return {"files": ("large.jpg", b"\xff" * size, "image/jpeg")}
