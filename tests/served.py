@@ -7,7 +7,6 @@ A stand-in takes `--seconds` for each step of a picture, and stops between two w
 """
 
 import argparse
-import ipaddress
 import os
 import signal
 import socket
@@ -21,9 +20,9 @@ from typing import Any
 import httpx
 
 from studies.load import Visitor
+from tests import local_only
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_THE_MACHINE = 77
 ASK = {"k": 64, "rest": False, "steps": 8, "seed": 0, "told": []}
 
 
@@ -35,31 +34,8 @@ def main() -> None:
     parser.add_argument("--local-only", action="store_true")
     asked = parser.parse_args()
     if asked.local_only:
-        sys.addaudithook(_stay_here)
+        sys.addaudithook(local_only.stay_here)
     _serve(asked.port, asked.seconds)
-
-
-def _stay_here(event: str, words: tuple[Any, ...]) -> None:
-    """An audit hook: Python tells it of each connection and look-up, whoever makes it."""
-    if event == "socket.connect":
-        host = words[1][0] if isinstance(words[1], tuple) else "localhost"
-    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
-        host = words[0]
-    elif event == "socket.sendto":
-        host = words[1][0] if isinstance(words[1], tuple) else "localhost"
-    else:
-        return
-    host = host.decode() if isinstance(host, bytes) else host
-    if host in (None, "", "localhost", socket.gethostname()):
-        return
-    try:
-        if ipaddress.ip_address(str(host)).is_loopback or str(host) in ("0.0.0.0", "::"):
-            return
-    except ValueError:
-        pass
-    sys.stderr.write(f"left the machine: {event} {host}\n")
-    sys.stderr.flush()
-    os._exit(LEFT_THE_MACHINE)
 
 
 def _serve(port: int, seconds: float) -> None:

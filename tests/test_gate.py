@@ -133,6 +133,25 @@ def test_films_over_the_rate_are_a_sentence_and_a_film_that_is_here_goes_on():
         assert "frames" in ask(**pull)
 
 
+def test_a_classroom_that_waits_for_a_full_queue_is_not_taken_for_too_much():
+    studio, house = studio_of(), House(Rate(A_MINUTE))
+    begin = {
+        "k": 9,
+        "rest": False,
+        "steps": 3,
+        "seed": 0,
+        "what": "start",
+        "from": "example",
+        "photo": "coffee",
+    }
+    studio.turn.here = CROWD + 1
+    with asked_by(Asker("10.0.0.7")):
+        for _ in range(3 * A_MINUTE):  # sixty pages ask again every 1.5 seconds
+            assert questions.counted(studio, house, begin, uploads.holds) == {"note": handlers.CROWDED}
+        studio.turn.here = 0
+        assert "start" in questions.counted(studio, house, begin, uploads.holds)
+
+
 def test_a_full_queue_says_so_within_a_second_before_the_photo_is_opened(monkeypatch, tmp_path):
     studio = studio_of()
     monkeypatch.setattr(tc, "open_photo", lambda path: pytest.fail("nothing is opened"))

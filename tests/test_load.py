@@ -2,18 +2,26 @@
 
 import os
 
-from studies.load import crowd, taken_by
+from studies.load import crowd, soak, taken_by
 
 
 def test_two_visitors_of_a_served_page_get_their_first_pictures_and_the_ladder(
     address, upload_folder, monkeypatch
 ):
     monkeypatch.setenv("GRADIO_TEMP_DIR", upload_folder)
-    found = crowd(address, 2, film=False)
+    found = crowd(address, 2, "ladder")
     assert found["visitors"] == 2
     assert found["sentences"] == {}
     assert 0 < found["first"]["p50"] <= found["first"]["worst"] <= found["ladder"]["worst"]
     assert found["fairness"] >= 1
+
+
+def test_a_short_soak_says_what_the_server_takes(address, upload_folder, monkeypatch, capsys):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", upload_folder)
+    lines = soak(address, 4, os.getpid())
+    assert [line["uploads"] for line in lines] == [4]
+    assert lines[0]["memory"] > 10e6
+    assert '"uploads": 4' in capsys.readouterr().out
 
 
 def test_what_a_server_takes_is_read_off_its_process():
