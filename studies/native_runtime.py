@@ -3,8 +3,8 @@
     OMP_WAIT_POLICY=passive python -m studies.native_runtime --threads 2
 
 Before that, ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 ATEN_CPU_CAPABILITY=avx2 takes AVX-512 from
-PyTorch (onnxruntime has no such switch); OMP_WAIT_POLICY is what the program itself sets. Each call is made by
-the one and by the other in turns, so that what else the machine does falls on both. It prints the least and
+PyTorch (onnxruntime has no such switch); OMP_WAIT_POLICY is what the program itself sets. Each call is made
+by one and by the other in turns, so that what else the machine does falls on both. It prints the least and
 the middle wall time of each, its processor seconds, and the middle ratios of the pairs.
 Needs the extra `dev`. What was found: docs/web.md.
 """
