@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_alit
 import tiny_grid
 import tiny_linear
 from run_graphs import runner
@@ -35,9 +36,12 @@ def place(tmp_path_factory):
         checkpoint="row", file="grid.safetensors", sha256=sum_of(place / "row/grid.safetensors")
     )
     write_checkpoint(place / "other", replace(grid, order="spiral", weights=shared).to_dict(), {})
+    alit = replace(tiny_alit.SHARP, base=base)
+    networks = {f"{name}.safetensors": one for name, one in by_network(tiny_alit.make_networks(alit)).items()}
+    write_checkpoint(place / "passes", alit.to_dict(), networks)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENDIAL_CHECKPOINTS", str(place))
-        for name in ("pca", "row", "other"):
+        for name in ("pca", "row", "other", "passes"):
             tc.export_graphs(name)
         yield place
 
@@ -54,6 +58,12 @@ def parts_of(config):
     parts = tiny_grid.make_parts(config)
     draw_weights(parts.decoder, 3)
     return parts.state_dict()
+
+
+def by_network(networks):
+    """The tensors of each network, by its name."""
+    tensors = networks.state_dict()
+    return {name: {k: v for k, v in tensors.items() if k.startswith(f"{name}.")} for name in networks}
 
 
 def level(pixels: np.ndarray) -> np.ndarray:
@@ -90,6 +100,34 @@ def test_grid(place, name):
         keep = np.arange(16)[None] < length
         near(tokenizer.decode(encoding, length), run("decode", tokens=found["tokens"], keep=keep)["pixels"])
     near(tokenizer.reconstruct(picture), run("goal", latent=found["latent"])["pixels"])
+
+
+def test_alit_pass_by_pass(place):
+    """Each pass's tokens, positions that are right, maps; and the pictures of a link's tokens alone."""
+    tokenizer, run = tc.load("passes", "cpu", "float32"), runner(*tc.graph_files("passes"))
+    picture, config = tc.draw_picture(64), tokenizer.config
+    encoding = tokenizer.encode(picture)
+    latent = run("latent", pixels=picture.to_pixels())["latent"]
+    near(tokenizer.reconstruct(picture), run("goal", latent=latent)["pixels"])
+    state = np.zeros((1, tiny_alit.PATCHES + tiny_alit.TOKENS, config.width), np.float32)
+    halted = np.zeros((1, tiny_alit.PATCHES), bool)
+    for number, length in enumerate(config.lengths):
+        which = np.int32([number])
+        made = run("pass", latent=latent, state=state, halted=halted, number=which)
+        state, halted = made["next_state"], made["next_halted"]
+        assert np.array_equal(made["tokens"][0, :length], encoding.code(length).tokens)
+        assert np.array_equal(halted[0], tokenizer.halted(encoding)[length].ravel())
+        read = tokenizer.attention(encoding, "read", 1, length).raw.reshape(length, -1)
+        assert np.abs(made["read"][1, :length] - read).max() < 1e-5
+        few = np.zeros((1, tiny_alit.TOKENS), np.int32)
+        few[0, :length] = encoding.code(length).tokens
+        written = run("write", tokens=few, number=which)
+        assert np.abs(written["latent"] - made["prediction"]).max() < 1e-4
+        write = tokenizer.attention(encoding, "write", 1, length).raw.reshape(-1, length)
+        assert np.abs(written["write"][1, :, :length] - write).max() < 1e-5
+        near(tokenizer.decode(encoding, length), run("paint", latent=written["latent"])["pixels"])
+        sharp = run("write_sharp", tokens=few, number=which)["latent"]
+        near(tokenizer.decode(encoding, length, steps=2), run("paint_sharp", latent=sharp)["pixels"])
 
 
 def test_weights_of_other_checkpoints_are_named(place):

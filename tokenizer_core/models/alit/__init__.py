@@ -3,9 +3,11 @@
 tokenizer.py    encode pass by pass, decode any of the codes
 networks.py     the encoder, the writer, and the recurrence
 bridge.py       another model's flow paints the codes
+graphs.py       its networks as graphs for a runtime without Python
 config.py       sizes, and whose autoencoder it is
 """
 
+from tokenizer_core.models.alit.graphs import plan
 from tokenizer_core.models.alit.tokenizer import AlitTokenizer, describe
 from tokenizer_core.models.family import Family
 
@@ -13,6 +15,7 @@ FAMILY = Family(
     name="alit",
     describe=describe,
     load=AlitTokenizer.from_checkpoint,
+    graphs=plan,
     trainers={
         "alit": "tokenizer_core.training.alit",
         "alit-bridge": "tokenizer_core.training.alit_bridge",
