@@ -108,7 +108,7 @@ def test_alit_pass_by_pass(place):
     picture, config = tc.draw_picture(64), tokenizer.config
     encoding = tokenizer.encode(picture)
     latent = run("latent", pixels=picture.to_pixels())["latent"]
-    near(tokenizer.reconstruct(picture), run("goal", latent=latent)["pixels"])
+    near(tokenizer.reconstruct(picture), run("paint", latent=latent)["pixels"])
     state = np.zeros((1, tiny_alit.PATCHES + tiny_alit.TOKENS, config.width), np.float32)
     halted = np.zeros((1, tiny_alit.PATCHES), bool)
     for number, length in enumerate(config.lengths):

@@ -137,8 +137,9 @@ def plan(checkpoint: Checkpoint) -> Plan:
         Graph(name="pass", module=OnePass(model.encoder, write, config.halt), inputs=given, outputs=made),
         Graph(name="write", module=write, inputs=tokens, outputs=("latent", "write")),
         _paint("paint", model.decoder, latent),
-        _paint("goal", model.autoencoder.decoder, latent),
     ]
+    if config.own_decoder:  # else the goal is painted as a mean is
+        graphs.append(_paint("goal", model.autoencoder.decoder, latent))
     if "writer" in config.sharp:
         sharp = Write(model.sharp_writer, model.encoder)  # type: ignore[arg-type]
         graphs.append(Graph(name="write_sharp", module=sharp, inputs=tokens, outputs=("latent", "write")))
