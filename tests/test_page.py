@@ -324,7 +324,7 @@ def test_the_first_frames_come_with_a_new_film(studio, tmp_path):
     assert wrong == {"error": links.DAMAGED}
     for nonsense in (None, {}, ask, ask | {"from": "?"}, ask | {"from": "upload"}, ask | {"from": "again"}):
         assert "error" in (got := handlers.start(studio, nonsense))
-        assert set(got) <= {"error", "gone"}
+        assert set(got) <= {"error", "gone", "fault"}
 
 
 def test_an_unknown_example_is_the_first(studio):

@@ -44,6 +44,8 @@ def export_graph(
     optimizer.optimize(program.model, output_size_limit=FOLDED)
     model = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
     _forget_origins(model)
+    names = [one.name for one in (*model.graph.input, *model.graph.output)]
+    assert names == [*graph.inputs, *graph.outputs], "a name that stands twice is changed without a word"
     onnx.checker.check_model(model)
     _merge_equal(model, onnx)
     _point_to_files(model, _by_value(tensors), spans, onnx)

@@ -26,7 +26,7 @@ def write_graphs(
     """Export a plan's graphs, and write the manifest and the sums.
 
     Args:
-        out: made if need be; what it holds of an older export is replaced.
+        out: made if need be; files of an older export are replaced.
         checkpoint: the folder that the plan is of.
         kind: the family's name.
         plan: its graphs.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tokenizer_core.errors import TokenizerError
-from tokenizer_core.graphs.folder import WEB, read_manifest, write_graphs
+from tokenizer_core.graphs.folder import MANIFEST, WEB, read_manifest, write_graphs
 from tokenizer_core.models.registry import families, family_of, folder_of
-from tokenizer_core.storage.checkpoints import checkpoints_folder, read_checkpoint, sum_of
+from tokenizer_core.storage.checkpoints import SUMS, checkpoints_folder, read_checkpoint, sum_of
 
 
 def export_graphs(name: str | None = None, out: Path | None = None) -> tuple[Path, dict[str, Any]]:
@@ -53,7 +53,8 @@ def graph_files(name: str | None = None) -> tuple[dict[str, Any], dict[str, Path
     """
     folder = folder_of(name)
     manifest = read_manifest(folder)
-    files = {path.name: path for path in sorted((folder / WEB).iterdir())}
+    names = [MANIFEST, SUMS, *(told["file"] for told in manifest["graphs"].values())]
+    files = {file: folder / WEB / file for file in names}
     for file, told in manifest["weights"].items():
         own = told["checkpoint"] == folder.name
         path = (folder if own else checkpoints_folder() / told["checkpoint"]) / file
