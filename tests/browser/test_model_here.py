@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 import tokenizer_core as tc
 from demo import links
+from tests.browser.drag import FLAGS, chromium
 from tests.browser.hosted import hosted
 from tests.browser.model_here import exported
 
@@ -49,11 +50,11 @@ def photo(tmp_path_factory):
 class Visit:
     """A visitor with a browser of their own, whose every request is noted."""
 
-    def __init__(self, browser, host, **options):
+    def __init__(self, browser, host, path="", **options):
         self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
         self.host, self.asked, self.problems = host, [], []
         self.context.on("request", lambda request: self.asked.append((request.method, request.url)))
-        self.page = self.open()
+        self.page = self.open(path)
 
     def open(self, path=""):
         """The page in a new tab, its first example there."""
@@ -123,12 +124,12 @@ PAINT = """async ([root, tokens, asked]) => {
   const [{ Model, ALL }, { bring }, { Tokenizer }, { unpack }] = await Promise.all(
     ["manifest", "bring", "tokenizer", "packing"].map(from));
   const model = new Model(await (await fetch(new URL("model/graphs.json", root))).json(), "model/");
-  const ort = await import(new URL(model.runtime.script, root).href);
+  const ort = await import(new URL(model.runtimeOf(false).script, root).href);
   const bytes = new Map();
   for (const file of model.filesOf(ALL)) {
     bytes.set(file.path, (await bring(file, new URL(root), () => {})).bytes);
   }
-  const packed = new Blob([bytes.get(model.runtime.binary.path)]).stream();
+  const packed = new Blob([bytes.get(model.runtimeOf(false).binary.path)]).stream();
   ort.env.wasm.numThreads = 1;
   const plain = packed.pipeThrough(new DecompressionStream("gzip"));
   ort.env.wasm.wasmBinary = await new Response(plain).arrayBuffer();
@@ -307,3 +308,30 @@ def test_maps_and_views_are_made_here(visit, here, photo):
     page.get_by_role("button", name="Other seeds").click()
     page.wait_for_function("document.querySelectorAll('.seed-grid button').length === 8", timeout=60_000)
     assert not page.locator("#tab-needs").is_visible(), "what needs a server is not offered"
+
+
+SOFTWARE_CARD = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+SOFTWARE_CARD += ["--enable-features=Vulkan,WebGPU", "--use-vulkan=swiftshader", "--ignore-gpu-blocklist"]
+
+
+def test_a_graphics_card_that_agrees_computes(browser, host, here, photo):
+    model, _ = here
+    flags = [flag for flag in FLAGS if flag != "--disable-gpu"]
+    with_card = browser.browser.browser_type.launch(executable_path=chromium(), args=[*flags, *SOFTWARE_CARD])
+    visit = Visit(with_card, host, path="?gpu")
+    visit.bring(photo)
+    visit.page.get_by_text("The graphics card computes.").wait_for(timeout=120_000)
+    visit.loaded()
+    theirs = model.encode(photo)
+    assert (tc.Encoding.from_bytes(visit.tokens).tokens == theirs.tokens).mean() >= 0.99
+    visit.close()
+    with_card.close()
+
+
+def test_without_a_graphics_card_the_processor_computes(browser, host, photo):
+    visit = Visit(browser, host, path="?gpu")
+    visit.bring(photo)
+    visit.page.get_by_text("so the processor computes").wait_for()
+    visit.loaded()
+    assert not any("asyncify.wasm" in url for _, url in visit.asked), "what no card can use is not fetched"
+    visit.close()

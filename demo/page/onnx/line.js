@@ -5,6 +5,15 @@ const URGENCY = /** @type {Record<string, number>} */ ({ start: 3, forget: 3, wh
 const STALE = "Something newer was asked for meanwhile.";
 
 /**
+ * What is said of a fault. A runtime that is out of memory throws numbers.
+ * @param {unknown} why
+ */
+export const sentenceOf = (why) =>
+  why instanceof Error
+    ? why.message
+    : "The model stopped: this device may lack memory. Please load the page anew.";
+
+/**
  * @typedef {object} Waiting
  * @property {Question} question
  * @property {number} film which start it came after
@@ -71,7 +80,7 @@ export class Line {
       return await this.answer(question, breathe);
     } catch (why) {
       const stale = why instanceof Stale && question.what === undefined; // a pull is asked once more, or never
-      return stale ? { frames: [], told: {} } : { error: /** @type {Error} */ (why).message };
+      return stale ? { frames: [], told: {} } : { error: sentenceOf(why) };
     }
   }
 }

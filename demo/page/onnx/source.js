@@ -25,6 +25,9 @@ const OTHER = "The page has one model in your browser; another one needs a serve
  * @property {typeof fetch} [get]
  */
 
+const CARD = "The graphics card computes.";
+const PROCESSOR = "The graphics card does not give what the processor gives, so the processor computes.";
+
 const WHY = {
   link: "A link holds tokens. To see their picture, your browser needs the part of the model that paints.",
   photo: "Your photo stays on your machine: the model comes to it.",
@@ -48,7 +51,7 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
 
   /** Fetch some graphs' files after asking; a sentence if that came to nothing. */
   const fetched = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
-    const lacking = model.filesOf(names);
+    const lacking = model.filesOf(names, true, engine.gpu);
     const absent = await missing(lacking, root);
     const memory =
       /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory ?? Number.POSITIVE_INFINITY;
@@ -61,9 +64,10 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
       offer.came(have / all);
     };
     const got = await engine.load(names, came);
-    const news = absent.length ? (got.kept ? "This page works offline now." : "The model is here.") : "";
-    offer.over(got.error ?? news);
-    if (!got.error) tidy(model.filesOf(ALL), root);
+    const here = got.kept ? "This page works offline now." : "The model is here.";
+    const computes = engine.gpu ? ` ${got.gpu ? CARD : PROCESSOR}` : "";
+    offer.over(got.error ?? (absent.length ? here + computes : computes.trim()));
+    if (!got.error) tidy(model.filesOf(ALL, true, engine.gpu), root);
     return got.error ?? "";
   };
 
