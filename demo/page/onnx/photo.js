@@ -31,6 +31,37 @@ async function check(file) {
   if (told && told.width * told.height > MOST_PIXELS) throw new Error(TOO_LARGE);
 }
 
+/** @param {Blob} file */
+async function decoded(file) {
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) throw new Error(UNKNOWN);
+  return bitmap;
+}
+
+/**
+ * A photo's rows as RGBA on white, asked for from the top.
+ * @param {ImageBitmap} bitmap
+ * @returns {import("./lanczos.js").Rows}
+ */
+function rowsOf(bitmap) {
+  const { width, height } = bitmap;
+  const { brush } = sheet(width, STRIP);
+  let strip = new Uint8ClampedArray();
+  let first = -STRIP;
+  const row = (/** @type {number} */ y) => {
+    if (y < first || y >= first + STRIP) {
+      first = y;
+      const high = Math.min(STRIP, height - y);
+      brush.fillStyle = "#fff";
+      brush.fillRect(0, 0, width, STRIP);
+      brush.drawImage(bitmap, 0, y, width, high, 0, 0, width, high);
+      strip = brush.getImageData(0, 0, width, STRIP).data;
+    }
+    return strip.subarray(4 * width * (y - first), 4 * width * (y - first + 1));
+  };
+  return { width, height, row };
+}
+
 /**
  * @param {number} width
  * @param {number} height
@@ -80,10 +111,15 @@ export async function packed(rgb, kind, shown) {
   return coded(small.canvas, QUALITY[kind]);
 }
 
-/** A decoded photo, upright. It holds its pixels until it is closed. */
+/** A photo, upright. Its pixels, up to 240 MB, are decoded when they are needed, and let go after it. */
 export class Photo {
-  /** @param {ImageBitmap} bitmap */
-  constructor(bitmap) {
+  /**
+   * @param {Blob} file
+   * @param {ImageBitmap} bitmap
+   */
+  constructor(file, bitmap) {
+    this.file = file;
+    /** @type {ImageBitmap | null} */
     this.bitmap = bitmap;
     this.width = bitmap.width;
     this.height = bitmap.height;
@@ -95,47 +131,38 @@ export class Photo {
    */
   static async open(file) {
     await check(file);
-    const bitmap = await createImageBitmap(file).catch(() => null);
-    if (!bitmap) throw new Error(UNKNOWN);
-    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(bitmap);
+    const bitmap = await decoded(file);
+    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(file, bitmap);
     bitmap.close();
     throw new Error(TOO_LARGE);
   }
 
   /**
-   * A square of it, resized as the server does.
+   * What is made of its pixels, which then go.
+   * @template Made
+   * @param {(bitmap: ImageBitmap) => Made | Promise<Made>} make
+   */
+  async use(make) {
+    this.bitmap ??= await decoded(this.file);
+    const made = await make(this.bitmap);
+    this.close();
+    return made;
+  }
+
+  /**
+   * A square of it, resized as the server does: RGB.
    * @param {number} side
    * @param {Crop} crop
-   * @returns {Uint8Array} RGB
    */
   square(side, crop) {
     const { left, top, side: taken } = squareOf(crop, this);
-    return resized(this.rows(), side, [
+    const box = /** @type {import("./lanczos.js").Box} */ ([
       left,
       top,
       Math.min(left + taken, this.width),
       Math.min(top + taken, this.height),
     ]);
-  }
-
-  /** Its rows as RGBA on white, asked for from the top. @returns {import("./lanczos.js").Rows} */
-  rows() {
-    const { bitmap, width, height } = this;
-    const { brush } = sheet(width, STRIP);
-    let strip = new Uint8ClampedArray();
-    let first = -STRIP;
-    const row = (/** @type {number} */ y) => {
-      if (y < first || y >= first + STRIP) {
-        first = y;
-        const high = Math.min(STRIP, height - y);
-        brush.fillStyle = "#fff";
-        brush.fillRect(0, 0, width, STRIP);
-        brush.drawImage(bitmap, 0, y, width, high, 0, 0, width, high);
-        strip = brush.getImageData(0, 0, width, STRIP).data;
-      }
-      return strip.subarray(4 * width * (y - first), 4 * width * (y - first + 1));
-    };
-    return { width, height, row };
+    return this.use((bitmap) => resized(rowsOf(bitmap), side, box));
   }
 
   /** All of it, small, for the box in which a crop is chosen: WebP in base64. */
@@ -146,11 +173,12 @@ export class Photo {
     brush.imageSmoothingQuality = "high";
     brush.fillStyle = "#fff";
     brush.fillRect(0, 0, width, height);
-    brush.drawImage(this.bitmap, 0, 0, width, height);
+    await this.use((bitmap) => brush.drawImage(bitmap, 0, 0, width, height));
     return coded(canvas, QUALITY.picture);
   }
 
   close() {
-    this.bitmap.close();
+    this.bitmap?.close();
+    this.bitmap = null;
   }
 }
