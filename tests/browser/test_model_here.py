@@ -1,10 +1,12 @@
 """The static page with a model: a photo is encoded and painted in the visitor's browser, and goes nowhere."""
 
+import io
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 
 import tokenizer_core as tc
@@ -118,6 +120,43 @@ def test_the_tokens_are_those_of_python(visit, here, photo):
     assert links.film(tc.text_of_tokens(visit.tokens), infos).told["tokens"], "the link opens on a server"
 
 
+SQUARE = """async ([data, crop]) => {
+  const { Photo } = await import("./page/onnx/photo.js");
+  const photo = await Photo.open(new Blob([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))]));
+  return btoa(String.fromCharCode(...await photo.square(64, crop)));
+}"""
+
+
+def written(picture, form, **options):
+    """A picture as a file's bytes."""
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def test_squares_are_those_of_the_server(visit, photo):
+    picture, turned = Image.open(photo), Image.Exif()
+    turned[0x0112] = 6
+    clear = picture.copy()
+    clear.putalpha(Image.linear_gradient("L").resize(picture.size))
+    large = picture.resize((3000, 2100), Image.Resampling.BICUBIC)
+    files = {
+        "PNG": (written(picture, "PNG"), 0),
+        "turned JPEG": (written(picture, "JPEG", exif=turned), 0),
+        "PNG with alpha": (written(clear, "PNG"), 1),
+        "GIF": (written(picture.quantize(64), "GIF"), 0),
+        "WebP": (written(picture, "WEBP"), 0),
+        "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92), 3),
+    }
+    for crop in ((0.5, 0.5, 1), (0.3, 0.7, 2.5)):
+        for name, (data, most) in files.items():
+            found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop]))
+            wanted = tc.square_crop(tc.open_photo(data), 64, crop[:2], crop[2]).array
+            apart = np.abs(np.frombuffer(found, np.uint8).reshape(64, 64, 3).astype(int) - wanted)
+            assert apart.max() <= most, (name, crop)
+            assert apart.mean() <= most / 6, (name, crop)
+
+
 # The same modules, with pictures that no WebP rounds: what the page shows is packed as the server packs it.
 PAINT = """async ([root, tokens, asked]) => {
   const from = (name) => import(new URL(`page/onnx/${name}.js`, root).href);
@@ -225,7 +264,11 @@ def test_a_link_needs_no_encoder(visit, here, photo):
 
 
 def test_who_says_no_keeps_the_examples(visit, photo):
-    visit.bring(photo, "Not now")
+    visit.page.set_input_files(CHOOSE, str(photo))
+    visit.page.locator("dialog.offer[open]").wait_for()
+    found = Axe().run(visit.page).response["violations"]
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+    visit.page.get_by_role("button", name="Not now").click()
     visit.page.get_by_text("The model was not fetched").wait_for()
     assert visit.page.locator("#dial .credit").inner_text() != ""
     assert not any(".safetensors" in url for _, url in visit.asked)

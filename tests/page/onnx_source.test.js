@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bring, missing, tidy } from "../../demo/page/onnx/bring.js";
+import { drafted, draftOf } from "../../demo/page/onnx/draft.js";
 import { sizeIn } from "../../demo/page/onnx/headers.js";
 import { ALL, DECODING, Model, sizeOf } from "../../demo/page/onnx/manifest.js";
 import { own } from "../../demo/page/onnx/source.js";
@@ -250,4 +251,38 @@ test("how large a picture is stands in its first bytes", () => {
   assert.deepEqual(sizeIn(webp("VP8L", 0x2f, 43, 192, 49, 0)), { width: 44, height: 200 });
   assert.equal(sizeIn(file(letters("nothing of ours"))), null);
   assert.equal(sizeIn(Uint8Array.of(0xff, 0xd8)), null);
+});
+
+test("a large JPEG is taken smaller, as the server decodes it, and keeps what is coarse", () => {
+  assert.equal(draftOf({ width: 4032, height: 3024 }), 2);
+  assert.equal(draftOf({ width: 9000, height: 9000 }), 8);
+  assert.equal(draftOf({ width: 9000, height: 2047 }), 1);
+  const [width, height] = [37, 20];
+  const picture = (level) => ({
+    width,
+    height,
+    row: (y) => Uint8Array.from({ length: 4 * width }, (_, i) => level(Math.floor(i / 4), y)),
+  });
+  for (const scale of [2, 4, 8]) {
+    const flat = drafted(
+      picture(() => 77),
+      scale,
+    );
+    assert.deepEqual([flat.width, flat.height], [Math.ceil(width / scale), Math.ceil(height / scale)]);
+    for (let y = 0; y < flat.height; y++)
+      assert.ok([...flat.row(y)].every((value, i) => i % 4 === 3 || value === 77));
+  }
+  const eighth = drafted(
+    picture((x, y) => 3 * (x % 8) + 5 * (y % 8) + 40),
+    8,
+  );
+  assert.equal(eighth.row(0)[0], 68, "an eighth is each block's mean");
+  const half = drafted(
+    picture((x) => Math.round(128 + 60 * Math.cos((Math.PI * (2 * (x % 8) + 1)) / 16))),
+    2,
+  );
+  const wave = [0, 1, 2, 3].map((x) => Math.round(128 + 60 * Math.cos((Math.PI * (2 * x + 1)) / 8)));
+  wave.forEach((value, x) => {
+    assert.ok(Math.abs(half.row(3)[4 * x] - value) <= 1, `${half.row(3)[4 * x]} and ${value}`);
+  });
 });

@@ -2,7 +2,8 @@
 // browser opens is opened: upright, in sRGB, the first frame, alpha on white. For a worker.
 import { EMPTY, size, UNREADABLE } from "../sending.js";
 import { squareOf } from "../square.js";
-import { sizeIn } from "./headers.js";
+import { drafted, draftOf } from "./draft.js";
+import { isJpeg, sizeIn } from "./headers.js";
 import { resized } from "./lanczos.js";
 
 const MOST_BYTES = 20 * 2 ** 20;
@@ -18,7 +19,11 @@ const TOO_LARGE = "This picture has more than 60 megapixels, which is the limit.
 const UNKNOWN =
   "This browser cannot open that file: it is no picture, it is damaged, or of a kind that the browser does not know.";
 
-/** @param {Blob} file */
+/**
+ * Whether a file may be opened.
+ * @param {Blob} file
+ * @returns {Promise<boolean>} whether it is a JPEG
+ */
 async function check(file) {
   if (file.size > MOST_BYTES) throw new Error(tooHeavy(file.size));
   const head = await file
@@ -29,6 +34,7 @@ async function check(file) {
   if (!head.byteLength) throw new Error(EMPTY);
   const told = sizeIn(new Uint8Array(head));
   if (told && told.width * told.height > MOST_PIXELS) throw new Error(TOO_LARGE);
+  return isJpeg(new Uint8Array(head));
 }
 
 /** @param {Blob} file */
@@ -116,13 +122,15 @@ export class Photo {
   /**
    * @param {Blob} file
    * @param {ImageBitmap} bitmap
+   * @param {boolean} jpeg
    */
-  constructor(file, bitmap) {
+  constructor(file, bitmap, jpeg) {
     this.file = file;
     /** @type {ImageBitmap | null} */
     this.bitmap = bitmap;
-    this.width = bitmap.width;
-    this.height = bitmap.height;
+    this.draft = jpeg ? draftOf(bitmap) : 1;
+    this.width = Math.ceil(bitmap.width / this.draft);
+    this.height = Math.ceil(bitmap.height / this.draft);
   }
 
   /**
@@ -130,9 +138,9 @@ export class Photo {
    * @throws {Error} a sentence
    */
   static async open(file) {
-    await check(file);
+    const jpeg = await check(file);
     const bitmap = await decoded(file);
-    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(file, bitmap);
+    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(file, bitmap, jpeg);
     bitmap.close();
     throw new Error(TOO_LARGE);
   }
@@ -162,7 +170,9 @@ export class Photo {
       Math.min(left + taken, this.width),
       Math.min(top + taken, this.height),
     ]);
-    return this.use((bitmap) => resized(rowsOf(bitmap), side, box));
+    const rows = (/** @type {ImageBitmap} */ bitmap) =>
+      this.draft > 1 ? drafted(rowsOf(bitmap), this.draft) : rowsOf(bitmap);
+    return this.use((bitmap) => resized(rows(bitmap), side, box));
   }
 
   /** All of it, small, for the box in which a crop is chosen: WebP in base64. */
