@@ -148,7 +148,7 @@ def test_squares_are_those_of_the_server(visit, photo):
         "WebP": (written(picture, "WEBP"), 0),
         "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92), 3),
     }
-    for crop in ((0.5, 0.5, 1), (0.3, 0.7, 2.5)):
+    for crop in ((0.5, 0.5, 1.0), (0.3, 0.7, 2.5)):
         for name, (data, most) in files.items():
             found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop]))
             wanted = tc.square_crop(tc.open_photo(data), 64, crop[:2], crop[2]).array

@@ -148,6 +148,10 @@ test("a photo needs the encoder, too; who says no gets a sentence and is asked a
   );
   assert.equal(no.offered.length, 2);
   assert.match((await no.source.ask({ what: "start", from: "link", tokens: "AAAA" })).error, /not fetched/);
+  await no.source.ask(example("cup"));
+  const both = await Promise.all(["seeds", "less"].map((name) => no.source.ask(view("cup", name))));
+  for (const { error } of both) assert.match(error, /not fetched/);
+  assert.equal(no.offered.length, 4, "two questions of one moment are one question to the visitor");
   const broken = page(true, "It broke off.");
   await assert.rejects(
     broken.source.upload(file, () => {}),

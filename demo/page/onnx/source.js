@@ -46,6 +46,8 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
   const kept = new Map();
   /** @type {Map<string, File>} photos that were chosen, by their path here */
   const files = new Map();
+  /** @type {Map<string, Blob>} examples' photos, by their names */
+  const photos = new Map();
   /** @type {Promise<string> | null} */
   let fetching = null;
 
@@ -73,12 +75,15 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
 
   /** Whether some graphs can run, after a visitor was asked if need be; "" or a sentence. */
   const ready = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
-    while (fetching) await fetching;
+    while (fetching) {
+      const refused = await fetching;
+      if (refused) return refused; // what was asked at the same moment is answered alike
+    }
     if (names.every((name) => engine.ready.has(name))) return "";
-    fetching = fetched(names, why);
-    const sentence = await fetching;
-    fetching = null;
-    return sentence;
+    fetching = fetched(names, why).finally(() => {
+      fetching = null;
+    });
+    return fetching;
   };
 
   /** An example as this page shows it: what its model can show, if it is the one that is here. */
@@ -92,12 +97,18 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
     return film;
   };
 
-  /** The model gets to know an example. */
+  /** An example's photo; null where it cannot be fetched. */
+  const photoOf = async (/** @type {string} */ token) => {
+    const got = await get(new URL(`${encodeURIComponent(token)}.webp`, root)).catch(() => null);
+    return got?.ok ? got.blob() : null;
+  };
+
+  /** The model gets to know an example, or has not let it go. */
   const adopt = async (/** @type {string} */ token) => {
     const { told } = /** @type {Answer} */ (kept.get(token));
-    const photo = await get(new URL(`${encodeURIComponent(token)}.webp`, root)).catch(() => null);
-    if (!photo?.ok) return;
-    const file = await photo.blob();
+    const file = photos.get(token) ?? (await photoOf(token));
+    if (!file) return;
+    photos.set(token, file);
     await engine.ask({
       what: "adopt",
       token,
