@@ -17,9 +17,8 @@ def test_the_model_that_opens_has_graphs():
 def test_they_are_of_the_weights_beside_them(name):
     """Sums of all files, the weights' id in each graph, and every initialiser's file, offset and length."""
     manifest, files = tc.graph_files(name)
-    folder = checkpoints_folder() / name
-    assert manifest["weights_id"] == read_identity(folder)[1]
-    assert check_pointers(folder) > 1
+    assert manifest["weights_id"] == read_identity(checkpoints_folder() / name)[1]
+    assert check_pointers(manifest, files) > 1
     graphs = [files[told["file"]] for told in manifest["graphs"].values()]
     assert sum(path.stat().st_size for path in graphs) < 1e6, "graphs hold no weights"
 

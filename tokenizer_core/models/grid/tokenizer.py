@@ -94,7 +94,7 @@ class GridTokenizer(Tokenizer):
         """
         config = GridConfig.from_dict(checkpoint.config)
         parts = GridParts(config)
-        fill(parts, checkpoint.tensors if config.has_weights else _shared(config), checkpoint.name)
+        fill(parts, checkpoint.tensors if config.has_weights else shared_weights(config), checkpoint.name)
         info = describe(checkpoint.config, checkpoint.checkpoint_id, checkpoint.size_bytes)
         autoencoder = read_autoencoder(config.base, config.autoencoder, config.name)
         return cls(config, info, autoencoder, parts, device, find_dtype(dtype, device))
@@ -203,7 +203,7 @@ def describe(config: dict[str, Any], checkpoint_id: str, size_bytes: int) -> Mod
     )
 
 
-def _shared(config: GridConfig) -> dict[str, Tensor]:
+def shared_weights(config: GridConfig) -> dict[str, Tensor]:
     """Codebook and decoder that another order's checkpoint has.
 
     Raises:

@@ -1,11 +1,9 @@
 """The four networks of a flow tokenizer as graphs of fixed shapes, for a runtime without Python.
 
-Attention is written as products and a softmax: runtimes take that everywhere, and the maps that people look
-at are these softmaxes. What is hidden gets `HIDDEN` added to its score, which a softmax makes exactly 0.
-Neighbours: `networks` (makes what is wrapped here), `tokenizer` (does the same in Python).
+Attention is written as products and a softmax (`graphs.parts`): the maps that people look at are these
+softmaxes. Neighbours: `networks` (makes what is wrapped here), `tokenizer` (does the same in Python).
 """
 
-import math
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tokenizer_core.codes.packing import BITS_A_NUMBER, BORDERS, LEVELS
+from tokenizer_core.graphs.parts import HIDDEN, absent, latent_of, weights_of
 from tokenizer_core.graphs.plan import Graph, Plan
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
@@ -23,8 +22,6 @@ from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.nn.layers import head_width, merge_heads, rms_norm
 from tokenizer_core.nn.sampler import GUIDED
 from tokenizer_core.storage.checkpoints import Checkpoint, fill
-
-HIDDEN = -1e4
 
 
 class Encode(nn.Module):
@@ -38,14 +35,14 @@ class Encode(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(1, 3, S, S) in [-1, 1] -> tokens (1, K, D), latent (1, N, C), read maps (layers, K, N)."""
         encoder, patches = self.encoder, self.encoder.num_patches
-        latent = latent_to_sequence(_standardised(self.autoencoder, pixels))
+        latent = latent_to_sequence(latent_of(self.autoencoder, pixels))
         x = torch.cat([encoder.from_latent(latent) + encoder.patch_positions, encoder.registers[None]], 1)
         later = _later(self.index, patches)
         read = []
         for block in encoder.blocks:
             queries, keys, values = block.heads(x)  # type: ignore[operator]
-            of_patches = _weights(queries[:, :, :patches], keys[:, :, :patches])
-            of_registers = _weights(queries[:, :, patches:], keys, later)
+            of_patches = weights_of(queries[:, :, :patches], keys[:, :, :patches])
+            of_registers = weights_of(queries[:, :, patches:], keys, later)
             read.append(of_registers[..., :patches].mean(1))
             seen = [of_patches @ values[:, :, :patches], of_registers @ values]
             x = x + block.out(merge_heads(torch.cat(seen, 2)))  # type: ignore[operator]
@@ -68,11 +65,11 @@ class Context(nn.Module):
         Rows of tokens that are not there mean nothing; `keep` must hide them from the decoder.
         """
         decoder = self.decoder
-        hidden = _later(self.index, 0) + _absent(present)
+        hidden = _later(self.index, 0) + absent(present)
         x = decoder.from_token(tokens) + decoder.token_positions
         for block in decoder.token_blocks:
             queries, keys, values = block.heads(x)  # type: ignore[operator]
-            seen = _weights(queries, keys, hidden) @ values
+            seen = weights_of(queries, keys, hidden) @ values
             x = x + block.out(merge_heads(seen))  # type: ignore[operator]
             x = x + block.mlp(block.norm_mlp(x))  # type: ignore[operator]
         context = decoder.keys_values(x)
@@ -94,14 +91,14 @@ class Predict(nn.Module):
         """
         decoder, patches = self.decoder, noisy.shape[1]
         pairs = context.split(self.heads, 1)
-        hidden = F.pad(_absent(keep), (patches, 0))
+        hidden = F.pad(absent(keep), (patches, 0))
         x, modulation = decoder._start(noisy, time)
         write = []
         for i, block in enumerate(decoder.blocks):
             queries, keys, values = block.heads(x, modulation)  # type: ignore[operator]
             keys = torch.cat([keys, pairs[i]], 2)
             values = torch.cat([values, pairs[len(decoder.blocks) + i]], 2)
-            weights = _weights(queries, keys, hidden)
+            weights = weights_of(queries, keys, hidden)
             write.append(weights[..., patches:].mean(1))
             _, _, gate1, scale2, shift2, gate2 = (modulation + block.modulation_bias).chunk(6, 1)  # type: ignore[operator]
             x = x + gate1 * block.out(merge_heads(weights @ values))  # type: ignore[operator]
@@ -192,21 +189,6 @@ def _heads(decoder: FlowDecoder) -> tuple[int, int]:
     return decoder.config.width // each, each
 
 
-def _standardised(autoencoder: Autoencoder, pixels: Tensor) -> Tensor:
-    """`Autoencoder.encode` with its last step written out: a BatchNorm would be folded into weights."""
-    h = autoencoder.down(autoencoder.stem(F.pixel_unshuffle(pixels, 2)))
-    latent = autoencoder.to_latent(F.silu(autoencoder.norm_latent(h)))
-    norm = autoencoder.standardise
-    spread = torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]
-    return (latent - norm.running_mean[:, None, None]) / spread[:, None, None]  # type: ignore[index]
-
-
-def _weights(queries: Tensor, keys: Tensor, hidden: Tensor | None = None) -> Tensor:
-    """Softmax weights (1, h, N, M) of every head; `hidden` is added to the scores."""
-    scores = (queries / math.sqrt(queries.shape[-1])) @ keys.transpose(-1, -2)
-    return (scores if hidden is None else scores + hidden).softmax(-1)
-
-
 def _index(count: int) -> nn.Parameter:
     """0, 1, ... as numbers of the graph, which are far smaller than a mask made of them."""
     return nn.Parameter(torch.arange(count).float(), requires_grad=False)
@@ -215,8 +197,3 @@ def _index(count: int) -> nn.Parameter:
 def _later(index: Tensor, num_open: int) -> Tensor:
     """(N - num_open, N): `HIDDEN` where a position lies behind the one that looks."""
     return (index[None] - index[num_open:, None]).clamp(0, 1) * HIDDEN
-
-
-def _absent(present: Tensor) -> Tensor:
-    """(1, K) -> (1, K): `HIDDEN` where a token is not there."""
-    return (1 - present.float()) * HIDDEN
