@@ -14,9 +14,9 @@ from typing import Any
 
 import tokenizer_core as tc
 
-SCRIPT, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
-SCRIPTS = (SCRIPT, "ort-wasm-simd-threaded.mjs")  # the second is what further threads load
-PACKED = f"{BINARY}.packed"  # a quarter of the size; no host takes such a name for a compressed answer
+ONE, GPU = "ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"
+SCRIPTS = {ONE: "ort.wasm.bundle.min.mjs", GPU: "ort.webgpu.bundle.min.mjs"}  # a runtime's binary: its script
+PACKED = ".packed"  # a quarter of the size; no host takes such a name for a compressed answer
 MANIFEST = "model/graphs.json"
 
 
@@ -51,15 +51,30 @@ def write(folder: Path, model: WebModel) -> None:
     beside = () if model.weights_at else tuple(model.manifest["weights"])
     for name in (*graphs, *beside):
         shutil.copyfile(model.files[name], folder / "model" / name)
-    for name in SCRIPTS:
-        shutil.copyfile(model.runtime / name, folder / "ort" / name)
-    binary = gzip.compress((model.runtime / BINARY).read_bytes(), mtime=0)
-    (folder / "ort" / PACKED).write_bytes(binary)
-    sized = {"bytes": len(binary), "sha256": hashlib.sha256(binary).hexdigest()}
-    runtime = {"script": f"ort/{SCRIPT}", "binary": {"path": f"ort/{PACKED}"} | sized}
+    runtime = write_runtime(folder, model.runtime, ONE) | {"gpu": write_runtime(folder, model.runtime, GPU)}
     weights = {
         name: sized if name in beside else sized | {"url": f"{model.weights_at.rstrip('/')}/{name}"}
         for name, sized in model.manifest["weights"].items()
     }
     told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime, "weights": weights}
     (folder / MANIFEST).write_text(json.dumps(told), "utf-8")
+
+
+def write_runtime(folder: Path, source: Path, name: str) -> dict[str, Any]:
+    """Copy what runs graphs, with its binary packed; what the manifest says of it.
+
+    Args:
+        folder: the page's.
+        source: onnxruntime-web's files.
+        name: of the binary, without its end: `ONE` for the processor, `GPU` for a graphics card, too.
+
+    Raises:
+        OSError: a file is missing, or the folder cannot be written.
+    """
+    for script in (SCRIPTS[name], f"{name}.mjs"):  # the second is what further threads load
+        shutil.copyfile(source / script, folder / "ort" / script)
+    binary = gzip.compress((source / f"{name}.wasm").read_bytes(), 6, mtime=0)
+    path = f"ort/{name}.wasm{PACKED}"
+    (folder / path).write_bytes(binary)
+    sized = {"bytes": len(binary), "sha256": hashlib.sha256(binary).hexdigest()}
+    return {"script": f"ort/{SCRIPTS[name]}", "binary": {"path": path} | sized}

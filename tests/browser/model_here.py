@@ -8,7 +8,8 @@ import tiny_flow
 
 import tokenizer_core as tc
 from demo.export import export
-from demo.with_model import BINARY, WebModel
+from demo.runtime import FILES
+from demo.with_model import WebModel
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.networks import build_networks
 from tokenizer_core.storage.checkpoints import write_checkpoint
@@ -36,7 +37,7 @@ def exported(place: Path, folder: Path) -> tc.Tokenizer:
         place: an empty folder for the checkpoint.
         folder: for the page.
     """
-    if not (RUNTIME / BINARY).is_file():
+    if not all((RUNTIME / name).is_file() for name in FILES):
         pytest.skip(NO_RUNTIME)
     pytest.importorskip("onnxscript", reason="exporting graphs needs the extra onnx")
     write_tiny(place)

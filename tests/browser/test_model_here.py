@@ -1,14 +1,17 @@
 """The static page with a model: a photo is encoded and painted in the visitor's browser, and goes nowhere."""
 
+import io
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 
 import tokenizer_core as tc
 from demo import links
+from tests.browser.drag import FLAGS, chromium
 from tests.browser.hosted import hosted
 from tests.browser.model_here import exported
 
@@ -49,11 +52,11 @@ def photo(tmp_path_factory):
 class Visit:
     """A visitor with a browser of their own, whose every request is noted."""
 
-    def __init__(self, browser, host, **options):
+    def __init__(self, browser, host, path="", **options):
         self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
         self.host, self.asked, self.problems = host, [], []
         self.context.on("request", lambda request: self.asked.append((request.method, request.url)))
-        self.page = self.open()
+        self.page = self.open(path)
 
     def open(self, path=""):
         """The page in a new tab, its first example there."""
@@ -117,18 +120,55 @@ def test_the_tokens_are_those_of_python(visit, here, photo):
     assert links.film(tc.text_of_tokens(visit.tokens), infos).told["tokens"], "the link opens on a server"
 
 
+SQUARE = """async ([data, crop]) => {
+  const { Photo } = await import("./page/onnx/photo.js");
+  const photo = await Photo.open(new Blob([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))]));
+  return btoa(String.fromCharCode(...await photo.square(64, crop)));
+}"""
+
+
+def written(picture, form, **options):
+    """A picture as a file's bytes."""
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def test_squares_are_those_of_the_server(visit, photo):
+    picture, turned = Image.open(photo), Image.Exif()
+    turned[0x0112] = 6
+    clear = picture.copy()
+    clear.putalpha(Image.linear_gradient("L").resize(picture.size))
+    large = picture.resize((3000, 2100), Image.Resampling.BICUBIC)
+    files = {
+        "PNG": (written(picture, "PNG"), 0),
+        "turned JPEG": (written(picture, "JPEG", exif=turned), 0),
+        "PNG with alpha": (written(clear, "PNG"), 1),
+        "GIF": (written(picture.quantize(64), "GIF"), 0),
+        "WebP": (written(picture, "WEBP"), 0),
+        "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92), 3),
+    }
+    for crop in ((0.5, 0.5, 1.0), (0.3, 0.7, 2.5)):
+        for name, (data, most) in files.items():
+            found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop]))
+            wanted = tc.square_crop(tc.open_photo(data), 64, crop[:2], crop[2]).array
+            apart = np.abs(np.frombuffer(found, np.uint8).reshape(64, 64, 3).astype(int) - wanted)
+            assert apart.max() <= most, (name, crop)
+            assert apart.mean() <= most / 6, (name, crop)
+
+
 # The same modules, with pictures that no WebP rounds: what the page shows is packed as the server packs it.
 PAINT = """async ([root, tokens, asked]) => {
   const from = (name) => import(new URL(`page/onnx/${name}.js`, root).href);
   const [{ Model, ALL }, { bring }, { Tokenizer }, { unpack }] = await Promise.all(
     ["manifest", "bring", "tokenizer", "packing"].map(from));
   const model = new Model(await (await fetch(new URL("model/graphs.json", root))).json(), "model/");
-  const ort = await import(new URL(model.runtime.script, root).href);
+  const ort = await import(new URL(model.runtimeOf(false).script, root).href);
   const bytes = new Map();
   for (const file of model.filesOf(ALL)) {
     bytes.set(file.path, (await bring(file, new URL(root), () => {})).bytes);
   }
-  const packed = new Blob([bytes.get(model.runtime.binary.path)]).stream();
+  const packed = new Blob([bytes.get(model.runtimeOf(false).binary.path)]).stream();
   ort.env.wasm.numThreads = 1;
   const plain = packed.pipeThrough(new DecompressionStream("gzip"));
   ort.env.wasm.wasmBinary = await new Response(plain).arrayBuffer();
@@ -224,7 +264,11 @@ def test_a_link_needs_no_encoder(visit, here, photo):
 
 
 def test_who_says_no_keeps_the_examples(visit, photo):
-    visit.bring(photo, "Not now")
+    visit.page.set_input_files(CHOOSE, str(photo))
+    visit.page.locator("dialog.offer[open]").wait_for()
+    found = Axe().run(visit.page).response["violations"]
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+    visit.page.get_by_role("button", name="Not now").click()
     visit.page.get_by_text("The model was not fetched").wait_for()
     assert visit.page.locator("#dial .credit").inner_text() != ""
     assert not any(".safetensors" in url for _, url in visit.asked)
@@ -307,3 +351,30 @@ def test_maps_and_views_are_made_here(visit, here, photo):
     page.get_by_role("button", name="Other seeds").click()
     page.wait_for_function("document.querySelectorAll('.seed-grid button').length === 8", timeout=60_000)
     assert not page.locator("#tab-needs").is_visible(), "what needs a server is not offered"
+
+
+SOFTWARE_CARD = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+SOFTWARE_CARD += ["--enable-features=Vulkan,WebGPU", "--use-vulkan=swiftshader", "--ignore-gpu-blocklist"]
+
+
+def test_a_graphics_card_that_agrees_computes(browser, host, here, photo):
+    model, _ = here
+    flags = [flag for flag in FLAGS if flag != "--disable-gpu"]
+    with_card = browser.browser.browser_type.launch(executable_path=chromium(), args=[*flags, *SOFTWARE_CARD])
+    visit = Visit(with_card, host, path="?gpu")
+    visit.bring(photo)
+    visit.page.get_by_text("The graphics card computes.").wait_for(timeout=120_000)
+    visit.loaded()
+    theirs = model.encode(photo)
+    assert (tc.Encoding.from_bytes(visit.tokens).tokens == theirs.tokens).mean() >= 0.99
+    visit.close()
+    with_card.close()
+
+
+def test_without_a_graphics_card_the_processor_computes(browser, host, photo):
+    visit = Visit(browser, host, path="?gpu")
+    visit.bring(photo)
+    visit.page.get_by_text("so the processor computes").wait_for()
+    visit.loaded()
+    assert not any("asyncify.wasm" in url for _, url in visit.asked), "what no card can use is not fetched"
+    visit.close()

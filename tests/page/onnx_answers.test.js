@@ -223,14 +223,14 @@ test("a new film goes before all, and ends what is on its way for the one before
     line.ask({ name: "start", what: "start" }),
     line.ask({ name: "broken", what: "whole" }),
   ];
-  assert.deepEqual(await first, { frames: [], told: {} });
+  assert.deepEqual(await first, { note: "A moment…" });
   const got = await Promise.all(rest);
   assert.deepEqual(
     order,
     ["pull 1", "start", "broken"],
     "what was asked of the older film is not even begun",
   );
-  assert.deepEqual(got[0], { frames: [], told: {} });
+  assert.deepEqual(got[0], { note: "A moment…" });
   assert.match(got[1].error, /Something newer/);
   assert.deepEqual(got[3], { error: "A sentence." });
   assert.ok(new Stale("") instanceof Error);

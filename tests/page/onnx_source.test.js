@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bring, missing, tidy } from "../../demo/page/onnx/bring.js";
+import { drafted, draftOf } from "../../demo/page/onnx/draft.js";
 import { sizeIn } from "../../demo/page/onnx/headers.js";
 import { ALL, DECODING, Model, sizeOf } from "../../demo/page/onnx/manifest.js";
 import { own } from "../../demo/page/onnx/source.js";
@@ -147,6 +148,10 @@ test("a photo needs the encoder, too; who says no gets a sentence and is asked a
   );
   assert.equal(no.offered.length, 2);
   assert.match((await no.source.ask({ what: "start", from: "link", tokens: "AAAA" })).error, /not fetched/);
+  await no.source.ask(example("cup"));
+  const both = await Promise.all(["seeds", "less"].map((name) => no.source.ask(view("cup", name))));
+  for (const { error } of both) assert.match(error, /not fetched/);
+  assert.equal(no.offered.length, 4, "two questions of one moment are one question to the visitor");
   const broken = page(true, "It broke off.");
   await assert.rejects(
     broken.source.upload(file, () => {}),
@@ -250,4 +255,36 @@ test("how large a picture is stands in its first bytes", () => {
   assert.deepEqual(sizeIn(webp("VP8L", 0x2f, 43, 192, 49, 0)), { width: 44, height: 200 });
   assert.equal(sizeIn(file(letters("nothing of ours"))), null);
   assert.equal(sizeIn(Uint8Array.of(0xff, 0xd8)), null);
+});
+
+test("a large JPEG is taken smaller, as the server decodes it, and keeps what is coarse", () => {
+  assert.equal(draftOf({ width: 4032, height: 3024 }), 2);
+  assert.equal(draftOf({ width: 9000, height: 9000 }), 8);
+  assert.equal(draftOf({ width: 9000, height: 2047 }), 1);
+  const [width, height] = [37, 20];
+  const picture = (level) => ({
+    width,
+    height,
+    row: (y) => Uint8Array.from({ length: 4 * width }, (_, i) => level(Math.floor(i / 4), y)),
+  });
+  for (const scale of [2, 4, 8]) {
+    const flat = drafted(
+      picture(() => 77),
+      scale,
+    );
+    assert.deepEqual([flat.width, flat.height], [Math.ceil(width / scale), Math.ceil(height / scale)]);
+    for (let y = 0; y < flat.height; y++)
+      assert.ok([...flat.row(y)].every((value, i) => i % 4 === 3 || value === 77));
+  }
+  const eighth = drafted(
+    picture((x, y) => 3 * (x % 8) + 5 * (y % 8) + 40),
+    8,
+  );
+  assert.equal(eighth.row(0)[0], 68, "an eighth is each block's mean");
+  const half = drafted(
+    picture((x) => 20 * (x % 4)),
+    2,
+  );
+  assert.deepEqual([half.row(3)[0], half.row(3)[4]], [10, 50]);
+  assert.equal(half.row(9)[4 * 18], 0, "at the edge, what is there");
 });

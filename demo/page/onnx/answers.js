@@ -53,7 +53,7 @@ export class Answers {
           ? await this.studio.world.open(/** @type {Blob} */ (file))
           : (this.studio.film(question.token).photo ?? fail(NO_PHOTO));
       if (from === "again") this.studio.film(question.token).photo = null; // it goes on with the new film
-      film = this.cropped(token, photo, /** @type {Crop} */ (crop));
+      film = await this.cropped(token, photo, /** @type {Crop} */ (crop));
     }
     this.studio.keep(film);
     return { start: await this.head(film), frames: [], told: this.told(film, []) };
@@ -64,8 +64,8 @@ export class Answers {
    * @param {import("./photo.js").Photo} photo
    * @param {Crop} crop
    */
-  cropped(token, photo, crop) {
-    const rgb = photo.square(this.studio.world.model.shape.image_size, crop);
+  async cropped(token, photo, crop) {
+    const rgb = await photo.square(this.studio.world.model.shape.image_size, crop);
     return new OwnFilm(token, { photo, crop, rgb });
   }
 
@@ -77,7 +77,7 @@ export class Answers {
     if (this.studio.films.has(String(token))) return {};
     const { indices } = this.studio.unpacked(bytes(String(tokens)));
     const photo = await this.studio.world.open(/** @type {Blob} */ (file));
-    const rgb = photo.square(this.studio.world.model.shape.image_size, [0.5, 0.5, 1]);
+    const rgb = await photo.square(this.studio.world.model.shape.image_size, [0.5, 0.5, 1]);
     this.studio.keep(new OwnFilm(String(token), { photo, rgb, indices, name: String(name) }));
     return {};
   }

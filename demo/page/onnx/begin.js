@@ -4,6 +4,8 @@ import { Model } from "./manifest.js";
 import { offer } from "./offer.js";
 import { own } from "./source.js";
 
+const GPU = /[?&]gpu\b/; // in the page's address: it is tried on few graphics cards
+
 /**
  * @param {Source} stored
  * @param {URL} root the page's folder
@@ -16,7 +18,7 @@ export async function begun(stored, root, manifest, element) {
   if (!got?.ok) return null;
   navigator.serviceWorker?.register(new URL("sw.js", root)).catch(() => {}); // a private window has none
   const folder = manifest.slice(0, manifest.lastIndexOf("/") + 1);
-  const engine = new Engine(new Model(await got.json(), folder), root);
+  const engine = new Engine(new Model(await got.json(), folder), root, GPU.test(location.search));
   const dial = /** @type {HTMLElement} */ (element.querySelector(".dial"));
   const photos = /** @type {HTMLButtonElement[]} */ ([...element.querySelectorAll("#examples button")]);
   const examples = new Map(

@@ -89,7 +89,7 @@ export async function bring(file, root, came) {
   const key = keyOf(file, root);
   const found = await cache?.match(key);
   if (found) return { bytes: await read(found, file.bytes, came), kept: true };
-  const reply = await fetch(new URL(file.url ?? file.path, root)).catch(() => null);
+  const reply = await fetch(new URL(file.url ?? file.path, root), { cache: "no-store" }).catch(() => null);
   if (!reply?.ok) throw new Error(BROKEN);
   const bytes = await read(reply, file.bytes, came).catch((why) => {
     throw new Error(why.message === DAMAGED ? DAMAGED : BROKEN);

@@ -6,15 +6,18 @@ export class Engine {
   /**
    * @param {import("./manifest.js").Model} model
    * @param {URL} root the page's folder
+   * @param {boolean} [gpu] whether the graphics card is asked for
    * @param {() => Worker} [make]
    */
   constructor(
     model,
     root,
+    gpu = false,
     make = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }),
   ) {
     this.model = model;
     this.root = root;
+    this.gpu = gpu && !!model.told.runtime.gpu;
     this.make = make;
     /** @type {Worker | null} */
     this.worker = null;
@@ -63,13 +66,14 @@ export class Engine {
    * Have some graphs ready.
    * @param {string[]} names
    * @param {(bytes: number) => void} came so many more
-   * @returns {Promise<{ error?: string, kept?: boolean }>}
+   * @returns {Promise<{ error?: string, kept?: boolean, gpu?: boolean }>}
    */
   async load(names, came) {
     this.came = came;
     const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
     const { told, folder } = this.model;
-    const got = await this.post("load", { told, folder, names, root: this.root.href, threads });
+    const options = { threads, gpu: this.gpu };
+    const got = await this.post("load", { told, folder, names, root: this.root.href, options });
     if (!got.error) for (const name of names) this.ready.add(name);
     return got;
   }

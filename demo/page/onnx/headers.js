@@ -6,6 +6,9 @@
 const text = (/** @type {Uint8Array} */ bytes, /** @type {number} */ from, /** @type {number} */ to) =>
   String.fromCharCode(...bytes.subarray(from, to));
 
+/** @param {Uint8Array} bytes the first ones of a file */
+export const isJpeg = (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8;
+
 /** @param {DataView} view @returns {Size | null} */
 function ofJpeg(view) {
   let at = 2;
@@ -40,7 +43,7 @@ export function sizeIn(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (text(bytes, 1, 4) === "PNG") return { width: view.getUint32(16), height: view.getUint32(20) };
   if (text(bytes, 0, 3) === "GIF") return { width: view.getUint16(6, true), height: view.getUint16(8, true) };
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return ofJpeg(view);
+  if (isJpeg(bytes)) return ofJpeg(view);
   if (text(bytes, 0, 4) === "RIFF" && text(bytes, 8, 12) === "WEBP") return ofWebp(view, text(bytes, 12, 16));
   return null;
 }

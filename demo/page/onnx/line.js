@@ -3,6 +3,16 @@ import { Stale } from "./tokenizer.js";
 
 const URGENCY = /** @type {Record<string, number>} */ ({ start: 3, forget: 3, whole: 2, adopt: 2, view: 1 });
 const STALE = "Something newer was asked for meanwhile.";
+const MOMENT = "A moment…";
+
+/**
+ * What is said of a fault. A runtime that is out of memory throws numbers.
+ * @param {unknown} why
+ */
+export const sentenceOf = (why) =>
+  why instanceof Error
+    ? why.message
+    : "The model stopped: this device may lack memory. Please load the page anew.";
 
 /**
  * @typedef {object} Waiting
@@ -70,8 +80,8 @@ export class Line {
       await breathe();
       return await this.answer(question, breathe);
     } catch (why) {
-      const stale = why instanceof Stale && question.what === undefined; // a pull is asked once more, or never
-      return stale ? { frames: [], told: {} } : { error: /** @type {Error} */ (why).message };
+      const stale = why instanceof Stale && question.what === undefined; // a pull is asked once more, if its film is still shown
+      return stale ? { note: MOMENT } : { error: sentenceOf(why) };
     }
   }
 }

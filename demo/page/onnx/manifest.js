@@ -1,6 +1,8 @@
 // The manifest of a model's graphs, graphs.json: which files each graph needs, and how large they are. No DOM.
 
 /** @typedef {import("./bring.js").ModelFile} ModelFile */
+/** @typedef {import("./gpu.js").Told} Told */
+/** @typedef {{ script: string, binary: ModelFile }} Runtime */
 /** @typedef {{ bytes: number, sha256: string, url?: string }} Sized where `url` on another host, if it is there */
 
 /**
@@ -10,9 +12,9 @@
  * @property {string} weights_id
  * @property {Info} info
  * @property {import("./tokenizer.js").Shape} model
- * @property {Record<string, Sized & { file: string, weights: string[] }>} graphs
+ * @property {Record<string, Sized & { file: string, weights: string[], inputs: Told[], outputs: Told[] }>} graphs
  * @property {Record<string, Sized>} weights
- * @property {{ script: string, binary: ModelFile }} runtime of onnxruntime-web
+ * @property {Runtime & { gpu?: Runtime }} runtime of onnxruntime-web
  */
 
 /** What a link's picture takes, and what a photo of one's own takes beside it. */
@@ -30,7 +32,6 @@ export class Model {
     this.folder = folder;
     this.info = told.info;
     this.shape = told.model;
-    this.runtime = told.runtime;
   }
 
   /** @param {string} name of a file @param {Sized} sized @returns {ModelFile} */
@@ -51,14 +52,24 @@ export class Model {
   }
 
   /**
+   * What runs the graphs; a page may lack the one for graphics cards.
+   * @param {boolean} gpu
+   */
+  runtimeOf(gpu) {
+    const { runtime } = this.told;
+    return (gpu && runtime.gpu) || runtime;
+  }
+
+  /**
    * What some graphs need, each file once.
    * @param {string[]} names
    * @param {boolean} [runtime] with the program that runs them
+   * @param {boolean} [gpu] the one for a graphics card
    */
-  filesOf(names, runtime = true) {
+  filesOf(names, runtime = true, gpu = false) {
     const graphs = names.map((name) => this.graph(name));
     const files = [...graphs.map(({ graph }) => graph), ...graphs.flatMap(({ weights }) => weights)];
-    if (runtime) files.push(this.runtime.binary);
+    if (runtime) files.push(this.runtimeOf(gpu).binary);
     return [...new Map(files.map((file) => [file.path, file])).values()];
   }
 }

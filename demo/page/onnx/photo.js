@@ -2,7 +2,8 @@
 // browser opens is opened: upright, in sRGB, the first frame, alpha on white. For a worker.
 import { EMPTY, size, UNREADABLE } from "../sending.js";
 import { squareOf } from "../square.js";
-import { sizeIn } from "./headers.js";
+import { drafted, draftOf } from "./draft.js";
+import { isJpeg, sizeIn } from "./headers.js";
 import { resized } from "./lanczos.js";
 
 const MOST_BYTES = 20 * 2 ** 20;
@@ -18,7 +19,11 @@ const TOO_LARGE = "This picture has more than 60 megapixels, which is the limit.
 const UNKNOWN =
   "This browser cannot open that file: it is no picture, it is damaged, or of a kind that the browser does not know.";
 
-/** @param {Blob} file */
+/**
+ * Whether a file may be opened.
+ * @param {Blob} file
+ * @returns {Promise<boolean>} whether it is a JPEG
+ */
 async function check(file) {
   if (file.size > MOST_BYTES) throw new Error(tooHeavy(file.size));
   const head = await file
@@ -29,6 +34,38 @@ async function check(file) {
   if (!head.byteLength) throw new Error(EMPTY);
   const told = sizeIn(new Uint8Array(head));
   if (told && told.width * told.height > MOST_PIXELS) throw new Error(TOO_LARGE);
+  return isJpeg(new Uint8Array(head));
+}
+
+/** @param {Blob} file */
+async function decoded(file) {
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) throw new Error(UNKNOWN);
+  return bitmap;
+}
+
+/**
+ * A photo's rows as RGBA on white, asked for from the top.
+ * @param {ImageBitmap} bitmap
+ * @returns {import("./lanczos.js").Rows}
+ */
+function rowsOf(bitmap) {
+  const { width, height } = bitmap;
+  const { brush } = sheet(width, STRIP);
+  let strip = new Uint8ClampedArray();
+  let first = -STRIP;
+  const row = (/** @type {number} */ y) => {
+    if (y < first || y >= first + STRIP) {
+      first = y;
+      const high = Math.min(STRIP, height - y);
+      brush.fillStyle = "#fff";
+      brush.fillRect(0, 0, width, STRIP);
+      brush.drawImage(bitmap, 0, y, width, high, 0, 0, width, high);
+      strip = brush.getImageData(0, 0, width, STRIP).data;
+    }
+    return strip.subarray(4 * width * (y - first), 4 * width * (y - first + 1));
+  };
+  return { width, height, row };
 }
 
 /**
@@ -80,13 +117,20 @@ export async function packed(rgb, kind, shown) {
   return coded(small.canvas, QUALITY[kind]);
 }
 
-/** A decoded photo, upright. It holds its pixels until it is closed. */
+/** A photo, upright. Its pixels, up to 240 MB, are decoded when they are needed, and let go after it. */
 export class Photo {
-  /** @param {ImageBitmap} bitmap */
-  constructor(bitmap) {
+  /**
+   * @param {Blob} file
+   * @param {ImageBitmap} bitmap
+   * @param {boolean} jpeg
+   */
+  constructor(file, bitmap, jpeg) {
+    this.file = file;
+    /** @type {ImageBitmap | null} */
     this.bitmap = bitmap;
-    this.width = bitmap.width;
-    this.height = bitmap.height;
+    this.draft = jpeg ? draftOf(bitmap) : 1;
+    this.width = Math.ceil(bitmap.width / this.draft);
+    this.height = Math.ceil(bitmap.height / this.draft);
   }
 
   /**
@@ -94,48 +138,41 @@ export class Photo {
    * @throws {Error} a sentence
    */
   static async open(file) {
-    await check(file);
-    const bitmap = await createImageBitmap(file).catch(() => null);
-    if (!bitmap) throw new Error(UNKNOWN);
-    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(bitmap);
+    const jpeg = await check(file);
+    const bitmap = await decoded(file);
+    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(file, bitmap, jpeg);
     bitmap.close();
     throw new Error(TOO_LARGE);
   }
 
   /**
-   * A square of it, resized as the server does.
+   * What is made of its pixels, which then go.
+   * @template Made
+   * @param {(bitmap: ImageBitmap) => Made | Promise<Made>} make
+   */
+  async use(make) {
+    this.bitmap ??= await decoded(this.file);
+    const made = await make(this.bitmap);
+    this.close();
+    return made;
+  }
+
+  /**
+   * A square of it, resized as the server does: RGB.
    * @param {number} side
    * @param {Crop} crop
-   * @returns {Uint8Array} RGB
    */
   square(side, crop) {
     const { left, top, side: taken } = squareOf(crop, this);
-    return resized(this.rows(), side, [
+    const box = /** @type {import("./lanczos.js").Box} */ ([
       left,
       top,
       Math.min(left + taken, this.width),
       Math.min(top + taken, this.height),
     ]);
-  }
-
-  /** Its rows as RGBA on white, asked for from the top. @returns {import("./lanczos.js").Rows} */
-  rows() {
-    const { bitmap, width, height } = this;
-    const { brush } = sheet(width, STRIP);
-    let strip = new Uint8ClampedArray();
-    let first = -STRIP;
-    const row = (/** @type {number} */ y) => {
-      if (y < first || y >= first + STRIP) {
-        first = y;
-        const high = Math.min(STRIP, height - y);
-        brush.fillStyle = "#fff";
-        brush.fillRect(0, 0, width, STRIP);
-        brush.drawImage(bitmap, 0, y, width, high, 0, 0, width, high);
-        strip = brush.getImageData(0, 0, width, STRIP).data;
-      }
-      return strip.subarray(4 * width * (y - first), 4 * width * (y - first + 1));
-    };
-    return { width, height, row };
+    const rows = (/** @type {ImageBitmap} */ bitmap) =>
+      this.draft > 1 ? drafted(rowsOf(bitmap), this.draft) : rowsOf(bitmap);
+    return this.use((bitmap) => resized(rows(bitmap), side, box));
   }
 
   /** All of it, small, for the box in which a crop is chosen: WebP in base64. */
@@ -146,11 +183,12 @@ export class Photo {
     brush.imageSmoothingQuality = "high";
     brush.fillStyle = "#fff";
     brush.fillRect(0, 0, width, height);
-    brush.drawImage(this.bitmap, 0, 0, width, height);
+    await this.use((bitmap) => brush.drawImage(bitmap, 0, 0, width, height));
     return coded(canvas, QUALITY.picture);
   }
 
   close() {
-    this.bitmap.close();
+    this.bitmap?.close();
+    this.bitmap = null;
   }
 }

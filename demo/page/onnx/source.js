@@ -25,6 +25,9 @@ const OTHER = "The page has one model in your browser; another one needs a serve
  * @property {typeof fetch} [get]
  */
 
+const CARD = "The graphics card computes.";
+const PROCESSOR = "The graphics card does not give what the processor gives, so the processor computes.";
+
 const WHY = {
   link: "A link holds tokens. To see their picture, your browser needs the part of the model that paints.",
   photo: "Your photo stays on your machine: the model comes to it.",
@@ -43,12 +46,14 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
   const kept = new Map();
   /** @type {Map<string, File>} photos that were chosen, by their path here */
   const files = new Map();
+  /** @type {Map<string, Blob>} examples' photos, by their names */
+  const photos = new Map();
   /** @type {Promise<string> | null} */
   let fetching = null;
 
   /** Fetch some graphs' files after asking; a sentence if that came to nothing. */
   const fetched = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
-    const lacking = model.filesOf(names);
+    const lacking = model.filesOf(names, true, engine.gpu);
     const absent = await missing(lacking, root);
     const memory =
       /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory ?? Number.POSITIVE_INFINITY;
@@ -61,20 +66,24 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
       offer.came(have / all);
     };
     const got = await engine.load(names, came);
-    const news = absent.length ? (got.kept ? "This page works offline now." : "The model is here.") : "";
-    offer.over(got.error ?? news);
-    if (!got.error) tidy(model.filesOf(ALL), root);
+    const here = got.kept ? "This page works offline now." : "The model is here.";
+    const computes = engine.gpu ? ` ${got.gpu ? CARD : PROCESSOR}` : "";
+    offer.over(got.error ?? (absent.length ? here + computes : computes.trim()));
+    if (!got.error) tidy(model.filesOf(ALL, true, engine.gpu), root);
     return got.error ?? "";
   };
 
   /** Whether some graphs can run, after a visitor was asked if need be; "" or a sentence. */
   const ready = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
-    while (fetching) await fetching;
+    while (fetching) {
+      const refused = await fetching;
+      if (refused) return refused; // what was asked at the same moment is answered alike
+    }
     if (names.every((name) => engine.ready.has(name))) return "";
-    fetching = fetched(names, why);
-    const sentence = await fetching;
-    fetching = null;
-    return sentence;
+    fetching = fetched(names, why).finally(() => {
+      fetching = null;
+    });
+    return fetching;
   };
 
   /** An example as this page shows it: what its model can show, if it is the one that is here. */
@@ -88,12 +97,18 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
     return film;
   };
 
-  /** The model gets to know an example. */
+  /** An example's photo; null where it cannot be fetched. */
+  const photoOf = async (/** @type {string} */ token) => {
+    const got = await get(new URL(`${encodeURIComponent(token)}.webp`, root)).catch(() => null);
+    return got?.ok ? got.blob() : null;
+  };
+
+  /** The model gets to know an example, or has not let it go. */
   const adopt = async (/** @type {string} */ token) => {
     const { told } = /** @type {Answer} */ (kept.get(token));
-    const photo = await get(new URL(`${encodeURIComponent(token)}.webp`, root)).catch(() => null);
-    if (!photo?.ok) return;
-    const file = await photo.blob();
+    const file = photos.get(token) ?? (await photoOf(token));
+    if (!file) return;
+    photos.set(token, file);
     await engine.ask({
       what: "adopt",
       token,

@@ -7,7 +7,7 @@ const FOREIGN =
   "This link was made with other weights than this page has, so its picture cannot be painted here.";
 const NO_PHOTO = "A link brings no photo, so there is nothing to encode.";
 const GONE = "This photo was let go. Please choose it once more.";
-const MOST_FILMS = 8; // that are kept: a photo has some tens of MB
+const MOST_FILMS = 8; // that are kept, each with its file and the scorer's numbers
 
 /** @typedef {import("./own.js").OwnFilm} OwnFilm */
 

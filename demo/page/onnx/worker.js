@@ -1,8 +1,8 @@
 // The model in a worker of its own, so that the page never waits for it. Messages in: [number, what, ...]; out:
 // [number, answer], and ["came", bytes] while the model is fetched.
 import { Answers } from "./answers.js";
-import { bring } from "./bring.js";
-import { Line } from "./line.js";
+import { Graphs } from "./graphs.js";
+import { Line, sentenceOf } from "./line.js";
 import { Model } from "./manifest.js";
 import { base64, Photo, packed } from "./photo.js";
 import { Studio } from "./studio.js";
@@ -10,12 +10,8 @@ import { Tokenizer } from "./tokenizer.js";
 
 /** @type {Answers | null} */
 let answers = null;
-/** @type {any} onnxruntime-web */
-let runtime = null;
-/** @type {Map<string, any>} by graph */
-const sessions = new Map();
-/** @type {Map<string, { bytes: Uint8Array<ArrayBuffer>, kept: boolean }>} by path, while graphs are made of them */
-const files = new Map();
+/** @type {Graphs | null} */
+let graphs = null;
 
 const channel = new MessageChannel();
 /** @type {(() => void)[]} */
@@ -34,77 +30,31 @@ const line = new Line((question, breathe) => {
 }, pause);
 
 /**
- * Fetch what some graphs need, and make them ready.
+ * Have some graphs ready.
  * @param {object} wanted
  * @param {import("./manifest.js").Manifest} wanted.told
  * @param {string} wanted.folder
  * @param {string[]} wanted.names
  * @param {string} wanted.root the page's folder
- * @param {number} wanted.threads
- * @returns {Promise<{ kept: boolean }>} whether all of it is there for the next visit
+ * @param {{ threads: number, gpu: boolean }} wanted.options
+ * @returns {Promise<{ kept: boolean, gpu: boolean }>} whether all of it is there for the next visit, and who computes
  */
-async function load({ told, folder, names, root, threads }) {
-  const base = new URL(root);
-  const model = new Model(told, folder);
-  const lacking = names.filter((name) => !sessions.has(name));
-  const needed = model.filesOf(lacking, !runtime);
-  for (const file of needed) {
-    if (files.has(file.path)) continue;
-    files.set(file.path, await bring(file, base, (bytes) => postMessage(["came", bytes])));
-  }
-  runtime ??= await start(model, base, threads);
-  for (const name of lacking) sessions.set(name, await session(model, name));
-  const graphs = Object.fromEntries(sessions);
-  if (answers) answers.studio.world.model.sessions = graphs;
+async function load({ told, folder, names, root, options }) {
+  graphs ??= new Graphs(new Model(told, folder), new URL(root), options);
+  await graphs.add(names, (bytes) => postMessage(["came", bytes]));
+  const { model, runtime, kept, gpu } = graphs;
+  const sessions = Object.fromEntries(graphs.sessions);
+  if (answers) answers.studio.world.model.sessions = sessions;
   else {
-    const tokenizer = new Tokenizer(runtime.Tensor, model.shape, graphs);
+    const tokenizer = new Tokenizer(runtime.Tensor, model.shape, sessions);
     const world = { info: model.info, model: tokenizer, open: Photo.open, packed, base64 };
     answers = new Answers(new Studio(world));
   }
-  const kept = [...files.values()].every((file) => file.kept);
-  files.clear();
-  return { kept };
-}
-
-/**
- * A file's bytes out of gzip.
- * @param {string} path
- */
-async function unpacked(path) {
-  const { bytes } = /** @type {{ bytes: Uint8Array<ArrayBuffer> }} */ (files.get(path));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
-}
-
-/**
- * @param {Model} model
- * @param {URL} base
- * @param {number} threads
- */
-async function start(model, base, threads) {
-  const found = await import(new URL(model.runtime.script, base).href);
-  found.env.wasm.numThreads = self.crossOriginIsolated ? threads : 1;
-  found.env.wasm.wasmBinary = await unpacked(model.runtime.binary.path);
-  return found;
-}
-
-/**
- * A graph, ready to run. Its weights are parts of the checkpoint's own files.
- * @param {Model} model
- * @param {string} name
- */
-async function session(model, name) {
-  const { graph, weights } = model.graph(name);
-  const bytes = (/** @type {import("./bring.js").ModelFile} */ file) => files.get(file.path)?.bytes;
-  return runtime.InferenceSession.create(bytes(graph), {
-    executionProviders: ["wasm"],
-    externalData: weights.map((file) => ({ path: file.path.split("/").at(-1), data: bytes(file) })),
-    logSeverityLevel: 3,
-  });
+  return { kept, gpu };
 }
 
 self.addEventListener("message", async ({ data: [number, what, told] }) => {
   if (what === "ask") return postMessage([number, await line.ask(told)]);
-  const got = await load(told).catch((why) => ({ error: why.message }));
+  const got = await load(told).catch((why) => ({ error: sentenceOf(why) }));
   postMessage([number, got]);
 });
