@@ -586,7 +586,7 @@ def test_urgent_visitors_do_not_keep_the_others_out():
 
 def test_urgent_is_a_new_photo_and_where_the_dial_is_and_nothing_else(studio, tmp_path, monkeypatch):
     take, asked = studio.turn.take, []
-    monkeypatch.setattr(studio, "_expect", lambda *model: 0.0)  # has a turn of its own
+    monkeypatch.setattr(studio.waits, "_measure", lambda *model: 0.0)  # has turns of its own
     monkeypatch.setattr(studio.turn, "take", lambda urgent=False: asked.append(urgent) or take(urgent))
     head = start(studio, "upload", path=str(photo_file(tmp_path / "a.png", 1)))
     have = {"means": [], "samples": []}
