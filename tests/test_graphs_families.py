@@ -19,7 +19,7 @@ from tokenizer_core.models.base import BaseConfig
 from tokenizer_core.models.grid.config import tiny_config
 from tokenizer_core.storage.checkpoints import sum_of, write_checkpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ def test_a_visitor_who_leaves_frees_the_worker_within_two_seconds(slow):
     assert "tokendial_left_total 1.0" in figures
 
 
+@pytest.mark.long
 def test_a_link_opens_on_a_server_that_was_killed_and_started_again(tmp_path):
     first = Server(tmp_path)
     with serving(first):
@@ -64,6 +65,7 @@ def test_a_link_opens_on_a_server_that_was_killed_and_started_again(tmp_path):
             assert tokens(again, opened["start"]["token"]) == text
 
 
+@pytest.mark.long
 def test_the_end_of_a_server_lets_a_step_of_a_film_end(tmp_path):
     server = Server(tmp_path, words=("--seconds", "0.3"))
     with serving(server):
@@ -80,6 +82,7 @@ def test_the_end_of_a_server_lets_a_step_of_a_film_end(tmp_path):
         assert not list((tmp_path / "uploads").glob("tokendial-uploads-*")), "and no upload is left"
 
 
+@pytest.mark.long
 def test_a_server_that_ends_says_so_and_takes_nothing_new(tmp_path):
     server = Server(tmp_path, words=("--seconds", "0.3"))
     with serving(server):

@@ -52,8 +52,13 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
-LONG = {"test_adaptive.py", "test_away.py", "test_controls.py"}  # minutes
-LONG |= {"test_an_own_photo_is_read_and_its_link_opens_the_same_picture"}  # two pages for each family
+LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
+LONG |= {  # a page or two for each family, of which each is opened anyway; eight seeds at a large size
+    "test_the_dial_goes_from_its_shortest_to_its_longest_code",
+    "test_explore_offers_what_the_model_has",
+    "test_an_own_photo_is_read_and_its_link_opens_the_same_picture",
+    "test_the_map_is_the_deviation_of_the_pictures_that_are_shown",
+}
 
 
 def pytest_collection_modifyitems(config, items):
