@@ -142,6 +142,7 @@ def test_pictures_beside_the_film(page, photo):
         "document.querySelector('#panel-explore .open').textContent.startsWith('At 21 tokens')"
     )
     assert "all but token 21" in boxes.nth(1).inner_text(), "where the dial rests, it is painted again"
+    page.wait_for_function(f"dial.loaded.sample > {shown}")  # the sample where the dial rests
     assert page.evaluate("dial.loaded.sample") == shown + 1, "the film has its own take's frames alone"
     close_panel(page)
     page.locator("#examples button").first.click()

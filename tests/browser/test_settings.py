@@ -2,6 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.browser.test_controls import MEANS, press
 
@@ -39,10 +40,8 @@ def test_the_settings_come_beside_the_dial_and_go_back(browser, address, means, 
     else:
         page.keyboard.press("Escape")
     field.wait_for(state="hidden")
-    assert button.get_attribute("aria-expanded") == "false"
-    assert form.evaluate("node => getComputedStyle(node).position") == "relative", (
-        "at its place below the page"
-    )
+    expect(button).to_have_attribute("aria-expanded", "false")  # a browser tells of it a moment later
+    expect(form).to_have_css("position", "relative")  # at its place below the page
     press(button, means)
     field.wait_for()
     press(button, means)
