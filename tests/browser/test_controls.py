@@ -66,7 +66,7 @@ TABS = ["explore", "measure", "compare", "needs", "chance", "play", "share"]
 OTHERS = {".goal", ".more", ".know", ".compare", "#upload", "[type=file]", "#examples button", "#mode input"}
 OTHERS |= {".again", "[role=tab]", ".round", ".typed input", ".typed button", ".next", ".tell"}
 OTHERS |= {".scene a", ".lecturing", ".lecture button", ".term", ".first-seed", ".open-on"}
-OTHERS |= {".settings"}  # test_settings.py
+OTHERS |= {".settings", ".pane-stop"}  # test_settings.py, test_slow.py
 OTHERS |= {".sorts a"}  # an address of test_compare.py
 # tests/browser/test_compare.py
 OTHERS |= {".pane-name", ".pane-away", "[name=equal]", ".wipe-all", ".panes-measure", ".zoom[value=whole]"}
