@@ -129,7 +129,7 @@ def test_what_is_right_already_is_light_pass_by_pass(page, tokenizers):
     for length in (2, 6):
         page.evaluate(f"dial.set({length})")
         expect(page.locator(".n-halted")).to_contain_text(f"At {length} tokens")
-        mask = alit._seen[-1].halted[length // 2 - 1]
+        mask = alit._memory.newest().halted[length // 2 - 1]
         assert right(page) == mask.tolist()
         share = f"{round(100 * float(mask.mean()) + 1e-9)} % of the picture was right by now"
         expect(page.locator(".n-halted")).to_contain_text(share)

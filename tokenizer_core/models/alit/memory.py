@@ -77,6 +77,10 @@ class Memory:
             raise TokenizerError(f"{what} need the photo; please encode it again.")
         return seen
 
+    def newest(self) -> Seen:
+        """Of the photo that was encoded or asked for last; one must be remembered."""
+        return self._seen[-1]
+
     def forget(self) -> None:
         """No photo is remembered any more."""
         with self._lock:
