@@ -5,6 +5,7 @@ handlers.py     what happens when a visitor does something
 questions.py    what the page asks, checked before anything happens
 film.py         one photo, its encoding, and the pictures that were decoded so far
 studio.py       the loaded tokenizers, and the one call that uses the device
+inspections.py  what is asked of a tokenizer about a photo beside its pictures
 turn.py         whose turn it is
 waits.py        how long a slow model takes, said before anybody waits
 merge.py        pictures that several visitors wait for, in one batch

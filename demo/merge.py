@@ -55,6 +55,15 @@ class Wants:
             with self._lock:
                 self._waiting.remove(want)
 
+    def given(self, mine: Want) -> dict[int, np.ndarray]:
+        """By length, what was decoded for me, or for others who wait for the same pictures."""
+        with self._lock:
+            alike = [one for one in self._waiting if (one.film, one.take) == (mine.film, mine.take)]
+        found = dict(mine.given)
+        for one in alike:
+            found |= one.given
+        return found
+
     def beside(self, mine: Want, count: int) -> list[Want]:
         """What goes into one batch with `count` pictures of mine, who came first first; each picture once."""
         with self._lock:

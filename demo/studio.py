@@ -21,6 +21,7 @@ import tokenizer_core as tc
 
 from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
+from .inspections import INSPECTIONS, look
 from .merge import Want, Wants, wished
 from .store import Store
 from .turn import Turn
@@ -31,9 +32,8 @@ try:
 except ImportError:
     GPU = None
 log = logging.getLogger("tokendial")
-BATCH = (
-    999 if GPU else 60
-)  # a quarter of what a ladder of 17 leaves of 257; lengths that one question has decoded on a GPU
+# lengths that one question has decoded on a GPU: a quarter of what a ladder of 17 leaves of 257
+BATCH = 999 if GPU else 60
 WEIGHTS = 4 << 30  # bytes of weight files whose models stay loaded
 CROWD = 20  # more that wait would take the threads that pages and files need
 
@@ -281,8 +281,9 @@ class Studio:
 
     def _decode(self, want: Want, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
         """What is wanted: decoded by somebody else meanwhile, or now; the caller has the turn."""
-        ready = [(k, want.given[k]) for k in lengths if k in want.given]
-        rest = [k for k in lengths if k not in want.given]
+        given = self.wants.given(want)
+        ready = [(k, given[k]) for k in lengths if k in given]
+        rest = [k for k in lengths if k not in given]
         if not rest:
             return ready
         name, others = want.film.info.name, list[Want]()
@@ -361,49 +362,6 @@ def _say_what_failed(future: Future) -> None:
     error = future.exception()
     if error:
         log.error("The first pictures, made for nobody, failed", exc_info=error)
-
-
-def look(
-    tokenizer: Any,
-    encoding: tc.Encoding,
-    direction: str = "read",
-    layer: int | None = None,
-    length: int | None = None,
-) -> list:
-    """A map for each token of a code (of the longest one), 0..255 in base64, and its mass, 0..1.
-
-    Read: where it looks, and how much of its attention that is. Write: which patches look at it, and how much
-    of all patches' attention it gets.
-    """
-    maps = tokenizer.attention(encoding, direction, layer, length)
-    each, mass = maps.normalised, maps.raw.sum((1, 2))
-    if direction == "write":  # row, column, token
-        each, mass = np.moveaxis(each, -1, 0), maps.raw.mean((0, 1))
-    return [b64((each * 255).astype(np.uint8).tobytes()), [round(float(share), 4) for share in mass]]
-
-
-def right(tokenizer: Any, encoding: tc.Encoding) -> dict[str, str]:
-    """By length: which positions are halted, row by row, a byte each (1: it is right already), in base64."""
-    masks = tokenizer.halted(encoding)
-    return {str(length): b64(mask.astype(np.uint8).tobytes()) for length, mask in masks.items()}
-
-
-def spread(tokenizer: Any, encoding: tc.Encoding) -> dict[str, float]:
-    """By length: the mean entropy of the tokens' maps of looks, in bits.
-
-    It is 0 where each token looks at one place, and log2 of the number of places where all look everywhere.
-    """
-    found = {}
-    for length in encoding.lengths:
-        maps = tokenizer.attention(encoding, "read", None, length).raw
-        shares = maps.reshape(len(maps), -1).astype(np.float64)
-        shares /= np.maximum(shares.sum(1, keepdims=True), 1e-12)
-        bits = -(shares * np.log2(np.maximum(shares, 1e-12))).sum(1)
-        found[str(length)] = round(float(bits.mean()), 3)
-    return found
-
-
-INSPECTIONS = {"layer": look, "halted": right, "sharpness": spread}  # of a tokenizer and an encoding
 
 
 @functools.cache

@@ -19,7 +19,8 @@ import numpy as np
 import tokenizer_core as tc
 from demo import examples, views
 from demo.film import Film, b64, ladder, take_of
-from demo.studio import Studio, look
+from demo.inspections import look
+from demo.studio import Studio
 from tokenizer_core.models.interface import Tokenizer
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
 from tokenizer_core.reports.evaluate import packed_pictures

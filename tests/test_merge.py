@@ -3,6 +3,7 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from demo import handlers, merge
@@ -154,3 +155,17 @@ def test_a_batch_is_of_one_model_and_of_as_many_steps_each_picture_once_and_not_
     mine = Want(film, sample, [4, 5])
     found = wants.beside(mine, 2)
     assert [name for name, want in told.items() if want in found] == ["the same", "another seed"]
+
+
+def test_who_is_first_takes_what_was_decoded_for_another_of_the_same_film():
+    wants, film, other = Wants(), object(), object()
+    take = Take("sample", 3, 0)
+    theirs, mine, seed = (
+        Want(film, take, [4]),
+        Want(film, take, [4, 5]),
+        Want(film, take._replace(seed=1), [4]),
+    )
+    with wants.told(theirs), wants.told(mine), wants.told(seed), wants.told(Want(other, take, [5])):
+        theirs.given[4] = np.zeros(1)
+        assert list(wants.given(mine)) == [4]
+        assert not wants.given(seed), "another seed is another picture"

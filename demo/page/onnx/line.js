@@ -80,7 +80,8 @@ export class Line {
       await breathe();
       return await this.answer(question, breathe);
     } catch (why) {
-      const stale = why instanceof Stale && question.what === undefined; // a pull is asked once more, if its film is still shown
+      // a pull is asked once more, if its film is still shown
+      const stale = why instanceof Stale && question.what === undefined;
       return stale ? { note: MOMENT } : { error: sentenceOf(why) };
     }
   }
