@@ -8,11 +8,12 @@ percentiles (Efron, Annals of Statistics 7 (1979) 1) over photographs, since one
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from studies.face_finder import Face
+from studies.pages import table
 
 LOST = math.inf  # the error of a face that is not found again
 LIMITS = (0.25, 0.5)  # eye distances within which a face is found again
@@ -32,15 +33,11 @@ class Again(NamedTuple):
     """How well the faces of some photographs are found again.
 
     Attributes:
-        photographs: with one face or more.
-        faces: in them.
-        within: by limit, in eye distances: the share of the faces.
+        within: of each of `LIMITS` the share of the faces.
         eye_error: mean over the faces within the widest limit, in eye distances; None if there are none.
     """
 
-    photographs: int
-    faces: int
-    within: dict[float, Share]
+    within: list[Share]
     eye_error: float | None
 
 
@@ -92,11 +89,11 @@ def again(photographs: Sequence[Sequence[float]], seed: int = 0) -> Again:
     counts = np.array([len(photograph) for photograph in photographs])
     widest = max(LIMITS)
     near = [error for photograph in photographs for error in photograph if error <= widest]
-    within = {}
+    within = []
     for limit in LIMITS:
         hits = np.array([sum(error <= limit for error in photograph) for photograph in photographs])
-        within[limit] = Share(hits.sum() / counts.sum(), *interval(hits, counts, seed))
-    return Again(len(photographs), int(counts.sum()), within, float(np.mean(near)) if near else None)
+        within.append(Share(float(hits.sum() / counts.sum()), *interval(hits, counts, seed)))
+    return Again(within, float(np.mean(near)) if near else None)
 
 
 def interval(hits: np.ndarray, counts: np.ndarray, seed: int = 0) -> tuple[float, float]:
@@ -104,3 +101,22 @@ def interval(hits: np.ndarray, counts: np.ndarray, seed: int = 0) -> tuple[float
     drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
     shares = np.sort(hits[drawn].sum(1) / counts[drawn].sum(1))
     return float(shares[round(0.025 * RESAMPLES)]), float(shares[round(0.975 * RESAMPLES) - 1])
+
+
+def tables(report: dict[str, Any]) -> str:
+    """Markdown of what `--out` holds: a table an archive, a row a kind of picture."""
+    made = "{model} ({checkpoint_id}), samples of {steps} steps, seed {seed}; {device}, {dtype}"
+    parts = [made.format(**report)]
+    for name, one in report["sets"].items():
+        rows = []
+        for kind, found in one["again"].items():
+            shares = [
+                f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+                for share, low, high in found["within"]
+            ]
+            error = "" if found["eye_error"] is None else f"{found['eye_error']:.3f}"
+            rows.append([f"{kind} tokens" if kind.isdecimal() else kind, *shares, error])
+        head = f"{name}: {one['faces']} faces in {one['photographs']} photographs"
+        columns = [f"within {limit:g}" for limit in LIMITS]
+        parts.append(table([head, *columns, "mean eye error"], rows))
+    return "\n\n".join(parts)

@@ -20,6 +20,7 @@ Neighbours: `face_shares` (the arithmetic), `face_finder` (the networks).
 import argparse
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -33,7 +34,7 @@ from PIL import Image
 
 import tokenizer_core as tc
 from studies.face_finder import SIDE, Face, Finder
-from studies.face_shares import LOST, Again, again, clear, errors, mirrored
+from studies.face_shares import LOST, Again, again, clear, errors, mirrored, tables
 from tokenizer_core.photos.photoset import photo_files
 
 CHOSEN = Path(__file__).with_name("faces.json")
@@ -134,42 +135,46 @@ def measure(folder: Path, kinds: Sequence[str], finder: Finder) -> dict[str, Err
     return found
 
 
-def summary(found: dict[str, Errors], kinds: Sequence[str]) -> dict[str, Again]:
-    """How well the faces are found again in each kind of picture but the original."""
+def summary(found: dict[str, Errors], kinds: Sequence[str]) -> dict[str, Any]:
+    """What `--out` holds of an archive: the figures, and the error of each face beside its photograph."""
     wanted = [MIRRORED, *(kind for kind in kinds if kind != ORIGINAL)]
-    return {kind: again([row[kind] for row in found.values()]) for kind in wanted}
+    shares = {kind: again([row[kind] for row in found.values()]) for kind in wanted}
+    return {
+        "photographs": len(found),
+        "faces": sum(len(row[MIRRORED]) for row in found.values()),
+        "again": {kind: rounded(one) for kind, one in shares.items()},
+        "face_of": [name for name, row in found.items() for _ in row[MIRRORED]],
+        "errors": {
+            kind: [
+                None if error == LOST else round(error, 4) for row in found.values() for error in row[kind]
+            ]
+            for kind in wanted
+        },
+    }
 
 
-def lines(rows: dict[str, Again]) -> list[str]:
-    """A row of a Markdown table a kind of picture."""
-    made = []
-    for kind, one in rows.items():
-        shares = [f"{s.share:.1%} ({s.low:.1%} to {s.high:.1%})" for s in one.within.values()]
-        error = "" if one.eye_error is None else f"{one.eye_error:.3f}"
-        made.append("| " + " | ".join([kind, *shares, error]) + " |")
-    return made
+def rounded(found: Again) -> dict[str, Any]:
+    """Plain data with 4 digits after the point."""
+    error = found.eye_error
+    return {
+        "within": [[round(part, 4) for part in share] for share in found.within],
+        "eye_error": None if error is None else round(error, 4),
+    }
 
 
-def report(folder: Path, finder: Finder) -> dict[str, Any]:
-    """Print a table an archive; what `--out` holds."""
+def look_at_all(folder: Path, finder: Finder) -> dict[str, Any]:
+    """What `--out` holds, of a folder of pictures."""
     about = json.loads((folder / ABOUT).read_text("utf-8"))
-    sets = {}
-    for place in sorted(one for one in folder.iterdir() if one.is_dir()):
-        found = measure(place, about["kinds"], finder)
-        if not found:
-            print(f"{place.name}: no faces")
-            continue
-        rows = summary(found, about["kinds"])
-        first = rows[MIRRORED]
-        print(f"\n{place.name}: {first.faces} faces in {first.photographs} photographs")
-        print("| pictures | within 0.25 | within 0.5 | mean eye error |\n|---|---|---|---|")
-        print("\n".join(lines(rows)), flush=True)
-        plain = {
-            name: {kind: [None if e == LOST else round(e, 4) for e in row] for kind, row in each.items()}
-            for name, each in found.items()
-        }
-        sets[place.name] = {"again": {kind: one._asdict() for kind, one in rows.items()}, "errors": plain}
+    places = sorted(place for place in folder.iterdir() if place.is_dir())
+    found = {place.name: measure(place, about["kinds"], finder) for place in places}
+    sets = {name: summary(rows, about["kinds"]) for name, rows in found.items() if rows}
     return {**about, "narrowest": NARROWEST, "sets": sets}
+
+
+def write(found: dict[str, Any], path: Path) -> None:
+    """As JSON, each list of plain values on one line."""
+    text = json.dumps(found, indent=1)
+    path.write_text(re.sub(r"\[[^][{}]*\]", lambda plain: " ".join(plain[0].split()), text) + "\n", "utf-8")
 
 
 def described(options: argparse.Namespace, tokenizer: tc.Tokenizer) -> About:
@@ -226,9 +231,10 @@ def main() -> None:
         folder = options.folder or Path(place)
         if not options.folder:
             decode_all(options, folder)
-        found = report(folder, finder)
+        found = look_at_all(folder, finder)
+    print(tables(found))
     if options.out:
-        options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write(found, options.out)
 
 
 if __name__ == "__main__":
