@@ -6,11 +6,11 @@ import { waited } from "../wait.js";
 const AWAY = "The server is away. What is here stays; the rest comes when it is back. ";
 
 /**
- * A button in the line.
+ * A button for the line.
  * @param {string} words
  * @param {() => void} pressed
  */
-function inLine(words, pressed) {
+export function inLine(words, pressed) {
   const button = Object.assign(document.createElement("button"), {
     type: "button",
     className: "plain retry",
@@ -23,14 +23,20 @@ function inLine(words, pressed) {
 /**
  * @param {HTMLElement} root
  * @param {() => Film | null} newest the film that is asked for last; null while it is not here
- * @param {() => void} [tryAgain]
- * @param {(film: Film) => void} [goOn] a film that was stopped is asked for again
+ * @param {object} [around]
+ * @param {() => void} [around.again] a server that is away is asked once more
+ * @param {(film: Film) => void} [around.goOn] a film that was stopped is asked for again
+ * @param {() => HTMLElement | null} [around.beside] another button that has its place in the line now
  * @returns {Panel & { say: Intents["say"], away(on: boolean): void, waits(film: Film): void }}
  */
-export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
+export function status(
+  root,
+  newest,
+  { again = () => {}, goOn = () => {}, beside = () => null } = {},
+) {
   const line = one(root, ".status");
   const says = new Says(newest);
-  const button = inLine("try again", tryAgain);
+  const button = inLine("try again", again);
   const stop = inLine("stop", () => {
     const film = newest();
     if (!film) return;
@@ -40,6 +46,8 @@ export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
   });
   put(line, ""); // the words come before the buttons
   let over = 0;
+  /** @type {HTMLElement | null} */
+  let other = null;
 
   const show = () => {
     const gone = button.isConnected;
@@ -50,6 +58,10 @@ export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
     put(stop, film?.stopped ? "go on" : "stop");
     if (film?.wait && (film.stopped || !film.done)) line.append(stop);
     else stop.remove();
+    const next = beside();
+    if (next !== other) other?.remove();
+    if (next && !next.isConnected) line.append(" ", next);
+    other = next;
   };
   const waits = (/** @type {Film} */ film) => {
     says.say(waited(film), false, 0, film);
