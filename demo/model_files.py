@@ -105,12 +105,12 @@ class ModelFiles:
 
 
 def for_page(models: Sequence[tc.ModelInfo], where: str | None = None) -> ModelFiles | None:
-    """The files of the first model that a browser can run; None where there is none, or nothing to run it with.
+    """The files of the first model that a browser can run; None where there is none, or nothing that runs it.
 
     Args:
         models: of the page.
-        where: a folder with onnxruntime-web's files, or "npm", which brings them; None: what TOKENDIAL_RUNTIME
-            says, else node_modules beside this program, if they are there.
+        where: a folder with onnxruntime-web's files, or "npm", which brings them; None: what
+            TOKENDIAL_RUNTIME says, else node_modules beside this program, if they are there.
 
     Raises:
         TokenizerError: the folder lacks a file, or npm could not bring them.

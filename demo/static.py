@@ -75,7 +75,9 @@ def kept(name: str, packed: bool) -> Response | None:
     if name in PHOTOS:
         return Response(thumbnail(PHOTOS[name]), headers={"cache-control": FOR_EVER}, media_type="image/webp")
     if name in WHOLE:
-        return Response(WHOLE[name].read_bytes(), headers={"cache-control": FOR_EVER}, media_type="image/webp")
+        return Response(
+            WHOLE[name].read_bytes(), headers={"cache-control": FOR_EVER}, media_type="image/webp"
+        )
     if name not in FILES:
         return None
     path = FILES[name]

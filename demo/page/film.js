@@ -186,7 +186,8 @@ export class Film {
     const alike = same && String(before.start.crop) === String(this.start.crop);
     if (alike) this.mean = before.mean;
     else before.mean.close();
-    if (alike && (steps || before.info.default_steps === this.info.default_steps)) this.sample = before.sample;
+    if (alike && (steps || before.info.default_steps === this.info.default_steps))
+      this.sample = before.sample;
     else before.sample.close();
     if (alike) this.told = before.told;
     this.resend();

@@ -243,7 +243,11 @@ export function start(element, given) {
     return bring({ from: "moved", model: state.model }, "A moment…");
   };
   const switched = machine(root, act, source.machine, moved);
-  const line = status(root, newest, { again, goOn: () => puller.pull(), beside: () => switched.offer(newest()) });
+  const line = status(root, newest, {
+    again,
+    goOn: () => puller.pull(),
+    beside: () => switched.offer(newest()),
+  });
   const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);

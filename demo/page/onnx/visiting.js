@@ -45,7 +45,11 @@ class Theirs {
  * @param {typeof fetch} [around.get]
  * @returns {Own}
  */
-export function visiting(server, engine, { root, offer, examples, photos, get = (...what) => fetch(...what) }) {
+export function visiting(
+  server,
+  engine,
+  { root, offer, examples, photos, get = (...what) => fetch(...what) },
+) {
   const { name: here } = engine.model.info;
   /** @type {Map<string, Theirs>} by the page's token: an example's name, and the model's if it is another one */
   const films = new Map();

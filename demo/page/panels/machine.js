@@ -1,6 +1,5 @@
 // The switch *decode on my machine*: in the settings, and in the status line where the server keeps a visitor waiting.
-import { one, put } from "../dom.js";
-import { inLine } from "./status.js";
+import { inLine, one, put } from "../dom.js";
 
 const NAME = "Decode on my machine";
 const OFF = "Your browser fetches the model once; then your photos stay on this machine.";

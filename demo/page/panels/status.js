@@ -1,24 +1,9 @@
 // The status line. What it says, and of which film, is decided in says.js; a server that is away goes before it.
-import { one, put } from "../dom.js";
+import { inLine, one, put } from "../dom.js";
 import { Says } from "../says.js";
 import { waited } from "../wait.js";
 
 const AWAY = "The server is away. What is here stays; the rest comes when it is back. ";
-
-/**
- * A button for the line.
- * @param {string} words
- * @param {() => void} pressed
- */
-export function inLine(words, pressed) {
-  const button = Object.assign(document.createElement("button"), {
-    type: "button",
-    className: "plain retry",
-    textContent: words,
-  });
-  button.addEventListener("click", pressed);
-  return button;
-}
 
 /**
  * @param {HTMLElement} root
@@ -29,11 +14,7 @@ export function inLine(words, pressed) {
  * @param {() => HTMLElement | null} [around.beside] another button that has its place in the line now
  * @returns {Panel & { say: Intents["say"], away(on: boolean): void, waits(film: Film): void }}
  */
-export function status(
-  root,
-  newest,
-  { again = () => {}, goOn = () => {}, beside = () => null } = {},
-) {
+export function status(root, newest, { again = () => {}, goOn = () => {}, beside = () => null } = {}) {
   const line = one(root, ".status");
   const says = new Says(newest);
   const button = inLine("try again", again);
