@@ -4,6 +4,7 @@
 const KEPT = "tokendial-machine"; // the storage's word for a switch that is on
 const STAYS =
   "The photo before is on your machine only, so this cannot be made of it while the server decodes.";
+const WHOLE = ["example", "link", "upload"]; // what begins a film out of nothing but the question
 const LOST = "The model could not be reached. The server goes on.";
 
 /**
@@ -90,9 +91,9 @@ export function either(server, models, begin, storage = globalThis.localStorage)
     async ask(question, wanted) {
       const found = on ? await here() : null;
       if (found && on) return found.ask(question, wanted);
-      if (own && holds(question.token) && question.from !== "example" && question.from !== "upload") {
-        if (question.from !== "link") return { ...(await own.ask(question, wanted)), gone: undefined };
-      }
+      const begins = WHOLE.includes(String(question.from));
+      // without `gone`: the page would send the photo to begin its film again
+      if (own && !begins && holds(question.token)) return { ...(await own.ask(question)), gone: undefined };
       if (holds(question.of)) return { error: STAYS };
       const got = await server.ask(question, wanted);
       machine.busy = !!got.full;
