@@ -6,6 +6,8 @@ const STAYS =
   "The photo before is on your machine only, so this cannot be made of it while the server decodes.";
 const WHOLE = ["example", "link", "upload"]; // what begins a film out of nothing but the question
 const LOST = "The model could not be reached. The server goes on.";
+const UNSENT =
+  "The model could not be reached, and your photo was not sent. Switch “decode on my machine” off to send it.";
 
 /**
  * The switch, as panels use it.
@@ -46,14 +48,13 @@ export function either(server, models, begin, storage = globalThis.localStorage)
   /** @type {Promise<unknown> | null} */
   let beginning = null;
 
-  /** The source in this browser; null if its files cannot be reached, and then the switch is off. */
+  /** The source in this browser; null if its files cannot be reached. */
   const here = async () => {
     beginning ??= begin().then((found) => {
       own = found;
     });
     await beginning.catch(() => {
-      beginning = null;
-      on = false;
+      beginning = null; // the next question tries again
     });
     return own;
   };
@@ -90,7 +91,7 @@ export function either(server, models, begin, storage = globalThis.localStorage)
     },
     async ask(question, wanted) {
       const found = on ? await here() : null;
-      if (found && on) return found.ask(question, wanted);
+      if (found) return found.ask(question, wanted);
       const begins = WHOLE.includes(String(question.from));
       // without `gone`: the page would send the photo to begin its film again
       if (own && !begins && holds(question.token)) return { ...(await own.ask(question)), gone: undefined };
@@ -100,9 +101,8 @@ export function either(server, models, begin, storage = globalThis.localStorage)
       return got;
     },
     async upload(file, progress, wanted) {
-      const found = on ? await here() : null;
-      const source = found && on ? found : server;
-      if (!source.upload) throw new Error(LOST);
+      const source = on ? await here() : server;
+      if (!source?.upload) throw new Error(UNSENT);
       return source.upload(file, progress, wanted);
     },
   };
