@@ -53,7 +53,7 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 KINDS = re.compile(rf"(?<=[\[-])({STATIC}|{SWITCHED})(?=[\]-])")
-CHEAP = {  # tests of the dial that always run on each kind of page; `make test-pages` runs the others there, too
+CHEAP = {  # tests of the dial that run on each kind of page; `make test-pages` runs the others there, too
     "test_upload_then_mouse_and_keyboard",
     "test_a_link_holds_the_tokens",
 }

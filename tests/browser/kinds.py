@@ -1,6 +1,6 @@
-"""The kinds of page that a test of the dial runs on: served, static with a model, served with the switch on.
+"""The kinds of page that a test of the dial runs on: served, static with a model, served with a switch on.
 
-The latter two have a model of drawn weights with 256 tokens, for pictures of 64 pixels, which the browser runs.
+The latter two have a model of drawn weights that the browser runs: 256 tokens, pictures of 64 pixels.
 """
 
 import dataclasses
