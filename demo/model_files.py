@@ -29,6 +29,7 @@ from .static import FOR_EVER
 from .with_model import ONE, PACKED, SCRIPTS, packed, sized
 
 KIND = "prefix-flow"  # the family that page/onnx can run
+FILES = (SCRIPTS[ONE], f"{ONE}.mjs", f"{ONE}.wasm")  # of onnxruntime-web; further threads load the second
 NPM = "npm"
 VARIABLE = "TOKENDIAL_RUNTIME"
 MANIFEST = "graphs.json"
@@ -56,7 +57,7 @@ class ModelFiles:
     def folder(self) -> str:
         """The files' address, below the page's: another one where a file is another one."""
         sums = hashlib.sha256(json.dumps([self.manifest, self.info.to_dict()]).encode())
-        for name in (SCRIPTS[ONE], f"{ONE}.mjs", f"{ONE}.wasm"):
+        for name in FILES:
             sums.update((self.runtime / name).read_bytes())
         return f"{FOLDER}/{self.info.name}/{sums.hexdigest()[:12]}"
 
@@ -77,9 +78,8 @@ class ModelFiles:
     def paths(self) -> Mapping[str, Path]:
         """What is handed out as it lies on the disk, by its name below the address."""
         graphs = [one["file"] for one in self.manifest["graphs"].values()]
-        scripts = (SCRIPTS[ONE], f"{ONE}.mjs")  # the second is what further threads load
         found = {name: self.files[name] for name in (*graphs, *self.manifest["weights"])}
-        return found | {f"ort/{name}": self.runtime / name for name in scripts}
+        return found | {f"ort/{name}": self.runtime / name for name in FILES[:2]}
 
     def answer(self, name: str) -> Response:
         """A file, by its name below the address; 404 for every other name."""
@@ -140,4 +140,4 @@ def runtime_folder(where: str) -> Path | None:
         fetched = Path(tempfile.mkdtemp(prefix="tokendial-runtime-"))
         atexit.register(shutil.rmtree, fetched, ignore_errors=True)
         return runtime.find(None, fetched)
-    return runtime.find(Path(where), Path())
+    return runtime.find(Path(where), Path(), FILES)

@@ -43,7 +43,7 @@ def files(tmp_path):
     ort.mkdir()
     for name in ("encode.onnx", "encoder.safetensors", "secret", "SHA256SUMS"):
         (own / name).write_bytes(b"it is " + name.encode())
-    for name in runtime.FILES:
+    for name in model_files.FILES:
         (ort / name).write_bytes(b"runs " + name.encode())
     paths = {name: own / name for name in ("encode.onnx", "encoder.safetensors", "SHA256SUMS")}
     return ModelFiles(info(), MANIFEST, paths, ort)
@@ -103,7 +103,7 @@ def test_the_page_is_told_where_the_model_is(files, first):
     (dial,) = (block for block in page.blocks.values() if getattr(block, "elem_id", "") == "dial")
     names = ["prefix-flow-256", *([""] if first else [])]
     wanted = {"manifest": f"{files.folder}/graphs.json", "models": names}
-    assert f"const own = {json.dumps(wanted)};" in dial.js_on_load
+    assert f"const own = {json.dumps(wanted)};" in vars(dial)["js_on_load"]
     assert f"/{files.folder}/{{name:path}}" in [route.path for route in page.told]
 
 
@@ -112,7 +112,7 @@ def test_without_what_runs_it_nothing_is_offered(monkeypatch, tmp_path):
     assert model_files.for_page(models()) is None
     page = app.build(lambda name, device: StandIn(), models())
     (dial,) = (block for block in page.blocks.values() if getattr(block, "elem_id", "") == "dial")
-    assert "const own = null;" in dial.js_on_load
+    assert "const own = null;" in vars(dial)["js_on_load"]
 
 
 def test_the_first_model_that_a_browser_can_run_is_offered(monkeypatch, files):
