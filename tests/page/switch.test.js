@@ -199,7 +199,10 @@ test("a link of other weights, another model's example and counts of ours are th
   await there.source.ask({ token: other.token, k: 3 });
   assert.equal(there.asked.at(-1).token, "server-2");
   assert.deepEqual(await there.source.ask({ what: "need", ours: "cup" }), { here: true });
-  assert.match((await there.source.ask({ what: "need", path: "photo-1" })).error, /Your machine has one model/);
+  assert.match(
+    (await there.source.ask({ what: "need", path: "photo-1" })).error,
+    /Your machine has one model/,
+  );
 });
 
 test("a full or slow server is not waited for where an example can go on here", async () => {

@@ -31,16 +31,18 @@ export function machine(root, act, machine, moved) {
     show();
   };
 
-  const turn = async (/** @type {boolean} */ on) => {
+  /** @param {boolean} on @param {HTMLElement} [from] what was pressed */
+  const turn = async (on, from) => {
     box.disabled = true;
     const why = await machine.turn(on);
     box.disabled = false;
+    if (from === box && !row.isConnected) one(root, ".settings").focus(); // the question closed the form
     tell();
     if (why) return act.say(why, false, STAYS);
     await moved();
     act.say(on ? ON : BACK, false, STAYS);
   };
-  box.addEventListener("change", () => turn(box.checked));
+  box.addEventListener("change", () => turn(box.checked, box));
   const button = inLine(NAME.toLowerCase(), () => turn(true));
 
   /** Whether a server is slow, or full, whose model this machine could run. */

@@ -37,11 +37,12 @@ export function status(root, newest, { again = () => {}, goOn = () => {}, beside
     line.classList.toggle("news", gone || says.bad || says.holds()); // it stays in sight below the dial
     put(line, gone ? AWAY : says.words);
     put(stop, film?.stopped ? "go on" : "stop");
-    if (film?.wait && (film.stopped || !film.done)) line.append(stop);
-    else stop.remove();
+    // what is there already stays where it is: moved, it would lose the keyboard
+    if (!film?.wait || (film.done && !film.stopped)) stop.remove();
+    else if (!stop.isConnected) line.append(stop);
     const next = beside();
     if (next !== other) other?.remove();
-    if (next && !next.isConnected) line.append(" ", next);
+    if (next && !next.isConnected) line.append(next);
     other = next;
   };
   const waits = (/** @type {Film} */ film) => {
