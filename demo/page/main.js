@@ -127,7 +127,8 @@ export function start(element, given) {
     if (round && !round.token) Object.assign(state, { k: 1, overlay: "" }); // nothing that tells of the photo
     if (round && from === "moved") round.token = head.token;
     if (round && !round.holds(head, link)) round = null;
-    if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
+    const own = head.original && !head.example && from !== "moved";
+    if (own && state.k < 2) state.k = 32; // no photo of one's own begins with nothing to see
     state.k = nearest(film.lengths, state.k);
     state.token = Math.min(film.top, state.token);
     for (const panel of panels) panel.begin?.(film, head, from);

@@ -43,7 +43,7 @@ function page({ agrees = true, reached = true, keeps = storage(), server: more =
     still: false,
     async ask(question) {
       asked.push(question);
-      const { what, from, photo, model, token } = question;
+      const { what, from, photo, model } = question;
       const answer = more[what ?? "pull"]?.(question);
       if (answer) return answer;
       if (what !== "start") return what ? { here: true } : { frames: [], told: { attention: ["", []] } };
