@@ -36,6 +36,7 @@ programs.py     endpoints for programs
 examples.py     the examples, and what the bundled model makes of them
 export.py       the page as files, without a server
 with_model.py   a model beside them, for the visitor's own browser
+model_files.py  the same files, from the served page
 runtime.py      what runs it there: onnxruntime-web, brought by npm
 runtime.json    its version and sum
 installable.py  such a page as an app, without a network

@@ -17,6 +17,7 @@ import tokenizer_core as tc
 
 from . import gate, glossary, guard, kinds, logs, programs, questions, scenes, static, uploads
 from .head import Head
+from .model_files import MANIFEST, ModelFiles, for_page
 from .rate import A_MINUTE, Rate
 from .static import BUTTONS, MODULES, PAGE, STATIC
 from .studio import Studio
@@ -64,7 +65,13 @@ for (const name of {dumps(MODULES)}) {{
   const link = document.createElement("link");
   document.head.append(Object.assign(link, {{ rel: "modulepreload", href: new URL(name, files) }}));
 }}
-const begin = ({{ start, served }}) => start(element, served(server, root));
+const own = $own;  // the model that a visitor's own browser can run, if there is one
+const begin = ({{ either, start, served }}) => {{
+  const source = served(server, root);
+  const here = () => import(new URL("onnx/begin.js", files)).then((found) =>
+    found.beside(source, root, own.manifest, element, "{STATIC}/photos/whole/"));
+  return start(element, own ? either(source, own.models, here) : source);
+}};
 element.addEventListener("seed", () => trigger("select"), true);  // chosen in a panel: the form shows it, too
 window.tokendial = import(new URL("main.js", files)).then(begin);
 window.tokendial.catch((why) => {{
@@ -76,7 +83,10 @@ window.tokendial.catch((why) => {{
 
 
 def build(
-    load: Callable[[str, str], Any], models: Sequence[tc.ModelInfo], device: str = "auto"
+    load: Callable[[str, str], Any],
+    models: Sequence[tc.ModelInfo],
+    device: str = "auto",
+    own: ModelFiles | None = None,
 ) -> programs.Page:
     """The page.
 
@@ -84,6 +94,7 @@ def build(
         load: gives a tokenizer for a model's name and a device, as `tc.load` does.
         models: what `tc.catalog()` says; the first is shown first.
         device: where generative models run: "auto", "cpu", "cuda".
+        own: of the model that a visitor's own browser may run; None: that is not offered.
 
     Returns:
         The Blocks; its weights start to load at once, in the background.
@@ -98,7 +109,7 @@ def build(
             html_template=markup(f"{STATIC}/photos/", studio.default.to_dict(), models),
             css_template="padding: 0;\n" + styles(),
             apply_default_css=False,
-            js_on_load=SCRIPT,
+            js_on_load=SCRIPT.replace("$own", dumps(own and offered(own, studio.default))),
             server_functions=[ask],
             elem_id="dial",
         )
@@ -107,9 +118,15 @@ def build(
         gr.Markdown(ABOUT, elem_id="words")
         page.load(None, None, seed, js=LINKED)
         programs.add(studio)
-    page.told, page.house = guard.routes(studio, house), house
+    page.told, page.house = [*guard.routes(studio, house), *(own.routes() if own else ())], house
     studio.warm_up()
     return page
+
+
+def offered(own: ModelFiles, default: tc.ModelInfo) -> dict[str, Any]:
+    """What the page is told of a model that a browser can run; its first model goes by no name, too."""
+    names = [own.info.name, *([""] if own.info.name == default.name else [])]
+    return {"manifest": f"{own.folder}/{MANIFEST}", "models": names}
 
 
 def settings(studio: Studio) -> gr.Number:
@@ -135,16 +152,18 @@ def told(call: str, names: str = "") -> str:
     return f"({names}) => {{ window.tokendial?.then((dial) => {call}); }}"
 
 
-def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
+def launch(device: str = "auto", dtype: str = "auto", runtime: str | None = None, **options) -> Any:
     """Serve the page until the process ends, with all models or with those that TOKENDIAL_MODELS names.
 
     Args:
         device: "auto", "cpu", "cuda".
         dtype: "auto", "float32", "bfloat16".
+        runtime: where onnxruntime-web is, see `model_files.for_page`.
         options: of `gr.Blocks.launch`: `server_name`, `server_port`, `share` and the like.
 
     Raises:
-        TokenizerError: there are no models here, or tools are asked for and the extra for them is missing.
+        TokenizerError: there are no models here, tools are asked for and the extra for them is missing, or
+            `runtime` has not what runs graphs.
     """
     tc.fetch_chosen(print)
     models = tc.catalog()
@@ -156,7 +175,7 @@ def launch(device: str = "auto", dtype: str = "auto", **options) -> Any:
     def load(name: str, where: str) -> tc.Tokenizer:
         return tc.load(name, where, dtype)
 
-    page = build(load, models, device)
+    page = build(load, models, device, for_page(models, runtime))
     page.house.ending.on_terminate()
     return serve(page, **options)
 

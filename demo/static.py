@@ -28,7 +28,7 @@ THUMBNAIL = 160  # px: an example's button is at most 80 wide, and screens have 
 def _version() -> str:
     """A name for the files of page/ and the photos as they are now."""
     sums = hashlib.sha256()
-    for path in [*sorted(PAGE.rglob("*")), *(example.photo for example in BUTTONS)]:
+    for path in [*sorted(PAGE.rglob("*")), *(example.photo for example in EXAMPLES)]:
         if path.is_file():
             sums.update(path.read_bytes())
     return sums.hexdigest()[:12]
@@ -41,6 +41,7 @@ FILES = {
     f"page/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES
 }
 PHOTOS = {f"photos/{example.name}.webp": example for example in BUTTONS}
+WHOLE = {f"photos/whole/{example.name}.webp": example.photo for example in EXAMPLES}  # to be encoded
 APART = ("vendor", "app", "onnx")  # folders that a page asks for later, or never
 MODULES = sorted(
     path.relative_to(PAGE).as_posix() for path in PAGE.glob("**/*.js") if path.parent.name not in APART
@@ -73,6 +74,10 @@ def kept(name: str, packed: bool) -> Response | None:
     """
     if name in PHOTOS:
         return Response(thumbnail(PHOTOS[name]), headers={"cache-control": FOR_EVER}, media_type="image/webp")
+    if name in WHOLE:
+        return Response(
+            WHOLE[name].read_bytes(), headers={"cache-control": FOR_EVER}, media_type="image/webp"
+        )
     if name not in FILES:
         return None
     path = FILES[name]
@@ -83,7 +88,7 @@ def kept(name: str, packed: bool) -> Response | None:
 
 
 async def answer(request: Request) -> Response:
-    """A file of the page, or an example's photo."""
+    """A file of the page, or an example's photo, small or whole."""
     packed = "gzip" in request.headers.get("accept-encoding", "")
     return kept(request.path_params["name"], packed) or Response(status_code=404)
 

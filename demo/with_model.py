@@ -53,8 +53,8 @@ def write(folder: Path, model: WebModel) -> None:
         shutil.copyfile(model.files[name], folder / "model" / name)
     runtime = write_runtime(folder, model.runtime, ONE) | {"gpu": write_runtime(folder, model.runtime, GPU)}
     weights = {
-        name: sized if name in beside else sized | {"url": f"{model.weights_at.rstrip('/')}/{name}"}
-        for name, sized in model.manifest["weights"].items()
+        name: about if name in beside else about | {"url": f"{model.weights_at.rstrip('/')}/{name}"}
+        for name, about in model.manifest["weights"].items()
     }
     told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime, "weights": weights}
     (folder / MANIFEST).write_text(json.dumps(told), "utf-8")
@@ -73,8 +73,21 @@ def write_runtime(folder: Path, source: Path, name: str) -> dict[str, Any]:
     """
     for script in (SCRIPTS[name], f"{name}.mjs"):  # the second is what further threads load
         shutil.copyfile(source / script, folder / "ort" / script)
-    binary = gzip.compress((source / f"{name}.wasm").read_bytes(), 6, mtime=0)
+    binary = packed(source, name)
     path = f"ort/{name}.wasm{PACKED}"
     (folder / path).write_bytes(binary)
-    sized = {"bytes": len(binary), "sha256": hashlib.sha256(binary).hexdigest()}
-    return {"script": f"ort/{SCRIPTS[name]}", "binary": {"path": path} | sized}
+    return {"script": f"ort/{SCRIPTS[name]}", "binary": {"path": path} | sized(binary)}
+
+
+def packed(source: Path, name: str) -> bytes:
+    """A runtime's binary in gzip, the same bytes each time.
+
+    Raises:
+        OSError: it is missing.
+    """
+    return gzip.compress((source / f"{name}.wasm").read_bytes(), 6, mtime=0)
+
+
+def sized(data: bytes) -> dict[str, Any]:
+    """What a manifest says of a file: {"bytes", "sha256"}."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -17,7 +17,7 @@ from tokenizer_core.storage.token_files import ABOUT, load_tokens, save_tokens
 
 # The whole surface. A change here is a change for users: say so in CHANGELOG.md.
 OPTIONS = {
-    "demo": "--host --port --root-path --share --device --dtype",
+    "demo": "--host --port --root-path --share --runtime --device --dtype",
     "models": "",
     "fetch": "NAME --yes",
     "import": "KIND FILE --name",

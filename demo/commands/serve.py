@@ -20,6 +20,11 @@ def add(subparsers: Any) -> None:
     demo.add_argument("--port", type=int, help="default: the first free one from 7860")
     demo.add_argument("--root-path", help="where a proxy puts the page, such as /tokendial")
     demo.add_argument("--share", action="store_true", help="also open a public link through Gradio's servers")
+    demo.add_argument(
+        "--runtime",
+        metavar="WHERE",
+        help="onnxruntime-web, for visitors who decode on their own machine: a folder, or npm",
+    )
     add_device(demo)
 
     page = add_verb(subparsers, "export-page", run_export, "write the page without a server, as static files")
@@ -47,7 +52,12 @@ def run(args: argparse.Namespace) -> None:
     where = {"server_name": args.host, "server_port": args.port, "share": args.share}
     try:
         app, local, public = launch(
-            args.device, args.dtype, root_path=args.root_path, prevent_thread_lock=True, **where
+            args.device,
+            args.dtype,
+            args.runtime,
+            root_path=args.root_path,
+            prevent_thread_lock=True,
+            **where,
         )
     except OSError:
         what = f"Port {args.port}" if args.port else "Every port from 7860 on"

@@ -12,7 +12,5 @@ export function connect(given, changed) {
   const again = () => patience.now();
   addEventListener("online", again);
   document.addEventListener("visibilitychange", () => document.hidden || again());
-  const { attempt } = given;
-  const around = { hidden: () => document.hidden, attempt, view: attempt };
-  return { source: lasting(given, patience, around), again };
+  return { source: lasting(given, patience, { hidden: () => document.hidden }), again };
 }

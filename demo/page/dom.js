@@ -32,6 +32,21 @@ export function put(node, words) {
 }
 
 /**
+ * A button for the status line.
+ * @param {string} words
+ * @param {() => void} pressed
+ */
+export function inLine(words, pressed) {
+  const button = Object.assign(document.createElement("button"), {
+    type: "button",
+    className: "plain retry",
+    textContent: words,
+  });
+  button.addEventListener("click", pressed);
+  return button;
+}
+
+/**
  * A canvas's pen.
  * @param {HTMLCanvasElement} canvas
  * @param {CanvasRenderingContext2DSettings} [options]

@@ -176,6 +176,23 @@ export class Film {
     return !!this.wait && !this.mean.at.has(k);
   }
 
+  /**
+   * Take over what came of the same tokens from another source; the samples, if they took as many steps.
+   * @param {Film} before it is over
+   * @param {number} steps that the visitor chose; 0: the model's own
+   */
+  inherit(before, steps) {
+    const same = before.info.checkpoint_id === this.info.checkpoint_id && before.info.name === this.info.name;
+    const alike = same && String(before.start.crop) === String(this.start.crop);
+    if (alike) this.mean = before.mean;
+    else before.mean.close();
+    if (alike && (steps || before.info.default_steps === this.info.default_steps))
+      this.sample = before.sample;
+    else before.sample.close();
+    if (alike) this.told = before.told;
+    this.resend();
+  }
+
   /** What was on its way and never came is asked for again. */
   resend() {
     this.mean.sent = this.mean.have;

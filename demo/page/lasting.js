@@ -9,11 +9,12 @@ const TRY = 150_000; // ms for one answer: many visitors may be before this one
 const VIEW = 60_000; // ms for a view, with all its tries
 const BROKEN = 3; // times that sending a file may break off while the server is there
 const SLOW = "This took longer than a minute. Please try once more.";
+const UNSENT = "This film could not be begun anew. Please choose the photo once more.";
 const AWAY = "The server is away. Please try once more when it is back.";
 
 /** @typedef {{ question: Question, tokens: string }} Origin what began a film, and its tokens once known */
 /** @typedef {{ hidden?: () => boolean, wait?: (ms: number) => Promise<unknown> }} World */
-/** @typedef {World & { attempt?: number, view?: number }} Around */
+/** @typedef {World & { attempt?: number, view?: number }} Around where the source does not say how long it takes */
 
 const always = () => true;
 
@@ -49,7 +50,7 @@ export function lasting(source, patience = new Patience(), around = {}) {
     const asked = () => {
       const now = { ...question };
       for (const name of ["token", "of"]) if (name in now) now[name] = theirs(now[name]);
-      return within(source.ask(now), attempt);
+      return within(source.ask(now), source.attempt ?? attempt);
     };
     return (await patience.until(asked, wanted)) ?? {};
   };
@@ -86,17 +87,36 @@ export function lasting(source, patience = new Patience(), around = {}) {
    * @param {string} token
    * @param {Origin} origin
    */
-  const begunAgain = async (token, { question, tokens }) => {
+  const begunAgain = async (token, origin) => {
+    const { start } = await begun(origin, {});
+    if (start) present.set(token, start.token);
+    return !!start;
+  };
+
+  /**
+   * The answer to what began a film, asked once more; else to its tokens.
+   * @param {Origin} origin
+   * @param {Question} now what the page says today
+   */
+  const begun = async ({ question, tokens }, now) => {
     const file = files.get(question.path);
     const path = file && (await sent(file, () => {}, always).catch(() => ""));
-    const whole = !file || path;
-    let got = whole ? await held({ ...question, path }, always) : {};
-    if (!got.start && tokens) {
-      got = await held({ ...question, what: "start", from: "link", tokens: urlsafe(tokens) }, always);
-    }
-    if (!got.start) return false;
-    present.set(token, got.start.token);
-    return true;
+    const asked = { ...question, ...now, path };
+    const got = !file || path ? await held(asked, always) : { error: UNSENT };
+    if (got.start || !tokens) return got;
+    return held({ ...asked, what: "start", from: "link", tokens: urlsafe(tokens) }, always);
+  };
+
+  /**
+   * A film that is shown, begun anew where answers come from now.
+   * @param {Question} question
+   */
+  const moved = async ({ token, k, steps, seed, rest }) => {
+    const origin = origins.get(String(token));
+    if (!origin) return { error: UNSENT };
+    const got = await begun(origin, { k, steps, seed, rest });
+    if (got.start) origins.set(got.start.token, { ...origin });
+    return got;
   };
 
   /**
@@ -138,12 +158,13 @@ export function lasting(source, patience = new Patience(), around = {}) {
 
   /** @type {Source["ask"]} */
   const ask = async (question, wanted = always) => {
+    if (question.from === "moved") return moved(question);
     if (question.what !== "view") {
       const before = patience.outages;
       const got = await held(question, wanted);
       const file = files.get(question.path);
-      if (got.error && file && patience.outages > before) {
-        // a server that was started anew no longer has what was sent
+      if (got.error && file && (patience.outages > before || got.unsent)) {
+        // a server that was started anew, or another source, does not have what was sent
         return ask({ ...question, path: await sent(file, () => {}, wanted) }, wanted);
       }
       note(question, got);
@@ -151,7 +172,7 @@ export function lasting(source, patience = new Patience(), around = {}) {
     }
     let late = false;
     const asked = held(question, () => !late && wanted());
-    return within(asked, view).catch((why) => {
+    return within(asked, source.attempt ?? view).catch((why) => {
       if (!(why instanceof Away)) throw why;
       late = true;
       return { error: patience.away ? AWAY : SLOW, late };
@@ -160,7 +181,10 @@ export function lasting(source, patience = new Patience(), around = {}) {
 
   return {
     still: source.still,
-    here: source.here,
+    get here() {
+      return source.here;
+    },
+    machine: source.machine,
     ask,
     upload: source.upload && ((file, progress, wanted = always) => sent(file, progress, wanted)),
   };

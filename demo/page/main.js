@@ -20,6 +20,7 @@ import { curves } from "./panels/curves.js";
 import { difference } from "./panels/difference.js";
 import { halted } from "./panels/halted.js";
 import { lecture } from "./panels/lecture.js";
+import { machine } from "./panels/machine.js";
 import { model } from "./panels/model.js";
 import { needs } from "./panels/needs.js";
 import { numbers } from "./panels/numbers.js";
@@ -43,6 +44,7 @@ import { askOrSay } from "./source.js";
 import { asks, fresh, read, told, write } from "./state.js";
 
 export { served, stored } from "./source.js";
+export { either } from "./switch.js";
 
 const REST = 250; // ms without a move until the dial rests
 
@@ -66,14 +68,14 @@ export function start(element, given) {
   let settling = 0; // the timer until the dial rests
 
   root.classList.toggle("noserver", source.still);
-  root.classList.toggle("here", !!source.here);
   const track = one(root, ".rail");
   const turning = () => track.matches(":active");
   const hidden = () => !!round && !round.known;
   const calm = () => !turning() && !sweeping.playing();
   const resting = () => !!film?.lacks(state.k, state.mode) && calm();
+  const sparse = () => source.here || film?.info.alone; // not all means come by themselves
   const lacking = () =>
-    calm() && (!!film?.lacks(state.k, state.mode, source.here) || !!film?.lacksMean(state.k));
+    calm() && (!!film?.lacks(state.k, state.mode, sparse()) || !!film?.lacksMean(state.k));
   const newest = () => (opener.busy ? null : film); // a photo that is asked for has the line for itself
   const asked = () => asks(state, film, !film || resting());
 
@@ -116,13 +118,17 @@ export function start(element, given) {
   );
 
   const begin = (/** @type {Start} */ head, /** @type {From} */ from) => {
-    film?.close();
+    const before = film;
     film = new Film(head);
+    if (before && from === "moved") film.inherit(before, state.steps);
+    else before?.close();
     state.model = head.models && head.models[0].name !== head.info.name ? head.info.name : "";
     shown = null;
     if (round && !round.token) Object.assign(state, { k: 1, overlay: "" }); // nothing that tells of the photo
+    if (round && from === "moved") round.token = head.token;
     if (round && !round.holds(head, link)) round = null;
-    if (head.original && !head.example && state.k < 2) state.k = 32; // no own photo begins with nothing to see
+    const own = head.original && !head.example && from !== "moved";
+    if (own && state.k < 2) state.k = 32; // no photo of one's own begins with nothing to see
     state.k = nearest(film.lengths, state.k);
     state.token = Math.min(film.top, state.token);
     for (const panel of panels) panel.begin?.(film, head, from);
@@ -155,7 +161,10 @@ export function start(element, given) {
     const asNamed = !film && !link.tokens && (!link.photo || link.photo === got.start.example);
     begin(got.start, own ? "upload" : what.crop ? "crop" : /** @type {From} */ (what.from));
     act.say("");
-    if (got.frames && film) puller.accept(got, film, { mean: film.mean, sample: film.sample });
+    if (got.frames && film) {
+      const told = { ...film.told, ...got.told };
+      puller.accept({ ...got, told }, film, { mean: film.mean, sample: film.sample });
+    }
     if (!asNamed) record();
     puller.pull();
   };
@@ -181,7 +190,9 @@ export function start(element, given) {
     get still() {
       return source.still || !!film?.start.stored;
     },
-    here: !!source.here,
+    get here() {
+      return !!source.here;
+    },
     turning,
     hidden,
     paint,
@@ -227,7 +238,17 @@ export function start(element, given) {
       bring({ from: "example", photo });
     },
   };
-  const line = status(root, newest, again, () => puller.pull());
+  /** The source is another one: the film that is shown goes on there, unless it is this machine's own. */
+  const moved = () => {
+    if (!film || opener.busy || source.machine?.holds(film.token)) return undefined;
+    return bring({ from: "moved", model: state.model }, "A moment…");
+  };
+  const switched = machine(root, act, source.machine, moved);
+  const line = status(root, newest, {
+    again,
+    goOn: () => puller.pull(),
+    beside: () => switched.offer(newest()),
+  });
   const cropping = crop(root, act, (token) => askOrSay(source, { what: "whole", token }));
   const sweeping = sweep(root, act, !!location.hash);
   const spectra = spectrum(root, act);
@@ -256,7 +277,8 @@ export function start(element, given) {
     tabbed,
     panes,
     lecture(root, act, (hash) => dial.visit(hash)),
-    settings(root),
+    switched,
+    settings(root, switched.row),
     terms(root),
   ];
 

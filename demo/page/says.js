@@ -1,5 +1,5 @@
 // What the status line says: about the newest thing that was asked for. No DOM.
-import { waited } from "./wait.js";
+import { laddered, waited } from "./wait.js";
 
 /**
  * How much of a film is here.
@@ -13,6 +13,7 @@ export function counted(film) {
       ? `, ${samples} of them as ${film.second === "sample" ? "samples" : film.second}`
       : "";
   if (here < all) {
+    if (film.done && film.info.alone) return laddered(film);
     if (film.done) return `${here} of ${all} lengths are stored with this page.`;
     return `${here} of ${all} lengths are here${samples ? also : ""}`;
   }

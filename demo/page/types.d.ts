@@ -84,10 +84,12 @@ type Wait = Partial<Record<Mode, number>>;
 interface Answer {
   error?: string;
   gone?: string; // the token of a film that the server does not hold
+  unsent?: boolean; // the photo never came to whoever answers
   forgotten?: string[];
   here?: boolean; // to whoever asks whether there is a server
   late?: boolean; // no answer came in time
   note?: string;
+  full?: boolean; // the note is about many visitors
   wait?: Wait;
   start?: Start;
   frames?: Row[];
@@ -137,6 +139,7 @@ interface Source {
   still: boolean; // no server: what is stored is all there is
   here?: boolean; // a photo goes nowhere: this browser answers
   attempt?: number; // ms after which an answer is asked for once more
+  machine?: import("./switch.js").Machine; // whether the server answers, or this browser
   ask(question: Question, wanted?: () => boolean): Promise<Answer>;
   upload?(file: File, progress: (part: number) => void, wanted?: () => boolean): Promise<string>;
 }
@@ -196,8 +199,8 @@ interface Scene {
   turning: boolean;
 }
 
-/** How a film came: a photo of the visitor's own, or another crop of one, or else. */
-type From = "upload" | "crop" | "again" | "example" | "link";
+/** How a film came: a photo of the visitor's own, or another crop of one, or from the other source, or else. */
+type From = "upload" | "crop" | "again" | "example" | "link" | "moved";
 
 /** A panel: what main calls, all of it optional. Only `draw` runs in a drag. */
 interface Panel {
@@ -226,5 +229,5 @@ interface Intents {
   hidden(): boolean; // whether a round keeps the photo secret
   turning(): boolean;
   readonly still: boolean; // of this film there is nothing but what is stored
-  here: boolean; // the model is in this browser
+  readonly here: boolean; // the model is in this browser
 }

@@ -21,6 +21,13 @@ export function left(film) {
 }
 
 /**
+ * Of a film whose other lengths do not come by themselves.
+ * @param {Film} film
+ */
+export const laddered = ({ ladder }) =>
+  `All ${ladder.length} first lengths are here; another one comes where the dial rests.`;
+
+/**
  * What a visitor of a slow model is told.
  * @param {Film} film
  */
@@ -29,8 +36,7 @@ export function waited(film) {
   const here = ladder.filter((k) => film.mean.at.has(k)).length;
   const count = `${here} of ${ladder.length} lengths`;
   if (film.stopped) return `Stopped: ${count} are here.`;
-  if (film.done)
-    return `All ${ladder.length} first lengths are here; another one comes where the dial rests.`;
+  if (film.done) return laddered(film);
   const rest = spoken(left(film));
   if (film.started) return `${count} are here, the rest in about ${rest}.`;
   const other = wait?.[second] && film.modes.length > 1 ? `, a ${second} ${spoken(wait[second])}` : "";

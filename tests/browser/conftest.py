@@ -19,6 +19,7 @@ from demo.film import Film, Frame
 from demo.studio import Studio
 from tests.browser.drag import FLAGS, PROBE, chromium
 from tests.browser.hosted import hosted
+from tests.browser.kinds import SAY_YES, SERVED, STATIC, SWITCH_ON, SWITCHED, made, static, switched
 from tests.browser.visitors import Visitors
 from tests.stand_in import StandInClassifier
 
@@ -53,6 +54,11 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 FIRST = EXAMPLES[0].name
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
+KINDS = re.compile(rf"(?<=[\[-])({STATIC}|{SWITCHED})(?=[\]-])")
+CHEAP = {  # tests of the dial that run on each kind of page; `make test-pages` runs the others there, too
+    "test_upload_then_mouse_and_keyboard",
+    "test_a_link_holds_the_tokens",
+}
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
 LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
 LONG |= {  # a page or two for each family, of which each is opened anyway; eight seeds at a large size
@@ -79,6 +85,7 @@ def pytest_collection_modifyitems(config, items):
             alike[part.sub("", item.nodeid)].append(item)
     left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
     left |= {id(item) for item in items if LONG & {item.path.name, item.originalname}}
+    left |= {id(item) for item in items if KINDS.search(item.name) and item.originalname not in CHEAP}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
     items[:] = [item for item in items if id(item) not in left]
 
@@ -115,6 +122,43 @@ def host(tmp_path_factory):
         assert main(["export-page", str(folder)]) == 0
     with hosted(folder) as address:
         yield address
+
+
+@pytest.fixture(scope="package")
+def own_model(tmp_path_factory, quick_classifier):
+    """The model that the browser runs, see kinds.py."""
+    return made(tmp_path_factory.mktemp("own_model"))
+
+
+@pytest.fixture(scope="package")
+def static_address(own_model, tmp_path_factory):
+    """Where the static page with that model is."""
+    with static(own_model, tmp_path_factory.mktemp("static_page")) as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
+def switched_address(own_model, upload_folder):
+    """Where the served page with that model is."""
+    with switched(own_model) as url:
+        yield url
+
+
+@pytest.fixture
+def kind(request):
+    """Of the page: served, where nothing else is said; see kinds.py."""
+    return getattr(request, "param", SERVED)
+
+
+@pytest.fixture
+def address(address, request, kind, browser):
+    """Where the page of that kind is."""
+    if kind == SERVED:
+        yield address
+        return
+    browser.scripts = (SAY_YES, SWITCH_ON) if kind == SWITCHED else (SAY_YES,)
+    yield request.getfixturevalue(f"{kind}_address")
+    browser.scripts = ()
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -181,7 +225,7 @@ def page(request, browser, address):
     page.on("request", lambda r: page.hosts.add(r.url.split("/")[2]) if r.url.startswith("http") else None)
     page.add_init_script(PROBE)
     page.goto(address)
-    page.wait_for_function("window.dial && dial.loaded.mean > 20", timeout=60_000)
+    page.wait_for_function("window.dial && dial.loaded.mean > 16", timeout=60_000)
     yield page
     assert page.hosts == {address.split("/")[2]}, "no request to another host"
     assert page.problems == []

@@ -19,15 +19,20 @@ RUNTIME = Path(__file__).parents[2] / "node_modules/onnxruntime-web/dist"
 NO_RUNTIME = "NO onnxruntime-web IN node_modules: THE MODEL IN THE BROWSER WAS NOT TESTED"
 
 
-def write_tiny(place: Path) -> None:
-    """A checkpoint of drawn weights, for pictures of 64 pixels."""
-    config = TokenizerConfig.tiny()
+def has_runtime() -> bool:
+    """Whether onnxruntime-web is here."""
+    return all((RUNTIME / name).is_file() for name in FILES)
+
+
+def write_tiny(place: Path, config: TokenizerConfig | None = None) -> None:
+    """A checkpoint of drawn weights, by its configuration's name; without one, for pictures of 64 pixels."""
+    config = config or TokenizerConfig.tiny()
     tensors = tiny_flow.draw_weights(build_networks(config)).state_dict()
     files = {
         f"{network}.safetensors": {name: one for name, one in tensors.items() if name.startswith(network)}
         for network in ("autoencoder", "encoder", "decoder")
     }
-    write_checkpoint(place / NAME, json.loads(config.to_json()), files)
+    write_checkpoint(place / config.name, json.loads(config.to_json()), files)
 
 
 def exported(place: Path, folder: Path) -> tc.Tokenizer:
@@ -37,7 +42,7 @@ def exported(place: Path, folder: Path) -> tc.Tokenizer:
         place: an empty folder for the checkpoint.
         folder: for the page.
     """
-    if not all((RUNTIME / name).is_file() for name in FILES):
+    if not has_runtime():
         pytest.skip(NO_RUNTIME)
     pytest.importorskip("onnxscript", reason="exporting graphs needs the extra onnx")
     write_tiny(place)

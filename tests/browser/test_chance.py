@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import close_panel, open_panel
+from tests.browser.kinds import EVERYWHERE
 
 pytestmark = pytest.mark.browser
 READY = "document.querySelector('.n-chance').textContent.startsWith('8 seeds at ')"
@@ -30,6 +31,7 @@ def paint(page):
     page.wait_for_function(READY, timeout=60_000)
 
 
+@EVERYWHERE
 def test_seeds_are_large_and_a_press_puts_one_on_the_dial(chance):
     back = chance.get_by_role("button", name="Back to the first seed")
     assert not back.is_visible()
@@ -57,6 +59,7 @@ def test_seeds_are_large_and_a_press_puts_one_on_the_dial(chance):
     assert not back.is_visible()
 
 
+@EVERYWHERE
 def test_an_address_brings_its_seed_back(chance):
     paint(chance)
     chance.locator(".seed-grid button").nth(2).click()
@@ -65,6 +68,7 @@ def test_an_address_brings_its_seed_back(chance):
     chance.wait_for_function("window.dial?.seed === 2 && dial.k === 16", timeout=60_000)
 
 
+@EVERYWHERE
 def test_the_map_is_the_deviation_of_the_pictures_that_are_shown(chance):
     paint(chance)
     chance.get_by_label("invention map").check()
@@ -87,6 +91,7 @@ def test_the_map_is_the_deviation_of_the_pictures_that_are_shown(chance):
     assert not chance.locator(".open-on").is_checked()
 
 
+@EVERYWHERE
 def test_a_mix_names_both_photos(chance):
     close_panel(chance)
     chance.locator("#examples button").nth(1).click()
@@ -109,6 +114,7 @@ def test_a_mix_names_both_photos(chance):
     chance.wait_for_function("document.querySelector('.mixes').textContent.includes('Cat: tokens 1 to 25')")
 
 
+@EVERYWHERE
 def test_what_is_open_says_so_and_closes_again(chance):
     seeds, mix = (chance.get_by_role("button", name=name) for name in ("Other seeds", "Mix two photos"))
     paint(chance)

@@ -7,6 +7,7 @@ from playwright.sync_api import TimeoutError, expect
 
 from tests.browser.conftest import another_document, open_panel
 from tests.browser.dialing import choose_photo
+from tests.browser.kinds import EVERYWHERE
 
 pytestmark = pytest.mark.browser
 MEANS = ["mouse", "keyboard"]
@@ -202,6 +203,7 @@ def hold_to_compare(page, means):
     large.wait_for(state="detached")
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_what_is_on_the_dial_s_side(turned, means):
     press_the_buttons(turned, means)
@@ -221,6 +223,7 @@ def test_what_is_on_the_dial_s_side(turned, means):
     hold_to_compare(turned, means)
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_a_round_is_played(browser, address, means):
     page = browser.new_page(viewport=WIDE)
@@ -234,6 +237,7 @@ def test_a_round_is_played(browser, address, means):
     page.close()
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_examples_upload_and_kind_of_picture(turned, means):
     credit = "document.querySelector('#dial .credit').textContent"
@@ -249,6 +253,7 @@ def test_examples_upload_and_kind_of_picture(turned, means):
         changes(turned, kind, "dial.badge", lambda r=radio: press(r, means, "Space"))
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_the_words_links(turned, means):
     for name, k in (("one token", 1), ("16", 16), ("what token 4 added", 4)):
@@ -282,6 +287,7 @@ def choose_the_other_model(page, means):
         model.press("ArrowDown")
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_the_settings(turned, means):
     photo_shown = "document.querySelector('#dial .thumbnail').src"
@@ -323,6 +329,7 @@ def test_the_settings(turned, means):
         press(turned.get_by_role("button", name="Forget this photo"), means)
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_one_panel_at_a_time(turned, means):
     for number, name in enumerate(TABS):

@@ -5,6 +5,8 @@ import json
 import pytest
 from PIL import Image
 
+from tests.browser.kinds import EVERYWHERE
+
 pytestmark = pytest.mark.browser
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 RED, GREEN, BLUE = (210, 30, 30), (30, 170, 30), (30, 30, 210)
@@ -52,6 +54,7 @@ def shown(page, colour):
     page.wait_for_function(f"{OWN} && ({COLOUR})() === '{colour}'", timeout=30_000)
 
 
+@EVERYWHERE
 def test_the_middle_is_read_at_once_and_a_drag_chooses_another_part(page, stripes):
     choose(page, stripes)
     box = page.locator("#dial .crop")
@@ -90,6 +93,7 @@ def test_a_part_chosen_while_the_photo_is_sent_is_the_first_that_is_read(page, s
     assert len(asked) == 1, "not the middle first"
 
 
+@EVERYWHERE
 def test_the_same_box_opens_later_where_the_crop_is(page, stripes):
     choose(page, stripes)
     page.locator("#dial .keep").click(timeout=5000)
@@ -113,6 +117,7 @@ def test_the_same_box_opens_later_where_the_crop_is(page, stripes):
     page.wait_for_function("document.activeElement.classList.contains('recrop')")
 
 
+@EVERYWHERE
 def test_wheel_corner_and_pinch_resize(page, stripes):
     choose(page, stripes)
     page.locator("#dial .crop").wait_for(timeout=5000)
@@ -142,6 +147,7 @@ def test_wheel_corner_and_pinch_resize(page, stripes):
     assert page.evaluate(SQUARE)[2] > narrow
 
 
+@EVERYWHERE
 def test_a_square_photo_needs_no_box_and_an_untouched_one_closes_by_itself(page, stripes, tmp_path):
     Image.new("RGB", (300, 300), BLUE).save(tmp_path / "blue.png")
     choose(page, tmp_path / "blue.png")
@@ -160,6 +166,7 @@ def test_of_a_photo_that_this_browser_cannot_read_the_server_shows_all(page, str
     shown(page, "green")
 
 
+@EVERYWHERE
 def test_an_example_can_be_cropped_and_the_box_of_an_older_photo_goes(page, stripes):
     page.locator("#dial .recrop").click()
     page.locator("#dial .crop").wait_for(timeout=10_000)

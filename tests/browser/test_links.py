@@ -5,10 +5,12 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import close_panel, open_panel
 from tests.browser.dialing import LADDER, ONE_WIDTH, PIXELS, settle, turn, uploaded
+from tests.browser.kinds import EVERYWHERE
 
 pytestmark = pytest.mark.browser
 
 
+@EVERYWHERE
 def test_an_example_by_link(browser, address):
     page = browser.new_page()
     page.goto(address + "?photo=coffee#k=64")
@@ -18,6 +20,7 @@ def test_an_example_by_link(browser, address):
     page.close()
 
 
+@EVERYWHERE
 def test_a_link_s_tokens_are_mixed_with_another_photo_s(page, photo, browser):
     uploaded(page, photo, 8, LADDER)
     friend = browser.new_page()
@@ -29,6 +32,7 @@ def test_a_link_s_tokens_are_mixed_with_another_photo_s(page, photo, browser):
     friend.close()
 
 
+@EVERYWHERE
 def test_a_link_holds_the_tokens(page, photo, browser, address):
     uploaded(page, photo, 24, LADDER)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -56,6 +60,7 @@ def test_a_link_holds_the_tokens(page, photo, browser, address):
     friend.close()
 
 
+@EVERYWHERE
 def test_a_link_brings_its_seed(browser, address):
     page = browser.new_page()
     page.goto(address + "?photo=coffee#k=64&seed=7&mode=sample")
@@ -73,6 +78,7 @@ DAMAGE = {
 }
 
 
+@EVERYWHERE
 @ONE_WIDTH
 def test_a_damaged_link_is_a_sentence_and_the_page_goes_on(page, photo, browser):
     uploaded(page, photo, 24, LADDER)
@@ -88,6 +94,7 @@ def test_a_damaged_link_is_a_sentence_and_the_page_goes_on(page, photo, browser)
         other.close()
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("example", [True, False])
 def test_name_it(page, photo, browser, example):
     if not example:

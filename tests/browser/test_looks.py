@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.conftest import close_panel, open_panel
 from tests.browser.dialing import PIXELS, press, settle, turn, uploaded
+from tests.browser.kinds import EVERYWHERE
 
 pytestmark = pytest.mark.browser
 DIFFER = """() => { const c = document.querySelector('#panel-explore .pictures canvas');
@@ -25,6 +26,7 @@ FILMSTRIP = """(all) => { const of = (node) => node.getBoundingClientRect();
     ...middles.map((x) => cells(strip, (x - side / 2) * r, 0, side * r, side * r))]; }"""
 
 
+@EVERYWHERE
 def test_attention_follows_the_dial_or_stays(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
     open_panel(page, "explore")
@@ -41,6 +43,7 @@ def test_attention_follows_the_dial_or_stays(page):
     assert page.locator("#dial .n-token").inner_text() == "9"
 
 
+@EVERYWHERE
 def test_the_film_strip_shows_what_each_mark_stands_for(page):
     page.wait_for_function("dial.done", timeout=120_000)
     some = [0, 1, 256]
@@ -57,6 +60,7 @@ def test_the_film_strip_shows_what_each_mark_stands_for(page):
     assert page.evaluate("dial.k") == 32, "pressed, it turns the dial"
 
 
+@EVERYWHERE
 def test_what_is_not_there_yet_grows_darker(page):
     page.wait_for_function("dial.done", timeout=120_000)
     page.get_by_label("mean", exact=True).check()
@@ -79,6 +83,7 @@ def test_what_is_not_there_yet_grows_darker(page):
     assert page.evaluate("dial.badge") == "mean"
 
 
+@EVERYWHERE
 def test_what_a_token_added_is_seen_beside_where_it_looks(page):
     page.wait_for_function("dial.done", timeout=120_000)
     turn(page, 5)
@@ -97,6 +102,7 @@ def test_what_a_token_added_is_seen_beside_where_it_looks(page):
     assert not page.locator("#dial .dif").is_visible()
 
 
+@EVERYWHERE
 def test_the_photo_wipes_over_the_picture(page):
     over = page.locator("#dial .photo")
     assert over.evaluate("node => getComputedStyle(node).opacity") == "0"
@@ -119,6 +125,7 @@ def test_the_photo_wipes_over_the_picture(page):
 BESIDE = ["all tokens", "all but token 8", "where they differ"]
 
 
+@EVERYWHERE
 def test_pictures_beside_the_film(page, photo):
     page.wait_for_function("dial.done", timeout=120_000)
     uploaded(page, photo, 8)
@@ -150,6 +157,7 @@ def test_pictures_beside_the_film(page, photo):
     assert page.locator("#dial .pictures figure").count() == 0, "another photo"
 
 
+@EVERYWHERE
 def test_a_patch_of_the_photo_shows_which_tokens_look_there(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
     bars, seen = "document.querySelector('#dial .bars').getAttribute('d')", page.locator("#dial .n-seen")

@@ -7,12 +7,14 @@ import pytest
 
 from tests.browser.conftest import close_panel, line, open_panel, open_plots
 from tests.browser.dialing import ONE_WIDTH, PIXELS, choose_photo, settle, turn
+from tests.browser.kinds import EVERYWHERE
 
 pytestmark = pytest.mark.browser
 CODES = ["mean", "sample", "linear", "WebP"]
 PAST = "dial.plots.spectrum.data.slice(3, 7)"  # after cycles, photo and control
 
 
+@EVERYWHERE
 def test_earlier_prefixes_and_webp_are_drawn_beside_this_one(page):
     page.wait_for_function("dial.done", timeout=120_000)
     open_plots(page)
@@ -37,6 +39,7 @@ def show_means_beside(page, panel):
     open_panel(page, panel)
 
 
+@EVERYWHERE
 def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     page.wait_for_function("dial.done", timeout=120_000)
     open_plots(page)
@@ -117,6 +120,7 @@ def table(page, what):
     return {int(next(iter(row.values()))): row for row in rows}
 
 
+@EVERYWHERE
 @ONE_WIDTH
 def test_both_plots_are_saved_as_tables(page):
     page.wait_for_function("dial.done", timeout=120_000)
@@ -144,6 +148,7 @@ def test_both_plots_are_saved_as_tables(page):
     assert not np.allclose(mean, sample)
 
 
+@EVERYWHERE
 def test_mean_and_sample_differ(page):
     turn(page, 16)
     page.wait_for_function("dial.done && dial.badge === 'sample'", timeout=120_000)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.arrival import throttle
+from tests.browser.kinds import EVERYWHERE
 
 pytestmark = pytest.mark.browser
 WIDE = {"width": 1440, "height": 900}
@@ -116,6 +117,7 @@ def moving(browser, address):
     return page
 
 
+@EVERYWHERE
 def test_the_dial_turns_once_by_itself_when_the_samples_of_an_own_photo_are_there(browser, address, large):
     page = moving(browser, address)
     page.set_input_files("#choose input[type=file]", str(large))
@@ -129,6 +131,7 @@ def test_the_dial_turns_once_by_itself_when_the_samples_of_an_own_photo_are_ther
     page.close()
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("how", ["touched", "calm"])
 def test_it_does_not_turn_by_itself_where_it_was_touched_or_nothing_may_move(browser, address, large, how):
     page = moving(browser, address) if how == "touched" else opened(browser, address)

@@ -22,12 +22,16 @@ class Visitors:
 
     The address, the session's storage and what a page was told by Playwright go with the page; cookies, local
     storage and permissions are taken away here. Two pages that are open at once never share a context.
+
+    Attributes:
+        scripts: what each new page runs before its own scripts.
     """
 
     def __init__(self, browser: Browser):
         self.browser = browser
         self.kept: list[tuple[dict, BrowserContext]] = []
         self.origins: set[str] = set()
+        self.scripts: tuple[str, ...] = ()
 
     def new_context(self, **options) -> BrowserContext:
         """A context that nobody else gets."""
@@ -44,6 +48,8 @@ class Visitors:
         self._clear(page)
         page.set_viewport_size(told.pop("viewport"))
         page.emulate_media(**told)
+        for script in self.scripts:
+            page.add_init_script(script)
         return page
 
     def _free(self, options: dict) -> BrowserContext:

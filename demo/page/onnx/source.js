@@ -23,8 +23,10 @@ const OTHER = "The page has one model in your browser; another one needs a serve
  * @property {Offer} offer
  * @property {Map<string, string>} examples their titles by name
  * @property {typeof fetch} [get]
+ * @property {string} [kept] what is said once the model is here for the next visit, too
  */
 
+const OFFLINE = "This page works offline now.";
 const CARD = "The graphics card computes.";
 const PROCESSOR = "The graphics card does not give what the processor gives, so the processor computes.";
 
@@ -38,9 +40,13 @@ const WHY = {
  * @param {Source} stored
  * @param {import("./engine.js").Engine} engine
  * @param {Around} around
- * @returns {Source}
+ * @returns {Source & { ready(): Promise<string> }} `ready`: fetch all of the model after asking; "" or why not
  */
-export function own(stored, engine, { root, offer, examples, get = (...what) => fetch(...what) }) {
+export function own(
+  stored,
+  engine,
+  { root, offer, examples, get = (...what) => fetch(...what), kept: again = OFFLINE },
+) {
   const { model } = engine;
   /** @type {Map<string, Answer>} stored films of this model, by token */
   const kept = new Map();
@@ -66,7 +72,7 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
       offer.came(have / all);
     };
     const got = await engine.load(names, came);
-    const here = got.kept ? "This page works offline now." : "The model is here.";
+    const here = got.kept ? again : "The model is here.";
     const computes = engine.gpu ? ` ${got.gpu ? CARD : PROCESSOR}` : "";
     offer.over(got.error ?? (absent.length ? here + computes : computes.trim()));
     if (!got.error) tidy(model.filesOf(ALL, true, engine.gpu), root);
@@ -143,6 +149,7 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
   const begun = async (/** @type {Question} */ question) => {
     const { from, token, path } = question;
     if (question.model && question.model !== model.info.name) return { error: OTHER };
+    if (from === "upload" && !files.has(String(path))) return { error: NOT_NOW, unsent: true };
     const why = await ready(from === "link" ? DECODING : ALL, from === "link" ? WHY.link : WHY.photo);
     if (why) return { error: why };
     if (from === "again" && kept.has(String(token))) await adopt(String(token));
@@ -181,6 +188,7 @@ export function own(stored, engine, { root, offer, examples, get = (...what) => 
     still: false,
     here: true,
     attempt: WAIT,
+    ready: () => ready(ALL, WHY.photo),
     ask,
     async upload(file, progress, wanted = () => true) {
       progress(1);

@@ -6,9 +6,10 @@ const EDGE = 10; // px to the dial, and to the window's end
 
 /**
  * @param {HTMLElement} root
+ * @param {HTMLElement | null} [row] of the page's own, which stands in the form while it is beside the dial
  * @returns {Panel}
  */
-export function settings(root) {
+export function settings(root, row = null) {
   const button = one(root, ".settings");
   /** @type {HTMLElement | null} Gradio's; a page without a server has none */
   let form = null;
@@ -33,6 +34,7 @@ export function settings(root) {
     place.disconnect();
     button.setAttribute("aria-expanded", "false");
     for (const name of ["popover", "role", "aria-label", "style"]) form?.removeAttribute(name);
+    row?.remove();
     fold();
   };
   const found = () => {
@@ -51,6 +53,7 @@ export function settings(root) {
     if (folded) header.click();
     fold = () => folded && header.click();
     Object.assign(form, { popover: "auto", role: "dialog", ariaLabel: "Settings" });
+    if (row) form.prepend(row);
     entered = false;
     form.showPopover();
     place.observe(form);

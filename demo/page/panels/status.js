@@ -1,36 +1,23 @@
 // The status line. What it says, and of which film, is decided in says.js; a server that is away goes before it.
-import { one, put } from "../dom.js";
+import { inLine, one, put } from "../dom.js";
 import { Says } from "../says.js";
 import { waited } from "../wait.js";
 
 const AWAY = "The server is away. What is here stays; the rest comes when it is back. ";
 
 /**
- * A button in the line.
- * @param {string} words
- * @param {() => void} pressed
- */
-function inLine(words, pressed) {
-  const button = Object.assign(document.createElement("button"), {
-    type: "button",
-    className: "plain retry",
-    textContent: words,
-  });
-  button.addEventListener("click", pressed);
-  return button;
-}
-
-/**
  * @param {HTMLElement} root
  * @param {() => Film | null} newest the film that is asked for last; null while it is not here
- * @param {() => void} [tryAgain]
- * @param {(film: Film) => void} [goOn] a film that was stopped is asked for again
+ * @param {object} [around]
+ * @param {() => void} [around.again] a server that is away is asked once more
+ * @param {(film: Film) => void} [around.goOn] a film that was stopped is asked for again
+ * @param {() => HTMLElement | null} [around.beside] another button that has its place in the line now
  * @returns {Panel & { say: Intents["say"], away(on: boolean): void, waits(film: Film): void }}
  */
-export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
+export function status(root, newest, { again = () => {}, goOn = () => {}, beside = () => null } = {}) {
   const line = one(root, ".status");
   const says = new Says(newest);
-  const button = inLine("try again", tryAgain);
+  const button = inLine("try again", again);
   const stop = inLine("stop", () => {
     const film = newest();
     if (!film) return;
@@ -40,6 +27,8 @@ export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
   });
   put(line, ""); // the words come before the buttons
   let over = 0;
+  /** @type {HTMLElement | null} */
+  let other = null;
 
   const show = () => {
     const gone = button.isConnected;
@@ -48,8 +37,13 @@ export function status(root, newest, tryAgain = () => {}, goOn = () => {}) {
     line.classList.toggle("news", gone || says.bad || says.holds()); // it stays in sight below the dial
     put(line, gone ? AWAY : says.words);
     put(stop, film?.stopped ? "go on" : "stop");
-    if (film?.wait && (film.stopped || !film.done)) line.append(stop);
-    else stop.remove();
+    // what is there already stays where it is: moved, it would lose the keyboard
+    if (!film?.wait || (film.done && !film.stopped)) stop.remove();
+    else if (!stop.isConnected) line.append(stop);
+    const next = beside();
+    if (next !== other) other?.remove();
+    if (next && !next.isConnected) line.append(next);
+    other = next;
   };
   const waits = (/** @type {Film} */ film) => {
     says.say(waited(film), false, 0, film);
