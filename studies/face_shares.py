@@ -16,7 +16,7 @@ from studies.face_finder import Face
 from studies.pages import table
 
 LOST = math.inf  # the error of a face that is not found again
-LIMITS = (0.25, 0.5)  # eye distances within which a face is found again
+LIMITS = (0.1, 0.25, 0.5)  # eye distances within which a face is found again
 RESAMPLES = 1000  # of the photographs, for the intervals
 WIDEST_TURN = 0.25  # eyes nearer to one another than this share of the face's width: a face from the side
 
@@ -117,6 +117,6 @@ def tables(report: dict[str, Any]) -> str:
             error = "" if found["eye_error"] is None else f"{found['eye_error']:.3f}"
             rows.append([f"{kind} tokens" if kind.isdecimal() else kind, *shares, error])
         head = f"{name}: {one['faces']} faces in {one['photographs']} photographs"
-        columns = [f"within {limit:g}" for limit in LIMITS]
+        columns = [f"within {limit:g}" for limit in report["limits"]]
         parts.append(table([head, *columns, "mean eye error"], rows))
     return "\n\n".join(parts)

@@ -34,7 +34,7 @@ from PIL import Image
 
 import tokenizer_core as tc
 from studies.face_finder import SIDE, Face, Finder
-from studies.face_shares import LOST, Again, again, clear, errors, mirrored, tables
+from studies.face_shares import LIMITS, LOST, Again, again, clear, errors, mirrored, tables
 from tokenizer_core.photos.photoset import photo_files
 
 CHOSEN = Path(__file__).with_name("faces.json")
@@ -168,7 +168,7 @@ def look_at_all(folder: Path, finder: Finder) -> dict[str, Any]:
     places = sorted(place for place in folder.iterdir() if place.is_dir())
     found = {place.name: measure(place, about["kinds"], finder) for place in places}
     sets = {name: summary(rows, about["kinds"]) for name, rows in found.items() if rows}
-    return {**about, "narrowest": NARROWEST, "sets": sets}
+    return {**about, "narrowest": NARROWEST, "limits": LIMITS, "sets": sets}
 
 
 def write(found: dict[str, Any], path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_mirror_changes_sides_and_eyes():
 
 def test_shares_are_of_faces_and_the_mean_of_those_that_are_near():
     found = again([[0.1, 0.3], [0.25], [0.5, LOST, 0.6]])
-    assert [one.share for one in found.within] == [2 / 6, 4 / 6]
+    assert [one.share for one in found.within] == [1 / 6, 2 / 6, 4 / 6]
     assert found.eye_error == pytest.approx((0.1 + 0.3 + 0.25 + 0.5) / 4)
     assert again([[LOST]]).eye_error is None
 

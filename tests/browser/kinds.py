@@ -24,6 +24,7 @@ from tokenizer_core.models.prefix_flow.config import EncoderConfig, TokenizerCon
 
 SERVED, STATIC, SWITCHED = "served", "static", "switched"
 EVERYWHERE = pytest.mark.parametrize("kind", [SERVED, STATIC, SWITCHED], indirect=True)
+WITH_FORM = pytest.mark.parametrize("kind", [SERVED, SWITCHED], indirect=True)  # the static page has none
 FEW = 2  # examples that the static page has
 SWITCH_ON = "localStorage.setItem('tokendial-machine', '1')"
 # whoever is asked whether the model may be fetched says yes

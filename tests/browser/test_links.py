@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import close_panel, open_panel
 from tests.browser.dialing import LADDER, ONE_WIDTH, PIXELS, settle, turn, uploaded
-from tests.browser.kinds import EVERYWHERE
+from tests.browser.kinds import EVERYWHERE, WITH_FORM
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def test_a_link_holds_the_tokens(page, photo, browser, address):
     friend.close()
 
 
-@EVERYWHERE
+@WITH_FORM
 def test_a_link_brings_its_seed(browser, address):
     page = browser.new_page()
     page.goto(address + "?photo=coffee#k=64&seed=7&mode=sample")

@@ -4,14 +4,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.kinds import SERVED, SWITCHED
+from tests.browser.kinds import WITH_FORM
 from tests.browser.test_controls import MEANS, press
 
 pytestmark = pytest.mark.browser
 SIZES = [(390, 844), (820, 1180), (1440, 900)]
 
 
-@pytest.mark.parametrize("kind", [SERVED, SWITCHED], indirect=True)
+@WITH_FORM
 @pytest.mark.parametrize("means", MEANS)
 @pytest.mark.parametrize("size", SIZES, ids=[str(width) for width, _ in SIZES])
 def test_the_settings_come_beside_the_dial_and_go_back(browser, address, means, size):
