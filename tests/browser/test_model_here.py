@@ -7,13 +7,14 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image, ImageDraw
+from PIL import Image, ImageCms, ImageDraw
 
 import tokenizer_core as tc
 from demo import links
 from tests.browser.drag import FLAGS, chromium
 from tests.browser.hosted import hosted
 from tests.browser.model_here import exported
+from tests.drawn import linear_profile
 
 pytestmark = pytest.mark.browser
 CHOOSE = "#choose input[type=file]"
@@ -120,9 +121,11 @@ def test_the_tokens_are_those_of_python(visit, here, photo):
     assert links.film(tc.text_of_tokens(visit.tokens), infos).told["tokens"], "the link opens on a server"
 
 
-SQUARE = """async ([data, crop]) => {
+SQUARE = """async ([data, crop, own]) => {
   const { Photo } = await import("./page/onnx/photo.js");
-  const photo = await Photo.open(new Blob([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))]));
+  const { bringJpeg } = await import("./page/onnx/jpeg.js");
+  const file = new Blob([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))]);
+  const photo = await Photo.open(file, own ? await bringJpeg() : null);
   return btoa(String.fromCharCode(...await photo.square(64, crop)));
 }"""
 
@@ -140,17 +143,23 @@ def test_squares_are_those_of_the_server(visit, photo):
     clear = picture.copy()
     clear.putalpha(Image.linear_gradient("L").resize(picture.size))
     large = picture.resize((3000, 2100), Image.Resampling.BICUBIC)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     files = {
         "PNG": (written(picture, "PNG"), 0),
         "turned JPEG": (written(picture, "JPEG", exif=turned), 0),
         "PNG with alpha": (written(clear, "PNG"), 1),
         "GIF": (written(picture.quantize(64), "GIF"), 0),
         "WebP": (written(picture, "WEBP"), 0),
-        "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92), 3),
+        "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92, exif=turned), 0),
+        "large JPEG in sRGB": (written(large, "JPEG", icc_profile=srgb), 0),
+        "large JPEG of other colours": (written(large, "JPEG", icc_profile=linear_profile()), 2),
+        "large JPEG, averaged": (written(large, "JPEG", quality=92), 3),
+        "large JPEG of four colours, averaged": (written(large.convert("CMYK"), "JPEG"), 3),
     }
     for crop in ((0.5, 0.5, 1.0), (0.3, 0.7, 2.5)):
         for name, (data, most) in files.items():
-            found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop]))
+            own = not name.endswith("JPEG, averaged")
+            found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop, own]))
             wanted = tc.square_crop(tc.open_photo(data), 64, crop[:2], crop[2]).array
             apart = np.abs(np.frombuffer(found, np.uint8).reshape(64, 64, 3).astype(int) - wanted)
             assert apart.max() <= most, (name, crop)

@@ -2,6 +2,7 @@
 // [number, answer], and ["came", bytes] while the model is fetched.
 import { Answers } from "./answers.js";
 import { Graphs } from "./graphs.js";
+import { bringJpeg } from "./jpeg.js";
 import { Line, sentenceOf } from "./line.js";
 import { Model } from "./manifest.js";
 import { base64, Photo, packed } from "./photo.js";
@@ -12,6 +13,8 @@ import { Tokenizer } from "./tokenizer.js";
 let answers = null;
 /** @type {Graphs | null} */
 let graphs = null;
+/** @type {WebAssembly.Module | null} what decodes large JPEGs as the server does */
+let turbo = null;
 
 const channel = new MessageChannel();
 /** @type {(() => void)[]} */
@@ -42,12 +45,14 @@ const line = new Line((question, breathe) => {
 async function load({ told, folder, names, root, options }) {
   graphs ??= new Graphs(new Model(told, folder), new URL(root), options);
   await graphs.add(names, (bytes) => postMessage(["came", bytes]));
+  if (names.includes("encode")) turbo ??= await bringJpeg();
   const { model, runtime, kept, gpu } = graphs;
   const sessions = Object.fromEntries(graphs.sessions);
   if (answers) answers.studio.world.model.sessions = sessions;
   else {
     const tokenizer = new Tokenizer(runtime.Tensor, model.shape, sessions);
-    const world = { info: model.info, model: tokenizer, open: Photo.open, packed, base64 };
+    const open = (/** @type {Blob} */ file) => Photo.open(file, turbo);
+    const world = { info: model.info, model: tokenizer, open, packed, base64 };
     answers = new Answers(new Studio(world));
   }
   return { kept, gpu };
