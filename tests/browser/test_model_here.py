@@ -387,3 +387,86 @@ def test_without_a_graphics_card_the_processor_computes(browser, host, photo):
     visit.loaded()
     assert not any("asyncify.wasm" in url for _, url in visit.asked), "what no card can use is not fetched"
     visit.close()
+
+
+SHOWN = """(number) => {
+  const pane = document.querySelectorAll('.pane:not([hidden])')[number];
+  return !pane.classList.contains('blank') && pane.querySelector('.pane-score').textContent.includes('dB');
+}"""
+
+
+def test_compare_shows_an_own_photo_in_other_codes(visit, here, photo):
+    model, _ = here
+    visit.bring(photo)
+    visit.loaded()
+    page = visit.page
+    page.evaluate(f"dial.set({model.info.lengths[-1]})")
+    page.locator("#tab-compare").click()
+    page.get_by_role("button", name="Fetch it").click()  # the other model, which has a size of its own
+    for number in (0, 1):
+        page.wait_for_function(SHOWN, arg=number, timeout=60_000)
+    second = page.locator(".pane:not([hidden]) select").nth(1)
+    assert second.input_value() == "pca"
+    options = second.locator("option").all_inner_texts()
+    assert [name[:4] for name in options if "browser" in name] == ["WebP", "JPEG"]
+    second.select_option("WebP")
+    page.wait_for_function(SHOWN, arg=1, timeout=60_000)
+    second.select_option("JPEG")  # all tokens of so small a model take 64 bytes
+    page.get_by_text("No JPEG file has so few bytes.").wait_for(timeout=60_000)
+    page.locator("#tab-measure").click()
+    page.get_by_text("it runs on a server alone").wait_for()
+
+
+# What the linear model shows of a photo at a length, and the files of two codecs, as the worker has them.
+BESIDE = """async ([root, data, asked]) => {
+  const from = (name) => import(new URL(`page/onnx/${name}.js`, root).href);
+  const [{ Model, ALL }, { Engine }, { bytes }] = await Promise.all(
+    [from("manifest"), from("engine"), import(new URL("page/tokens.js", root).href)]);
+  const model = new Model(await (await fetch(new URL("model/graphs.json", root))).json(), "model/");
+  const engine = new Engine(model, new URL(root));
+  const ask = async (question) => {
+    const got = await engine.ask({ steps: 4, seed: 0, means: [], samples: [], told: [], ...question });
+    if (got.error) throw new Error(got.error);
+    return got;
+  };
+  await engine.load(ALL, () => {});
+  const other = model.besides.get("pca");
+  await engine.load(other.all, () => {}, other);
+  const file = new File([bytes(data)], "photo.png");
+  const { start } = await ask({ what: "start", from: "upload", file });
+  const beside = await ask({ what: "start", from: "beside", model: "pca", token: start.token });
+  const frames = [];
+  for (const k of asked.lengths) {
+    const means = frames.map(([k]) => k);
+    const got = await ask({ token: beside.start.token, k, rest: false, beside: true, means });
+    frames.push([k, got.frames[0][4]]);
+  }
+  const files = {};
+  for (const of of ["WebP", "JPEG"]) {
+    files[of] = [];
+    while (files[of].length < asked.sizes.length) {
+      const sizes = asked.sizes.slice(files[of].length);
+      const { token } = beside.start; // its square is the larger one
+      files[of].push(...(await ask({ what: "view", view: "codec", of, sizes, token })).files);
+    }
+  }
+  engine.worker.terminate();
+  return { frames, files };
+}"""
+
+
+def test_what_stands_beside_an_own_photo_scores_as_on_a_server(visit, host, photo):
+    """The linear model's pictures are Python's; the browser's own encoder is about as good as Pillow's."""
+    asked = {"lengths": [4, 64], "sizes": [20, 500, 2000]}
+    data = b64encode(photo.read_bytes()).decode()
+    found = visit.page.evaluate(BESIDE, [host, data, asked])
+    pca = tc.load("pca", "cpu")
+    original = tc.square_crop(tc.open_photo(photo), 256)
+    encoding = tc.Encoding.from_bytes(pca.encode(original).to_bytes())
+    for length, near in found["frames"]:
+        assert abs(near - tc.psnr(pca.decode(encoding, length), original)) <= 0.02, length
+    for codec, files in found["files"].items():
+        best = tc.best_pictures(original, codec, asked["sizes"])
+        assert [one is None for one in files] == [size not in best for size in asked["sizes"]], codec
+        for size, *_, near, _, _ in filter(None, files):
+            assert abs(near - tc.psnr(best[size], original)) <= 0.5, (codec, size)

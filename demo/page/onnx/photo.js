@@ -1,7 +1,9 @@
 // A visitor's file becomes a photo, and any square of it the one that tokenizer_core/photos would take. What the
 // browser opens is opened: upright, in sRGB, the first frame, alpha on white. For a worker.
+
 import { EMPTY, size, UNREADABLE } from "../sending.js";
 import { squareOf } from "../square.js";
+import { painted, sheet } from "./canvas.js";
 import { drafted, draftOf } from "./draft.js";
 import { isJpeg, jpegIn, sizeIn } from "./headers.js";
 import { smaller, upright } from "./jpeg.js";
@@ -72,17 +74,6 @@ function rowsOf(bitmap) {
 }
 
 /**
- * @param {number} width
- * @param {number} height
- */
-function sheet(width, height) {
-  const canvas = new OffscreenCanvas(width, height);
-  const options = { willReadFrequently: true }; // a canvas that no graphics card rounds
-  const brush = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", options));
-  return { canvas, brush };
-}
-
-/**
  * A picture's bytes as a page shows them: WebP, or PNG where a browser writes no WebP.
  * @param {OffscreenCanvas} canvas
  * @param {number} quality
@@ -108,11 +99,7 @@ export function base64(bytes) {
  * @param {number} [shown] pixels of a side, if it is shown smaller
  */
 export async function packed(rgb, kind, shown) {
-  const side = Math.sqrt(rgb.length / 3);
-  const rgba = new Uint8ClampedArray(4 * side * side).fill(255);
-  for (let i = 0; i < side * side; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-  const { canvas, brush } = sheet(side, side);
-  brush.putImageData(new ImageData(rgba, side), 0, 0);
+  const canvas = painted(rgb);
   if (!shown) return coded(canvas, QUALITY[kind]);
   const small = sheet(shown, shown);
   small.brush.imageSmoothingQuality = "high";

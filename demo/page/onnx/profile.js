@@ -1,6 +1,7 @@
 // Pixels whose colours a profile explains, as sRGB: the browser gets them as a PNG that has the profile, and shows what
 // it means. For a worker.
 // Source: PNG third edition, 5.3, 11.2 and 11.3.2.3 (iCCP).
+import { opened } from "./canvas.js";
 import { crc32 } from "./packing.js";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -55,23 +56,6 @@ async function png({ width, height, pixels }, profile) {
     chunk("IDAT", await packed(lines)),
     chunk("IEND"),
   ]);
-}
-
-/**
- * What a browser makes of a PNG.
- * @param {Blob} file
- * @returns {Promise<Pixels>}
- */
-async function opened(file) {
-  const bitmap = await createImageBitmap(file);
-  const { width, height } = bitmap;
-  const canvas = new OffscreenCanvas(width, height);
-  const options = { willReadFrequently: true }; // a canvas that no graphics card rounds
-  const brush = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", options));
-  brush.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const { data } = brush.getImageData(0, 0, width, height);
-  return { width, height, pixels: new Uint8Array(data.buffer) };
 }
 
 /** Colours of all kinds: the greys, and a grid of the others. @returns {Pixels} */
