@@ -6,7 +6,8 @@ printed as it is done, then one for each number of threads: the share of packed 
 between pictures, median seconds, heap, memory, the page's longest stall.
 
 The first number of threads takes all photographs and is compared with Python; the others take a few, for
-their seconds alone. The heap is onnxruntime's, the size of every WebAssembly memory that the worker made; all
+their seconds alone. Processor seconds are those of a whole visit, all three pictures, and say something on a
+machine that is not at rest, too. The heap is onnxruntime's, the size of every WebAssembly memory that the worker made; all
 of the page's memory, worker and scripts included, is what `performance.measureUserAgentSpecificMemory` says.
 """
 
@@ -144,6 +145,12 @@ def compared(model: tc.Tokenizer, data: bytes, found: dict[str, Any]) -> dict[st
     return {"equal": float((own.tokens == encoding.tokens).mean()), "dB": min(near)}
 
 
+def processor_seconds(browser: Any) -> float:
+    """What the pages of a browser have used so far, their workers included."""
+    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    return sum(one["cpuTime"] for one in told["processInfo"] if one["type"] == "renderer")
+
+
 def measure(
     page: Any, photos: list[tuple[str, bytes]], threads: int, model: tc.Tokenizer | None
 ) -> dict[str, Any]:
@@ -158,8 +165,10 @@ def measure(
     loaded = page.evaluate(BEGIN, threads)
     rows = []
     for number, (name, data) in enumerate(photos, 1):
+        before = processor_seconds(page.context.browser)
         found = page.evaluate(VISIT, [b64encode(data).decode(), LENGTH, ANOTHER, STEPS])
-        row = {"photo": name} | found["times"] | {"heap": page.evaluate(ASK_HEAP)}
+        used = processor_seconds(page.context.browser) - before
+        row = {"photo": name} | found["times"] | {"processor": used, "heap": page.evaluate(ASK_HEAP)}
         if number in (EARLY, len(photos)):
             row["memory"] = page.evaluate(MEMORY)
         if model is not None:
@@ -173,7 +182,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What all photographs together say."""
     median = {
         name: round(statistics.median(row[name] for row in rows), 2)
-        for name in ("first mean", "new prefix", "sample")
+        for name in ("first mean", "new prefix", "sample", "processor")
     }
     found = {
         "median seconds": median,

@@ -98,14 +98,16 @@ export class OwnFilm {
    * @returns {Promise<Row>}
    */
   async row(mode, length, rgb, base64, pack) {
-    const webp = await pack(rgb);
-    if (!this.scorer)
-      return [mode, length, webp, base64(levels(ringPower(rgb), this.scale)), null, null, null];
+    const packing = pack(rgb); // goes on in another thread while this one scores
+    if (!this.scorer) {
+      const power = base64(levels(ringPower(rgb), this.scale));
+      return [mode, length, await packing, power, null, null, null];
+    }
     const { psnr, ssim, power, bands } = this.scorer.of(rgb);
     return [
       mode,
       length,
-      webp,
+      await packing,
       base64(levels(power, this.scale)),
       Number.isFinite(psnr) ? round(psnr, 2) : null,
       round(ssim, 3),
