@@ -19,7 +19,12 @@ from starlette.routing import Route
 from .examples import EXAMPLES, Example
 
 PAGE = Path(__file__).parent / "page"
-TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".jpg": "image/jpeg"}
+TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".jpg": "image/jpeg",
+    ".wasm": "application/wasm",
+}
 FOR_EVER = "public, max-age=31536000, immutable"
 BUTTONS = EXAMPLES[:6]  # the others are rounds of *Name it*
 THUMBNAIL = 160  # px: an example's button is at most 80 wide, and screens have two pixels for one

@@ -1,5 +1,6 @@
 """A model beside the static page, which runs it in a visitor's own browser: DIR/model and DIR/ort.
 
+A baseline comes with it, DIR/model/NAME, for the panes of *Compare*; a visitor fetches it when one is shown.
 What runs the graphs is onnxruntime-web, kept by others and brought by npm. Neighbours: `export`, which calls
 this; `installable`; page/onnx, which reads what is written here; docs/publish.md.
 """
@@ -30,6 +31,7 @@ class WebModel:
         files: paths of all files that the manifest names, by name.
         runtime: a folder with onnxruntime-web's files (its `dist`).
         weights_at: address of the folder of the weight files on another host; "": they lie with the page.
+        beside: what *Compare* may set beside it; their runtime, host and neighbours do not count.
     """
 
     info: tc.ModelInfo
@@ -37,6 +39,7 @@ class WebModel:
     files: dict[str, Path]
     runtime: Path
     weights_at: str = ""
+    beside: "tuple[WebModel, ...]" = ()
 
 
 def write(folder: Path, model: WebModel) -> None:
@@ -45,19 +48,49 @@ def write(folder: Path, model: WebModel) -> None:
     Raises:
         OSError: a file is missing, or the folder cannot be written.
     """
-    for part in ("model", "ort"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    graphs = [one["file"] for one in model.manifest["graphs"].values()]
-    beside = () if model.weights_at else tuple(model.manifest["weights"])
-    for name in (*graphs, *beside):
-        shutil.copyfile(model.files[name], folder / "model" / name)
+    (folder / "ort").mkdir(parents=True, exist_ok=True)
+    at = model.weights_at.rstrip("/")
+    told = write_files(folder / "model", model, at)
+    others = [
+        write_files(folder / "model" / one.info.name, one, at and f"{at}/{one.info.name}")
+        for one in model.beside
+    ]
     runtime = write_runtime(folder, model.runtime, ONE) | {"gpu": write_runtime(folder, model.runtime, GPU)}
-    weights = {
-        name: about if name in beside else about | {"url": f"{model.weights_at.rstrip('/')}/{name}"}
-        for name, about in model.manifest["weights"].items()
-    }
-    told = model.manifest | {"info": model.info.to_dict(), "runtime": runtime, "weights": weights}
-    (folder / MANIFEST).write_text(json.dumps(told), "utf-8")
+    (folder / MANIFEST).write_text(json.dumps(told | {"runtime": runtime, "beside": others}), "utf-8")
+
+
+def write_files(folder: Path, model: WebModel, weights_at: str) -> dict[str, Any]:
+    """Copy a model's graphs and weights; its manifest, with the catalog's line.
+
+    Args:
+        folder: made if need be.
+        model: what is copied.
+        weights_at: where the weights are instead, without a slash at the end; "": they are copied, too.
+
+    Raises:
+        OSError: a file is missing, or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = model.manifest["weights"]
+    if weights_at:
+        weights = {name: about | {"url": f"{weights_at}/{name}"} for name, about in weights.items()}
+    graphs = [one["file"] for one in model.manifest["graphs"].values()]
+    for name in graphs if weights_at else (*graphs, *weights):
+        shutil.copyfile(model.files[name], folder / name)
+    return model.manifest | {"info": model.info.to_dict(), "weights": weights}
+
+
+def baseline(runtime: Path) -> tuple[WebModel, ...]:
+    """The catalog's baseline, if its weights and its graphs are here: what stands beside an example, too.
+
+    Args:
+        runtime: a folder with onnxruntime-web's files.
+    """
+    info = next((one for one in tc.catalog() if one.role == "baseline" and one.checkpoint_id), None)
+    try:
+        return () if info is None else (WebModel(info, *tc.graph_files(info.name), runtime),)
+    except tc.TokenizerError:  # it has no graphs
+        return ()
 
 
 def write_runtime(folder: Path, source: Path, name: str) -> dict[str, Any]:

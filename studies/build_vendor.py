@@ -22,6 +22,7 @@ FILES = {  # what is copied of a package, and under which name
     },
     "gifenc": {"dist/gifenc.esm.js": "gifenc.esm.js", "LICENSE.md": "gifenc.LICENSE"},
     "lean-qr": {"index.mjs": "lean-qr.mjs", "LICENSE": "lean-qr.LICENSE"},
+    "@cwasm/jpeg-turbo": {"jpeg-turbo.wasm": "jpeg-turbo.wasm"},  # its licences: demo/page/onnx
 }
 TYPES = {  # of packages that bring none for a file; only what the page uses
     "gifenc.esm.d.ts": """interface Encoder {
@@ -44,6 +45,8 @@ WHY = {
     "uplot": "the plots: several axes, a cursor that tells values, thousands of points a millisecond",
     "gifenc": "a clip of the dial's turn in browsers that cannot record a film",
     "lean-qr": "the QR code of the present state, for a lecture's audience",
+    "@cwasm/jpeg-turbo": "libjpeg-turbo in a browser: a large JPEG at a half, a quarter or an eighth, as a "
+    "server has it",
 }
 HEAD = """# Kept libraries
 

@@ -1,8 +1,14 @@
 """A page whose model runs in the visitor's browser: is it Python's, how long does it take, what does it need?
 
-Run: `python -m studies.own_browser demo/examples --limit 20` on a machine at rest, with Chromium. Every
-third photograph is uploaded as a large JPEG, as a phone has. Printed for one thread and for two: the share
-of packed numbers that are Python's, dB between pictures, median seconds, memory, the page's longest stall.
+Run: `python -m studies.own_browser demo/examples val-256.zip --limit 20 --out found.json`, machine at rest,
+with Chromium. Every third photograph is uploaded as a large JPEG, as a phone has. One line a photograph is
+printed as it is done, then one for each number of threads: the share of packed numbers that are Python's, dB
+between pictures, median seconds, heap, memory, the page's longest stall.
+
+The first number of threads takes all photographs and is compared with Python; the others take a few, for
+their seconds alone. Processor seconds are those of a whole visit, all three pictures, and say something on a
+machine that is not at rest, too. The heap is onnxruntime's, the size of every WebAssembly memory that the worker made; all
+of the page's memory, worker and scripts included, is what `performance.measureUserAgentSpecificMemory` says.
 """
 
 import argparse
@@ -11,6 +17,7 @@ import io
 import json
 import shutil
 import statistics
+import sys
 import tempfile
 import threading
 from base64 import b64decode, b64encode
@@ -28,7 +35,15 @@ from demo.runtime import find
 from demo.with_model import WebModel
 
 LENGTH, ANOTHER, STEPS = 64, 100, 4
-LARGE = 3000  # pixels of the longer side of every third photograph
+LARGE = 4032  # pixels of the longer side of every third photograph
+EARLY = 2  # photographs after which memory should not grow
+HEAP = """
+const made = [], Memory = WebAssembly.Memory;
+WebAssembly.Memory = function (size) { const one = new Memory(size); made.push(one); return one; };
+WebAssembly.Memory.prototype = Memory.prototype;
+const asker = new BroadcastChannel("heap");
+asker.onmessage = () => asker.postMessage(made.reduce((sum, one) => sum + one.buffer.byteLength, 0));
+"""
 EXACT = """
 const coded = OffscreenCanvas.prototype.convertToBlob; // pictures without a loss, to compare them
 OffscreenCanvas.prototype.convertToBlob = function () { return coded.call(this, { type: "image/png" }); };
@@ -68,6 +83,11 @@ VISIT = """async ([data, length, another, steps]) => {
 }"""
 MEMORY = """async () => performance.measureUserAgentSpecificMemory ?
   (await performance.measureUserAgentSpecificMemory()).bytes / 1e6 : null"""
+ASK_HEAP = """() => new Promise((done) => {
+  const worker = new BroadcastChannel("heap");
+  worker.onmessage = ({ data }) => { worker.close(); done(data / 2 ** 20); };
+  worker.postMessage("?");
+})"""
 
 
 class Isolated(SimpleHTTPRequestHandler):
@@ -94,23 +114,28 @@ def hosted(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def uploads(folder: Path, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Photographs as files: as they are, and every third as a large JPEG."""
-    kinds = {".webp", ".jpg", ".jpeg", ".png"}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in kinds)[:limit]
-    for number, path in enumerate(paths):
-        data = path.read_bytes()
-        if number % 3 == 2:
-            photo, buffer = Image.open(path).convert("RGB"), io.BytesIO()
-            factor = LARGE / max(photo.size)
-            size = round(photo.width * factor), round(photo.height * factor)
-            photo.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
-            data = buffer.getvalue()
-        yield path.stem, data
+def uploads(sources: list[Path], limit: int) -> list[tuple[str, bytes]]:
+    """Photographs as files: as they are, and every third as a large JPEG.
+
+    Args:
+        sources: folders and archives, read in this order.
+        limit: photographs at most.
+    """
+    files = [one for source in sources for one in tc.PhotoSet(source).files()][:limit]
+    return [(name, enlarged(data) if at % 3 == 2 else data) for at, (name, data) in enumerate(files)]
+
+
+def enlarged(data: bytes) -> bytes:
+    """A photograph as a JPEG whose longer side has as many pixels as a phone's."""
+    photo, buffer = Image.open(io.BytesIO(data)).convert("RGB"), io.BytesIO()
+    factor = LARGE / max(photo.size)
+    size = round(photo.width * factor), round(photo.height * factor)
+    photo.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 def compared(model: tc.Tokenizer, data: bytes, found: dict[str, Any]) -> dict[str, float]:
-    """What the browser made of a photograph against what Python makes of it."""
+    """What the browser made of a photograph against what Python makes of it: share of numbers, least dB."""
     encoding = model.encode(tc.open_photo(data))
     own = tc.Encoding.from_bytes(b64decode(found["tokens"]))
     asked = ((LENGTH, 1), (ANOTHER, 1), (LENGTH, STEPS))
@@ -120,57 +145,100 @@ def compared(model: tc.Tokenizer, data: bytes, found: dict[str, Any]) -> dict[st
     return {"equal": float((own.tokens == encoding.tokens).mean()), "dB": min(near)}
 
 
-def measure(page: Any, model: tc.Tokenizer, photos: list[tuple[str, bytes]], threads: int) -> dict[str, Any]:
-    """All photographs, one after the other, in a page that is open."""
+def processor_seconds(browser: Any) -> float:
+    """What the pages of a browser have used so far, their workers included."""
+    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    return sum(one["cpuTime"] for one in told["processInfo"] if one["type"] == "renderer")
+
+
+def measure(
+    page: Any, photos: list[tuple[str, bytes]], threads: int, model: tc.Tokenizer | None
+) -> dict[str, Any]:
+    """All photographs, one after the other, in a page that is open.
+
+    Args:
+        page: Playwright's.
+        photos: names and files.
+        threads: of the worker.
+        model: what is compared with; None: nothing is.
+    """
     loaded = page.evaluate(BEGIN, threads)
-    rows, memory = [], []
-    for name, data in photos:
+    rows = []
+    for number, (name, data) in enumerate(photos, 1):
+        before = processor_seconds(page.context.browser)
         found = page.evaluate(VISIT, [b64encode(data).decode(), LENGTH, ANOTHER, STEPS])
-        rows.append({"photo": name} | found["times"] | compared(model, data, found))
-        memory.append(page.evaluate(MEMORY))
-        print(json.dumps(rows[-1] | {"MB": memory[-1]}), flush=True)
+        used = processor_seconds(page.context.browser) - before
+        row = {"photo": name} | found["times"] | {"processor": used, "heap": page.evaluate(ASK_HEAP)}
+        if number in (EARLY, len(photos)):
+            row["memory"] = page.evaluate(MEMORY)
+        if model is not None:
+            row |= compared(model, data, found)
+        rows.append(row)
+        say(f"{number} of {len(photos)}, {threads} threads", row)
+    return {"threads": threads, "load": loaded, "longest stall, ms": page.evaluate("stall")} | summary(rows)
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all photographs together say."""
     median = {
         name: round(statistics.median(row[name] for row in rows), 2)
-        for name in ("first mean", "new prefix", "sample")
+        for name in ("first mean", "new prefix", "sample", "processor")
     }
-    return {
-        "threads": threads,
-        "load": loaded,
+    found = {
         "median seconds": median,
-        "least share equal": min(row["equal"] for row in rows),
-        "mean share equal": statistics.fmean(row["equal"] for row in rows),
-        "least dB": min(row["dB"] for row in rows),
-        "MB, first and last": [memory[0], memory[-1]],
-        "longest stall, ms": page.evaluate("stall"),
+        "heap, MiB, early and last": [rows[min(EARLY, len(rows)) - 1]["heap"], rows[-1]["heap"]],
+        "memory, MB, early and last": [row["memory"] for row in rows if "memory" in row],
+        "photographs": rows,
     }
+    if "equal" in rows[0]:
+        equal = [row["equal"] for row in rows]
+        found |= {"least share equal": min(equal), "mean share equal": statistics.fmean(equal)}
+        found["least dB"] = min(row["dB"] for row in rows)
+    return found
+
+
+def say(words: str, what: dict[str, Any]) -> None:
+    """A line of progress."""
+    short = {name: round(one, 4) if isinstance(one, float) else one for name, one in what.items()}
+    print(f"{words}: {json.dumps(short)}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Measure, and print a line for each number of threads."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("photos", type=Path, help="a folder")
-    parser.add_argument("--limit", type=int, default=20)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("photos", type=Path, nargs="+", help="folders and archives")
+    parser.add_argument("--limit", type=int, default=20, help="photographs for the first number of threads")
+    parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
+    parser.add_argument("--few", type=int, default=6, help="photographs for each other number of threads")
+    parser.add_argument(
+        "--without-python", action="store_true", help="nothing is compared: seconds and memory"
+    )
+    parser.add_argument("--out", type=Path, help="a JSON file for all of it")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
     manifest, files = tc.graph_files()
     model = tc.load(manifest["name"], "cpu", "float32")
-    photos = list(uploads(options.photos, options.limit))
+    photos, found = uploads(options.photos, options.limit), []
     with tempfile.TemporaryDirectory() as place, sync_playwright() as play:
         folder = Path(place) / "page"
         export(folder, WebModel(model.info, manifest, files, find(None, Path(place))))
         worker = folder / "page/onnx/worker.js"
-        worker.write_text(worker.read_text("utf-8") + EXACT, "utf-8")
+        worker.write_text(worker.read_text("utf-8") + HEAP + EXACT, "utf-8")
         flags = ["--no-sandbox", "--disable-gpu", "--enable-blink-features=ForceEagerMeasureMemory"]
-        for threads in options.threads:
+        for turn, threads in enumerate(options.threads):
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             with hosted(folder) as address:
                 page = browser.new_page()
                 page.goto(address)
                 page.wait_for_function("window.dial && dial.done")
-                print(json.dumps(measure(page, model, photos, threads)), flush=True)
+                some = photos[: options.few] if turn else photos
+                compare = None if turn or options.without_python else model
+                found.append(measure(page, some, threads, compare))
             browser.close()
+            print(json.dumps({name: one for name, one in found[-1].items() if name != "photographs"}))
+            if options.out:
+                options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

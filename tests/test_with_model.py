@@ -48,6 +48,12 @@ def test_the_folder_has_the_model_and_says_what_each_file_is(ort, tmp_path, monk
     for name, one in sized.items():
         path = page / "model" / name
         assert (path.stat().st_size, sum_of(path)) == (one["bytes"], one["sha256"]), name
+    [pca] = told["beside"]
+    manifest, files = tc.graph_files("pca")
+    assert pca.items() >= manifest.items()
+    assert pca["info"]["role"] == "baseline"
+    for name in (*pca["weights"], *(one["file"] for one in pca["graphs"].values())):
+        assert sum_of(page / "model" / "pca" / name) == sum_of(files[name]), name
     binary = told["runtime"]["binary"]
     assert binary["sha256"] == sum_of(page / binary["path"])
     assert (page / told["runtime"]["script"]).is_file()
@@ -69,11 +75,13 @@ def test_weights_may_lie_on_another_host(ort, tmp_path):
     manifest, files = tc.graph_files()
     info = next(one for one in tc.catalog() if one.name == manifest["name"])
     at = "https://hub.example/someone/weights/resolve/0123456/"
-    with_model.write(tmp_path / "page", with_model.WebModel(info, manifest, files, ort, at))
+    beside = with_model.baseline(ort)
+    with_model.write(tmp_path / "page", with_model.WebModel(info, manifest, files, ort, at, beside))
     told = json.loads((tmp_path / "page/model/graphs.json").read_text("utf-8"))
     assert set(told["weights"]) == set(manifest["weights"])
     for name, one in told["weights"].items():
         assert one == manifest["weights"][name] | {"url": at + name}
+    assert told["beside"][0]["weights"]["model.safetensors"]["url"] == f"{at}pca/model.safetensors"
     assert not list((tmp_path / "page").rglob("*.safetensors"))
     assert len(list((tmp_path / "page/model").glob("*.onnx"))) == len(manifest["graphs"])
 

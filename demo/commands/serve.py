@@ -74,7 +74,7 @@ def run_export(args: argparse.Namespace) -> None:
     """
     from ..export import export
     from ..runtime import find
-    from ..with_model import WebModel
+    from ..with_model import WebModel, baseline
 
     if not args.with_model:
         if args.runtime or args.weights:
@@ -88,4 +88,4 @@ def run_export(args: argparse.Namespace) -> None:
     info = next(one for one in tc.catalog() if one.name == manifest["name"])
     with tempfile.TemporaryDirectory() as fetched:
         runtime = find(args.runtime, Path(fetched))
-        export(args.folder, WebModel(info, manifest, files, runtime, weights_at))
+        export(args.folder, WebModel(info, manifest, files, runtime, weights_at, baseline(runtime)))

@@ -52,8 +52,9 @@ function short({ title }, all) {
  * @returns {Choice[]}
  */
 export function choices(film, models) {
-  const more = film.original && !film.info.alone;
-  const others = more ? models.filter(({ name }) => name !== film.info.name) : [];
+  const { alone, besides = [] } = film.info;
+  const other = (/** @type {string} */ name) => name !== film.info.name && (!alone || besides.includes(name));
+  const others = film.original ? models.filter(({ name }) => other(name)) : [];
   const all = [film.info, ...others];
   const codecs = film.original && film.offers("codes") ? CODECS : [];
   return [
@@ -66,7 +67,11 @@ export function choices(film, models) {
       };
       return info.generative || (info.modes?.length ?? 0) > 1 ? [one, mean] : [one];
     }),
-    ...codecs.map((name) => ({ name, title: name, about: `${name} files of as many bytes` })),
+    ...codecs.map((name) => ({
+      name,
+      title: alone ? `${name}, this browser’s` : name,
+      about: `${name} files of as many bytes${alone ? ", made by this browser’s own encoder" : ""}`,
+    })),
   ];
 }
 

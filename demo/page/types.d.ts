@@ -30,7 +30,8 @@ interface Info {
   picture_size?: number;
   tokens?: string;
   role?: string;
-  alone?: boolean; // nothing else can encode its photos here
+  alone?: boolean; // it is in this browser, and nothing else can encode its photos here
+  besides?: string[]; // but these
 }
 
 /** A film's head. */

@@ -7,9 +7,10 @@ import pytest
 import tiny_flow
 
 import tokenizer_core as tc
+from demo.beside import models
 from demo.export import export
 from demo.runtime import FILES
-from demo.with_model import WebModel
+from demo.with_model import WebModel, baseline
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
 from tokenizer_core.models.prefix_flow.networks import build_networks
 from tokenizer_core.storage.checkpoints import write_checkpoint
@@ -52,7 +53,9 @@ def exported(place: Path, folder: Path) -> tc.Tokenizer:
         tc.export_graphs(NAME)
         manifest, files = tc.graph_files(NAME)
         model = tc.load(NAME, "cpu", "float32")
+    beside = baseline(RUNTIME)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("demo.export.write_beside", lambda *_: None)  # the slow part, and not of this page
-        export(folder, WebModel(model.info, manifest, files, RUNTIME))
+        export(folder, WebModel(model.info, manifest, files, RUNTIME, beside=beside))
+    (folder / "beside.json").write_text(json.dumps(models([one.info for one in beside])), "utf-8")
     return model

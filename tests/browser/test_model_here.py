@@ -7,13 +7,14 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image, ImageDraw
+from PIL import Image, ImageCms, ImageDraw
 
 import tokenizer_core as tc
 from demo import links
 from tests.browser.drag import FLAGS, chromium
 from tests.browser.hosted import hosted
 from tests.browser.model_here import exported
+from tests.drawn import linear_profile
 
 pytestmark = pytest.mark.browser
 CHOOSE = "#choose input[type=file]"
@@ -120,9 +121,11 @@ def test_the_tokens_are_those_of_python(visit, here, photo):
     assert links.film(tc.text_of_tokens(visit.tokens), infos).told["tokens"], "the link opens on a server"
 
 
-SQUARE = """async ([data, crop]) => {
+SQUARE = """async ([data, crop, own]) => {
   const { Photo } = await import("./page/onnx/photo.js");
-  const photo = await Photo.open(new Blob([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))]));
+  const { bringJpeg } = await import("./page/onnx/jpeg.js");
+  const file = new Blob([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))]);
+  const photo = await Photo.open(file, own ? await bringJpeg() : null);
   return btoa(String.fromCharCode(...await photo.square(64, crop)));
 }"""
 
@@ -140,17 +143,23 @@ def test_squares_are_those_of_the_server(visit, photo):
     clear = picture.copy()
     clear.putalpha(Image.linear_gradient("L").resize(picture.size))
     large = picture.resize((3000, 2100), Image.Resampling.BICUBIC)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     files = {
         "PNG": (written(picture, "PNG"), 0),
         "turned JPEG": (written(picture, "JPEG", exif=turned), 0),
         "PNG with alpha": (written(clear, "PNG"), 1),
         "GIF": (written(picture.quantize(64), "GIF"), 0),
         "WebP": (written(picture, "WEBP"), 0),
-        "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92), 3),
+        "large JPEG, which is decoded smaller": (written(large, "JPEG", quality=92, exif=turned), 0),
+        "large JPEG in sRGB": (written(large, "JPEG", icc_profile=srgb), 0),
+        "large JPEG of other colours": (written(large, "JPEG", icc_profile=linear_profile()), 2),
+        "large JPEG, averaged": (written(large, "JPEG", quality=92), 3),
+        "large JPEG of four colours, averaged": (written(large.convert("CMYK"), "JPEG"), 3),
     }
     for crop in ((0.5, 0.5, 1.0), (0.3, 0.7, 2.5)):
         for name, (data, most) in files.items():
-            found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop]))
+            own = not name.endswith("JPEG, averaged")
+            found = b64decode(visit.page.evaluate(SQUARE, [b64encode(data).decode(), crop, own]))
             wanted = tc.square_crop(tc.open_photo(data), 64, crop[:2], crop[2]).array
             apart = np.abs(np.frombuffer(found, np.uint8).reshape(64, 64, 3).astype(int) - wanted)
             assert apart.max() <= most, (name, crop)
@@ -378,3 +387,86 @@ def test_without_a_graphics_card_the_processor_computes(browser, host, photo):
     visit.loaded()
     assert not any("asyncify.wasm" in url for _, url in visit.asked), "what no card can use is not fetched"
     visit.close()
+
+
+SHOWN = """(number) => {
+  const pane = document.querySelectorAll('.pane:not([hidden])')[number];
+  return !pane.classList.contains('blank') && pane.querySelector('.pane-score').textContent.includes('dB');
+}"""
+
+
+def test_compare_shows_an_own_photo_in_other_codes(visit, here, photo):
+    model, _ = here
+    visit.bring(photo)
+    visit.loaded()
+    page = visit.page
+    page.evaluate(f"dial.set({model.info.lengths[-1]})")
+    page.locator("#tab-compare").click()
+    page.get_by_role("button", name="Fetch it").click()  # the other model, which has a size of its own
+    for number in (0, 1):
+        page.wait_for_function(SHOWN, arg=number, timeout=60_000)
+    second = page.locator(".pane:not([hidden]) select").nth(1)
+    assert second.input_value() == "pca"
+    options = second.locator("option").all_inner_texts()
+    assert [name[:4] for name in options if "browser" in name] == ["WebP", "JPEG"]
+    second.select_option("WebP")
+    page.wait_for_function(SHOWN, arg=1, timeout=60_000)
+    second.select_option("JPEG")  # all tokens of so small a model take 64 bytes
+    page.get_by_text("No JPEG file has so few bytes.").wait_for(timeout=60_000)
+    page.locator("#tab-measure").click()
+    page.get_by_text("it runs on a server alone").wait_for()
+
+
+# What the linear model shows of a photo at a length, and the files of two codecs, as the worker has them.
+BESIDE = """async ([root, data, asked]) => {
+  const from = (name) => import(new URL(`page/onnx/${name}.js`, root).href);
+  const [{ Model, ALL }, { Engine }, { bytes }] = await Promise.all(
+    [from("manifest"), from("engine"), import(new URL("page/tokens.js", root).href)]);
+  const model = new Model(await (await fetch(new URL("model/graphs.json", root))).json(), "model/");
+  const engine = new Engine(model, new URL(root));
+  const ask = async (question) => {
+    const got = await engine.ask({ steps: 4, seed: 0, means: [], samples: [], told: [], ...question });
+    if (got.error) throw new Error(got.error);
+    return got;
+  };
+  await engine.load(ALL, () => {});
+  const other = model.besides.get("pca");
+  await engine.load(other.all, () => {}, other);
+  const file = new File([bytes(data)], "photo.png");
+  const { start } = await ask({ what: "start", from: "upload", file });
+  const beside = await ask({ what: "start", from: "beside", model: "pca", token: start.token });
+  const frames = [];
+  for (const k of asked.lengths) {
+    const means = frames.map(([k]) => k);
+    const got = await ask({ token: beside.start.token, k, rest: false, beside: true, means });
+    frames.push([k, got.frames[0][4]]);
+  }
+  const files = {};
+  for (const of of ["WebP", "JPEG"]) {
+    files[of] = [];
+    while (files[of].length < asked.sizes.length) {
+      const sizes = asked.sizes.slice(files[of].length);
+      const { token } = beside.start; // its square is the larger one
+      files[of].push(...(await ask({ what: "view", view: "codec", of, sizes, token })).files);
+    }
+  }
+  engine.worker.terminate();
+  return { frames, files };
+}"""
+
+
+def test_what_stands_beside_an_own_photo_scores_as_on_a_server(visit, host, photo):
+    """The linear model's pictures are Python's; the browser's own encoder is about as good as Pillow's."""
+    asked = {"lengths": [4, 64], "sizes": [20, 500, 2000]}
+    data = b64encode(photo.read_bytes()).decode()
+    found = visit.page.evaluate(BESIDE, [host, data, asked])
+    pca = tc.load("pca", "cpu")
+    original = tc.square_crop(tc.open_photo(photo), 256)
+    encoding = tc.Encoding.from_bytes(pca.encode(original).to_bytes())
+    for length, near in found["frames"]:
+        assert abs(near - tc.psnr(pca.decode(encoding, length), original)) <= 0.02, length
+    for codec, files in found["files"].items():
+        best = tc.best_pictures(original, codec, asked["sizes"])
+        assert [one is None for one in files] == [size not in best for size in asked["sizes"]], codec
+        for size, *_, near, _, _ in filter(None, files):
+            assert abs(near - tc.psnr(best[size], original)) <= 0.5, (codec, size)

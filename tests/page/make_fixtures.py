@@ -5,6 +5,7 @@
 The pictures are drawn by a formula that `onnx.test.js` has, too, so that only results are stored.
 """
 
+import io
 import json
 import zlib
 from base64 import b64encode
@@ -115,10 +116,39 @@ def samples() -> list[dict]:
     return found
 
 
+def jpegs() -> list[dict]:
+    """JPEGs of drawn pictures, and checksums of what `open_photo` makes of them at each scale, upright."""
+    found = []
+    for turn, (width, height), options in (
+        (1, (73, 49), {"quality": 75}),
+        (1, (48, 64), {"quality": 60, "progressive": True}),
+        (1, (50, 41), {"quality": 75, "subsampling": 0}),
+        *((turn, (38, 29), {"quality": 60, "subsampling": 1}) for turn in range(2, 9)),
+    ):
+        exif, buffer = Image.Exif(), io.BytesIO()
+        exif[0x0112] = turn
+        Image.fromarray(drawn(width, height)).save(buffer, "JPEG", exif=exif, **options)
+        data, sums = buffer.getvalue(), {}
+        for scale in (2, 4, 8):
+            photo = tc.open_photo(data, at_least=min(width, height) // scale)
+            sums[scale] = {"size": photo.size, "crc": zlib.crc32(photo.tobytes())}
+        found.append({"turn": turn, "file": b64encode(data).decode(), "sums": sums})
+    return found
+
+
+def cmyk() -> str:
+    """A JPEG of four colours."""
+    buffer = io.BytesIO()
+    Image.fromarray(drawn(24, 16)).convert("CMYK").save(buffer, "JPEG", quality=50)
+    return b64encode(buffer.getvalue()).decode()
+
+
 def main() -> None:
     """Write all of it."""
     made = {
         "crops": crops(),
+        "jpegs": jpegs(),
+        "cmyk": cmyk(),
         "noises": noises(),
         "scores": scores(),
         "tokens": tokens(),

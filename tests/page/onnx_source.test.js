@@ -28,6 +28,18 @@ const told = {
     "e.safetensors": sized(14e6, "3"),
   },
   runtime: { script: "ort/ort.mjs", binary: { path: "ort/ort.packed", ...sized(4e6, "4") } },
+  beside: [
+    {
+      name: "pca",
+      info: info({ name: "pca" }),
+      model: {},
+      graphs: {
+        encode: { ...graph("encode", "model.safetensors"), ...sized(1000, "5") },
+        decode: { ...graph("decode", "model.safetensors"), ...sized(1000, "6") },
+      },
+      weights: { "model.safetensors": sized(12e6, "7") },
+    },
+  ],
 };
 
 test("each file is counted once, and a link needs no encoder", () => {
@@ -51,10 +63,10 @@ function page(agrees = true, stops = "") {
   const engine = {
     model: new Model(told, "model/"),
     ready: new Set(),
-    async load(names, came) {
+    async load(names, came, of = this.model) {
       came(1e6);
       if (stops) return { error: stops };
-      for (const name of names) this.ready.add(name);
+      for (const name of names) this.ready.add(of.prefix + name);
       return { kept: true };
     },
     async ask(question) {
@@ -158,6 +170,41 @@ test("a photo needs the encoder, too; who says no gets a sentence and is asked a
     /It broke off/,
   );
   assert.deepEqual(broken.said, ["It broke off."]);
+});
+
+test("a model beside an own photo is asked about by itself, once a photo, and has files of its own", async () => {
+  const pca = new Model(told, "model/").besides.get("pca");
+  const paths = pca.filesOf(pca.all, false).map(({ path }) => path);
+  assert.deepEqual(paths, ["model/pca/encode.onnx", "model/pca/decode.onnx", "model/pca/model.safetensors"]);
+  const beside = (token, model = "pca") => ({ what: "start", from: "beside", token, model });
+  const yes = page();
+  const path = await yes.source.upload(new File(["photo"], "photo.jpg"), () => {});
+  await yes.source.ask({ what: "start", from: "upload", path });
+  await yes.source.ask(beside("own-1"));
+  assert.deepEqual(
+    yes.offered.map(({ size }) => size),
+    ["72 MB", "13 MB"],
+  );
+  assert.ok(yes.engine.ready.has("pca/decode"));
+  await yes.source.ask(beside("own-2"));
+  assert.equal(yes.offered.length, 2, "it is here");
+  assert.deepEqual(yes.asked.at(-1), beside("own-2"));
+  assert.match((await yes.source.ask(beside("own-2", "grid"))).error, /needs a server/);
+  const no = page(false);
+  for (const token of ["own-1", "own-1", "own-2"]) {
+    assert.match((await no.source.ask(beside(token))).error, /not fetched/);
+  }
+  assert.equal(no.offered.length, 2, "once a photo");
+});
+
+test("a codec's files of an own photo are this browser's, an example's are stored", async () => {
+  const { source, asked, wanted } = page();
+  await source.upload(new File(["photo"], "photo.jpg"), () => {});
+  const codec = (token) => ({ what: "view", view: "codec", token, of: "WebP", sizes: [100] });
+  await source.ask(codec("own-1"));
+  assert.deepEqual(asked.at(-1).sizes, [100]);
+  await source.ask(codec("cup"));
+  assert.deepEqual(wanted, [codec("cup")]);
 });
 
 /** A browser's cache, and a host. */

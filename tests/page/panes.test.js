@@ -41,6 +41,16 @@ test("a link's film has its own model's panes alone, and so has a model of which
   assert.deepEqual(named(filmOf({ views: ["less"] }), []), ["toy", "toy.mean"]);
 });
 
+test("a film of this browser has those models alone that are here, and says whose encoder made a codec's files", () => {
+  const here = filmOf({ alone: true, besides: ["pca"] });
+  assert.deepEqual(named(here), ["toy", "toy.mean", "pca", "WebP", "JPEG"]);
+  assert.deepEqual(named(filmOf({ alone: true })), ["toy", "toy.mean", "WebP", "JPEG"]);
+  const [webp] = choices(here, MODELS).slice(-2);
+  assert.equal(webp.title, "WebP, this browser’s");
+  assert.match(webp.about, /own encoder/);
+  assert.equal(choices(filmOf(), MODELS).at(-1).title, "JPEG");
+});
+
 test("two panes to begin with: this film's model and the best other, else its mean, else a codec", () => {
   const panes = (film, models, wanted = []) => panesOf(wanted, choices(film, models));
   assert.deepEqual(panes(filmOf(), MODELS), ["toy", "pca"]);

@@ -1,23 +1,26 @@
 // What the model in this browser answers to the page's questions: the messages of demo/handlers.py and demo/views.py.
 // No DOM: photos, packing and the model are handed in.
 import { bytes, tokensOf } from "../tokens.js";
-import { fail, MEAN, OwnFilm, plan, takeOf } from "./own.js";
+import { fail, MEAN, OTHER, OwnFilm, plan, takeOf } from "./own.js";
 import { DAMAGED } from "./packing.js";
 import { viewed } from "./views.js";
 
 const CREDIT =
   "It stayed with the sender, as a link holds only the tokens: no scores here, and no maps of looks.";
 const NO_PHOTO = "A link brings no photo, so there is nothing to crop or to encode with another model.";
-const OTHER = "The page has one model in your browser; another one needs a server.";
 
 /** How the tokens of films begin that are made here. */
 export const OWN = "own-";
 
 /** What the page is answered, whatever it asks. */
 export class Answers {
-  /** @param {import("./studio.js").Studio} studio */
-  constructor(studio) {
+  /**
+   * @param {import("./studio.js").Studio} studio
+   * @param {string} [prefix] of its films' tokens
+   */
+  constructor(studio, prefix = OWN) {
     this.studio = studio;
+    this.prefix = prefix;
     this.made = 0;
   }
 
@@ -43,7 +46,7 @@ export class Answers {
     const { from, crop = [0.5, 0.5, 1], file, tokens, model } = question;
     if (model && model !== this.studio.info.name) fail(OTHER);
     this.made += 1;
-    const token = `${OWN}${this.made}`;
+    const token = `${this.prefix}${this.made}`;
     /** @type {OwnFilm} */
     let film;
     if (from === "link") film = new OwnFilm(token, { indices: this.codeOf(String(tokens)) });
@@ -57,6 +60,21 @@ export class Answers {
     }
     this.studio.keep(film);
     return { start: await this.head(film), frames: [], told: this.told(film, []) };
+  }
+
+  /**
+   * The photo of another model's film, at this one.
+   * @param {OwnFilm} film
+   */
+  async beside({ rgb, photo, crop }) {
+    if (!rgb) fail(NO_PHOTO);
+    const side = this.studio.world.model.shape.image_size;
+    const fits = rgb?.length === 3 * side * side;
+    const square = fits ? rgb : await photo?.square(side, crop ?? [0.5, 0.5, 1]);
+    this.made += 1;
+    const own = new OwnFilm(`${this.prefix}${this.made}`, { rgb: square ?? fail(NO_PHOTO), crop });
+    this.studio.keep(own);
+    return { start: await this.head(own), frames: [], told: {} };
   }
 
   /**
@@ -143,7 +161,8 @@ export class Answers {
     const sample = takeOf(question);
     const sent = { mean: /** @type {number[]} */ (means), sample: /** @type {number[]} */ (samples) };
     const where = { k: Number(k), rest: Boolean(rest), only: Boolean(only) };
-    const lacking = plan(sample, this.studio.info.ladder, where).filter(
+    const { info } = this.studio;
+    const lacking = plan(info.generative ? sample : null, info.ladder, where).filter(
       ([take, length]) => !sent[take === MEAN ? "mean" : "sample"].includes(length),
     );
     const ready = lacking.map(([take, length]) => film.reel(take).get(length));

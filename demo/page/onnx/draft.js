@@ -1,5 +1,5 @@
-// A large JPEG as the server decodes it: at a half, a quarter or an eighth. libjpeg-turbo's smaller transforms give the
-// averages of neighbouring pixels; a browser decodes all of them, so they are averaged here. No DOM.
+// Which JPEGs the server decodes at a half, a quarter or an eighth, and nearly the same where jpeg.js cannot: its
+// smaller transforms give about the averages of neighbouring pixels, so those are averaged here. No DOM.
 // Source: libjpeg-turbo, jidctred.c; Pillow's `draft` chooses the scale.
 
 const SHORTEST = 1024; // pixels that each side keeps: enough for a zoom of 4 into a square of 256

@@ -66,15 +66,16 @@ export class Engine {
    * Have some graphs ready.
    * @param {string[]} names
    * @param {(bytes: number) => void} came so many more
+   * @param {import("./manifest.js").Model} [model] of another model than the dial's
    * @returns {Promise<{ error?: string, kept?: boolean, gpu?: boolean }>}
    */
-  async load(names, came) {
+  async load(names, came, model = this.model) {
     this.came = came;
     const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
-    const { told, folder } = this.model;
-    const options = { threads, gpu: this.gpu };
+    const { told, folder, prefix } = model;
+    const options = { threads, gpu: this.gpu && model === this.model };
     const got = await this.post("load", { told, folder, names, root: this.root.href, options });
-    if (!got.error) for (const name of names) this.ready.add(name);
+    if (!got.error) for (const name of names) this.ready.add(prefix + name);
     return got;
   }
 

@@ -1,7 +1,26 @@
-// How large a picture is, as its file's first bytes say: asked before a browser decodes it. No DOM.
-// Sources: PNG third edition, chunk IHDR; GIF89a, logical screen; ITU-T T.81, B.2.2; RFC 9649 (WebP).
+// What a picture's file says of itself in its first bytes: how large it is, asked before a browser decodes it, and of a
+// JPEG what else its pixels need. No DOM.
+// Sources: PNG third edition, chunk IHDR; GIF89a, logical screen; ITU-T T.81, B.2.2; RFC 9649 (WebP); Exif 2.32, 4.6.4;
+// ICC.1:2022, B.4.
 
 /** @typedef {{ width: number, height: number }} Size */
+
+/**
+ * A JPEG, as its segments before the pixels tell it.
+ * @typedef {object} Jpeg
+ * @property {number} width as it is stored
+ * @property {number} height
+ * @property {number} colours a pixel has
+ * @property {number} turn what sets it upright, 1 to 8, as Exif numbers it
+ * @property {Uint8Array<ArrayBuffer> | null} profile what its colours mean
+ */
+
+/** @typedef {{ marker: number, from: number, to: number }} Segment where its content begins, and ends */
+
+const [APP1, APP2, SCAN] = [0xe1, 0xe2, 0xda];
+const EXIF = "Exif\0\0";
+const ICC = "ICC_PROFILE\0";
+const ORIENTATION = 0x0112;
 
 const text = (/** @type {Uint8Array} */ bytes, /** @type {number} */ from, /** @type {number} */ to) =>
   String.fromCharCode(...bytes.subarray(from, to));
@@ -9,17 +28,91 @@ const text = (/** @type {Uint8Array} */ bytes, /** @type {number} */ from, /** @
 /** @param {Uint8Array} bytes the first ones of a file */
 export const isJpeg = (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8;
 
-/** @param {DataView} view @returns {Size | null} */
-function ofJpeg(view) {
+/**
+ * A JPEG's segments up to its pixels.
+ * @param {DataView} view
+ * @returns {Generator<Segment>}
+ */
+function* segments(view) {
   let at = 2;
-  while (at + 9 < view.byteLength) {
-    if (view.getUint8(at) !== 0xff) return null;
+  while (at + 4 <= view.byteLength && view.getUint8(at) === 0xff) {
     const marker = view.getUint8(at + 1);
-    const frame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (frame) return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
-    at += 2 + view.getUint16(at + 2);
+    if (marker === SCAN) return;
+    const to = at + 2 + view.getUint16(at + 2);
+    yield { marker, from: at + 4, to };
+    at = to;
+  }
+}
+
+const isFrame = (/** @type {Segment} */ { marker }) =>
+  marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+
+/** @param {DataView} view */
+function frameOf(view) {
+  for (const segment of segments(view)) {
+    const { from } = segment;
+    if (!isFrame(segment) || from + 6 > view.byteLength) continue;
+    return {
+      height: view.getUint16(from + 1),
+      width: view.getUint16(from + 3),
+      colours: view.getUint8(from + 5),
+    };
   }
   return null;
+}
+
+/** @param {DataView} view @returns {Size | null} */
+function ofJpeg(view) {
+  const frame = frameOf(view);
+  return frame && { width: frame.width, height: frame.height };
+}
+
+/**
+ * The orientation that a block of Exif data names; 1 where it names none.
+ * @param {DataView} view of the block, from its byte order on
+ */
+function turnOf(view) {
+  try {
+    const little = view.getUint16(0) === 0x4949;
+    const directory = view.getUint32(4, little);
+    const count = view.getUint16(directory, little);
+    for (let i = 0; i < count; i++) {
+      const entry = directory + 2 + 12 * i;
+      if (view.getUint16(entry, little) === ORIENTATION) return view.getUint16(entry + 8, little);
+    }
+  } catch {} // it points beyond its end
+  return 1;
+}
+
+/**
+ * What a JPEG says of its pixels.
+ * @param {Uint8Array<ArrayBuffer>} bytes all of the file
+ * @returns {Jpeg | null} null: it says too little
+ */
+export function jpegIn(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const frame = isJpeg(bytes) ? frameOf(view) : null;
+  if (!frame) return null;
+  let turn = 0;
+  /** @type {Uint8Array[]} */
+  const parts = [];
+  for (const { marker, from, to } of segments(view)) {
+    const begins = (/** @type {string} */ words) => text(bytes, from, from + words.length) === words;
+    if (marker === APP1 && !turn && begins(EXIF)) {
+      const start = Math.min(from + EXIF.length, bytes.length);
+      turn = turnOf(new DataView(bytes.buffer, bytes.byteOffset + start, Math.min(to, bytes.length) - start));
+    }
+    if (marker === APP2 && begins(ICC)) {
+      const number = bytes[from + ICC.length];
+      parts[number] = bytes.subarray(from + ICC.length + 2, to);
+    }
+  }
+  const all = parts.filter(Boolean).flatMap((part) => [...part]);
+  return {
+    ...frame,
+    turn: turn >= 1 && turn <= 8 ? turn : 1,
+    profile: all.length ? Uint8Array.from(all) : null,
+  };
 }
 
 /** @param {DataView} view @param {string} kind of its first chunk @returns {Size | null} */

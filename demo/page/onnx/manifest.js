@@ -14,6 +14,8 @@
  * @property {import("./tokenizer.js").Shape} model
  * @property {Record<string, Sized & { file: string, weights: string[], inputs: Told[], outputs: Told[] }>} graphs
  * @property {Record<string, Sized>} weights
+ * @property {string} [kind] the family
+ * @property {Manifest[]} [beside] of models that Compare sets beside it, each in a folder of its name
  * @property {Runtime & { gpu?: Runtime }} runtime of onnxruntime-web
  */
 
@@ -26,12 +28,25 @@ export class Model {
   /**
    * @param {Manifest} told
    * @param {string} folder below the page's, with a slash at its end
+   * @param {string} [prefix] of its graphs' names among those that can run
    */
-  constructor(told, folder) {
+  constructor(told, folder, prefix = "") {
     this.told = told;
     this.folder = folder;
+    this.prefix = prefix;
+    /** @type {Map<string, Model>} by name, models that Compare may show */
+    this.besides = new Map();
+    for (const one of told.beside ?? []) {
+      const below = `${one.name}/`;
+      this.besides.set(one.name, new Model({ ...one, runtime: told.runtime }, folder + below, below));
+    }
     this.info = told.info;
     this.shape = told.model;
+  }
+
+  /** All graphs that a photo takes. */
+  get all() {
+    return Object.keys(this.told.graphs);
   }
 
   /** @param {string} name of a file @param {Sized} sized @returns {ModelFile} */

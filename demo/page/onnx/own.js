@@ -4,6 +4,8 @@ import { levels, ringPower, Scorer } from "./scores.js";
 
 const LINK_SCALE = /** @type {[number, number]} */ ([-1, 6.5]); // log10 power at the plot's ends
 const OUT = "Steps go from 2 to 50 and seeds from 0 to 2147483647.";
+/** What a page says of a model that is not here. */
+export const OTHER = "The page has one model in your browser; another one needs a server.";
 const REELS = 6; // of samples that a film keeps
 
 /** @typedef {{ mode: Mode, steps: number, seed: number }} Take how a frame was decoded */
@@ -59,6 +61,8 @@ export class OwnFilm {
     this.read = null;
     /** @type {Map<string, Map<number, Row>>} by take */
     this.reels = new Map();
+    /** @type {Map<string, import("./codec.js").Codec>} the photo's files, by codec */
+    this.codecs = new Map();
   }
 
   get scale() {
@@ -94,14 +98,16 @@ export class OwnFilm {
    * @returns {Promise<Row>}
    */
   async row(mode, length, rgb, base64, pack) {
-    const webp = await pack(rgb);
-    if (!this.scorer)
-      return [mode, length, webp, base64(levels(ringPower(rgb), this.scale)), null, null, null];
+    const packing = pack(rgb); // goes on in another thread while this one scores
+    if (!this.scorer) {
+      const power = base64(levels(ringPower(rgb), this.scale));
+      return [mode, length, await packing, power, null, null, null];
+    }
     const { psnr, ssim, power, bands } = this.scorer.of(rgb);
     return [
       mode,
       length,
-      webp,
+      await packing,
       base64(levels(power, this.scale)),
       Number.isFinite(psnr) ? round(psnr, 2) : null,
       round(ssim, 3),
@@ -117,7 +123,7 @@ export class OwnFilm {
 /**
  * What to decode next: where the dial is, its sample, too, if it rests; then the ladder of means and that of samples.
  * Other lengths are made when the dial rests there: on a visitor's machine nothing is made for nobody.
- * @param {Take} sample
+ * @param {Take | null} sample null: the model has none
  * @param {number[]} ladder
  * @param {{ k: number, rest: boolean, only: boolean }} where `only`: nothing but what the dial wants
  * @returns {[Take, number][]}
@@ -125,9 +131,9 @@ export class OwnFilm {
 export function plan(sample, ladder, { k, rest, only }) {
   /** @type {[Take, number][]} */
   const here = [[MEAN, k]];
-  if (rest) here.push([sample, k]);
+  if (rest && sample) here.push([sample, k]);
   if (only) return here;
-  for (const take of [MEAN, sample]) {
+  for (const take of sample ? [MEAN, sample] : [MEAN]) {
     for (const length of ladder) here.push([take, length]);
   }
   return here;

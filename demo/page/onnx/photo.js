@@ -1,15 +1,20 @@
 // A visitor's file becomes a photo, and any square of it the one that tokenizer_core/photos would take. What the
 // browser opens is opened: upright, in sRGB, the first frame, alpha on white. For a worker.
+
 import { EMPTY, size, UNREADABLE } from "../sending.js";
 import { squareOf } from "../square.js";
+import { painted, sheet } from "./canvas.js";
 import { drafted, draftOf } from "./draft.js";
-import { isJpeg, sizeIn } from "./headers.js";
+import { isJpeg, jpegIn, sizeIn } from "./headers.js";
+import { smaller, upright } from "./jpeg.js";
 import { resized } from "./lanczos.js";
+import { inSrgb } from "./profile.js";
 
 const MOST_BYTES = 20 * 2 ** 20;
 const MOST_PIXELS = 60e6;
 const STRIP = 64; // rows that are taken out of the picture at a time
 const HEAD = 2 ** 18; // bytes in which a file says how large its picture is
+const RGB = 3; // colours of a pixel
 const WHOLE = 640; // pixels of the longer side of a photo whose crop is chosen
 const QUALITY = { photo: 0.9, picture: 0.8 }; // of WebP, as the server has it
 
@@ -69,17 +74,6 @@ function rowsOf(bitmap) {
 }
 
 /**
- * @param {number} width
- * @param {number} height
- */
-function sheet(width, height) {
-  const canvas = new OffscreenCanvas(width, height);
-  const options = { willReadFrequently: true }; // a canvas that no graphics card rounds
-  const brush = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", options));
-  return { canvas, brush };
-}
-
-/**
  * A picture's bytes as a page shows them: WebP, or PNG where a browser writes no WebP.
  * @param {OffscreenCanvas} canvas
  * @param {number} quality
@@ -105,11 +99,7 @@ export function base64(bytes) {
  * @param {number} [shown] pixels of a side, if it is shown smaller
  */
 export async function packed(rgb, kind, shown) {
-  const side = Math.sqrt(rgb.length / 3);
-  const rgba = new Uint8ClampedArray(4 * side * side).fill(255);
-  for (let i = 0; i < side * side; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-  const { canvas, brush } = sheet(side, side);
-  brush.putImageData(new ImageData(rgba, side), 0, 0);
+  const canvas = painted(rgb);
   if (!shown) return coded(canvas, QUALITY[kind]);
   const small = sheet(shown, shown);
   small.brush.imageSmoothingQuality = "high";
@@ -123,9 +113,11 @@ export class Photo {
    * @param {Blob} file
    * @param {ImageBitmap} bitmap
    * @param {boolean} jpeg
+   * @param {WebAssembly.Module | null} turbo what decodes a JPEG smaller
    */
-  constructor(file, bitmap, jpeg) {
+  constructor(file, bitmap, jpeg, turbo) {
     this.file = file;
+    this.turbo = turbo;
     /** @type {ImageBitmap | null} */
     this.bitmap = bitmap;
     this.draft = jpeg ? draftOf(bitmap) : 1;
@@ -135,12 +127,13 @@ export class Photo {
 
   /**
    * @param {Blob} file
+   * @param {WebAssembly.Module | null} [turbo] see `bringJpeg`; without it a large JPEG is not quite the server's
    * @throws {Error} a sentence
    */
-  static async open(file) {
+  static async open(file, turbo = null) {
     const jpeg = await check(file);
     const bitmap = await decoded(file);
-    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(file, bitmap, jpeg);
+    if (bitmap.width * bitmap.height <= MOST_PIXELS) return new Photo(file, bitmap, jpeg, turbo);
     bitmap.close();
     throw new Error(TOO_LARGE);
   }
@@ -162,7 +155,7 @@ export class Photo {
    * @param {number} side
    * @param {Crop} crop
    */
-  square(side, crop) {
+  async square(side, crop) {
     const { left, top, side: taken } = squareOf(crop, this);
     const box = /** @type {import("./lanczos.js").Box} */ ([
       left,
@@ -170,9 +163,23 @@ export class Photo {
       Math.min(left + taken, this.width),
       Math.min(top + taken, this.height),
     ]);
-    const rows = (/** @type {ImageBitmap} */ bitmap) =>
-      this.draft > 1 ? drafted(rowsOf(bitmap), this.draft) : rowsOf(bitmap);
-    return this.use((bitmap) => resized(rows(bitmap), side, box));
+    if (this.draft === 1) return this.use((bitmap) => resized(rowsOf(bitmap), side, box));
+    const rows = await this.small();
+    if (!rows) return this.use((bitmap) => resized(drafted(rowsOf(bitmap), this.draft), side, box));
+    this.close();
+    return resized(rows, side, box);
+  }
+
+  /** A large JPEG's rows as the server decodes it; null where that cannot be had. */
+  async small() {
+    const bytes = new Uint8Array(await this.file.arrayBuffer());
+    const told = jpegIn(bytes);
+    if (!told || !this.turbo || (told.profile && told.colours !== RGB)) return null;
+    const [width, height] = [told.width, told.height].map((side) => Math.ceil(side / this.draft));
+    const stored = await smaller(this.turbo, bytes, { width, height });
+    const shown = stored && told.profile ? await inSrgb(stored, told.profile) : stored;
+    const rows = shown && upright(shown, told.turn);
+    return rows?.width === this.width && rows.height === this.height ? rows : null;
   }
 
   /** All of it, small, for the box in which a crop is chosen: WebP in base64. */

@@ -18,10 +18,10 @@ const sideOf = (/** @type {Uint8Array} */ rgb) => Math.sqrt(rgb.length / 3);
  * @param {Uint8Array} rgb
  */
 function luma(rgb) {
+  const [red, green, blue] = LUMA;
   const found = new Float64Array(rgb.length / 3);
   for (let i = 0; i < found.length; i++) {
-    const [red, green, blue] = [rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]];
-    found[i] = (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue) / 255;
+    found[i] = (red * rgb[3 * i] + green * rgb[3 * i + 1] + blue * rgb[3 * i + 2]) / 255;
   }
   return found;
 }
@@ -109,21 +109,40 @@ export function ringPower(rgb) {
 }
 
 /**
+ * What the spectra of all squares of a size share: a window, which ring a frequency is on, and how many are on it.
+ * @param {number} side
+ */
+function ringed(side) {
+  const across = Array.from({ length: side }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (side - 1)));
+  const hann = Float64Array.from(
+    { length: side * side },
+    (_, i) => across[Math.floor(i / side)] * across[i % side],
+  );
+  const frequency = (/** @type {number} */ i) => (i < side / 2 ? i : i - side);
+  const ring = Uint16Array.from({ length: side * side }, (_, i) =>
+    Math.round(Math.hypot(frequency(Math.floor(i / side)), frequency(i % side))),
+  );
+  const count = new Float64Array(side);
+  for (const one of ring) count[one] += 1;
+  return { side, hann, ring, count };
+}
+
+let shared = ringed(2);
+
+/**
  * @param {Float64Array} brightness
  * @param {number} side
  */
 function rings(brightness, side) {
-  const mean = brightness.reduce((a, b) => a + b) / brightness.length;
-  const hann = Array.from({ length: side }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (side - 1)));
-  const flat = brightness.map((value, i) => (value - mean) * hann[Math.floor(i / side)] * hann[i % side]);
+  if (shared.side !== side) shared = ringed(side); // a page has pictures of one size, as a rule
+  const { hann, ring, count } = shared;
+  let mean = 0;
+  for (const value of brightness) mean += value / brightness.length;
+  const flat = new Float64Array(brightness.length);
+  for (let i = 0; i < flat.length; i++) flat[i] = (brightness[i] - mean) * hann[i];
   const found = power(flat, side);
-  const [total, count] = [new Float64Array(side), new Float64Array(side)];
-  const frequency = (/** @type {number} */ i) => (i < side / 2 ? i : i - side);
-  for (let i = 0; i < found.length; i++) {
-    const ring = Math.round(Math.hypot(frequency(Math.floor(i / side)), frequency(i % side)));
-    total[ring] += found[i];
-    count[ring] += 1;
-  }
+  const total = new Float64Array(side);
+  for (let i = 0; i < found.length; i++) total[ring[i]] += found[i];
   return Float64Array.from({ length: side / 2 - 1 }, (_, i) => total[i + 1] / count[i + 1]);
 }
 

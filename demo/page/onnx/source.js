@@ -2,12 +2,12 @@
 import { OWN } from "./answers.js";
 import { missing, tidy } from "./bring.js";
 import { ALL, DECODING, sizeOf } from "./manifest.js";
+import { OTHER } from "./own.js";
 import { shownHere } from "./studio.js";
 
 const WAIT = 2 ** 31 - 1; // ms for one answer: a visitor may think, and a phone may compute for a while
 const LITTLE = 2; // GB of memory from which a phone may close the page
 const NOT_NOW = "The model was not fetched, so this was not made.";
-const OTHER = "The page has one model in your browser; another one needs a server.";
 
 /**
  * What a visitor is asked before anything is fetched.
@@ -34,6 +34,7 @@ const WHY = {
   link: "A link holds tokens. To see their picture, your browser needs the part of the model that paints.",
   photo: "Your photo stays on your machine: the model comes to it.",
   more: "This is painted on your machine, which needs the model for it.",
+  beside: "Compare sets another model beside this one. It comes to your photo, too.",
 };
 
 /**
@@ -54,12 +55,14 @@ export function own(
   const files = new Map();
   /** @type {Map<string, Blob>} examples' photos, by their names */
   const photos = new Map();
+  /** @type {Set<string>} models that a visitor did not want beside a photo */
+  const refused = new Set();
   /** @type {Promise<string> | null} */
   let fetching = null;
 
   /** Fetch some graphs' files after asking; a sentence if that came to nothing. */
-  const fetched = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
-    const lacking = model.filesOf(names, true, engine.gpu);
+  const fetched = async (/** @type {string[]} */ names, /** @type {string} */ why, of = model) => {
+    const lacking = of.filesOf(names, of === model, engine.gpu); // what runs them came with the first
     const absent = await missing(lacking, root);
     const memory =
       /** @type {{ deviceMemory?: number }} */ (navigator).deviceMemory ?? Number.POSITIVE_INFINITY;
@@ -71,22 +74,23 @@ export function own(
       have += bytes;
       offer.came(have / all);
     };
-    const got = await engine.load(names, came);
+    const got = await engine.load(names, came, of);
     const here = got.kept ? again : "The model is here.";
     const computes = engine.gpu ? ` ${got.gpu ? CARD : PROCESSOR}` : "";
     offer.over(got.error ?? (absent.length ? here + computes : computes.trim()));
-    if (!got.error) tidy(model.filesOf(ALL, true, engine.gpu), root);
+    const others = [...model.besides.values()].flatMap((one) => one.filesOf(one.all, false));
+    if (!got.error) tidy([...model.filesOf(ALL, true, engine.gpu), ...others], root);
     return got.error ?? "";
   };
 
   /** Whether some graphs can run, after a visitor was asked if need be; "" or a sentence. */
-  const ready = async (/** @type {string[]} */ names, /** @type {string} */ why) => {
+  const ready = async (/** @type {string[]} */ names, /** @type {string} */ why, of = model) => {
     while (fetching) {
       const refused = await fetching;
       if (refused) return refused; // what was asked at the same moment is answered alike
     }
-    if (names.every((name) => engine.ready.has(name))) return "";
-    fetching = fetched(names, why).finally(() => {
+    if (names.every((name) => engine.ready.has(of.prefix + name))) return "";
+    fetching = fetched(names, why, of).finally(() => {
       fetching = null;
     });
     return fetching;
@@ -156,6 +160,16 @@ export function own(
     return engine.ask({ ...question, file: files.get(String(path)) });
   };
 
+  /** A film of another model beside an own photo's. Who said no is not asked again for this photo. */
+  const set = async (/** @type {Question} */ question) => {
+    const other = model.besides.get(String(question.model));
+    if (!other) return { error: OTHER };
+    const asked = `${question.model} ${question.token}`;
+    const why = refused.has(asked) ? NOT_NOW : await ready(other.all, WHY.beside, other);
+    if (why === NOT_NOW) refused.add(asked);
+    return why ? { error: why } : engine.ask(question);
+  };
+
   /** A question about an example. */
   const aboutExample = async (/** @type {Question} */ question) => {
     const token = String(question.token);
@@ -176,8 +190,8 @@ export function own(
     if (from === "example") return held(await stored.ask(question));
     if (what === "here") return { here: true };
     const beside = from === "beside" || question.view === "codec";
-    if (beside && mine) return { error: OTHER };
-    if (what === "models" || beside) return stored.ask(question);
+    if (from === "beside" && mine) return set(question);
+    if (what === "models" || (beside && !mine)) return stored.ask(question);
     if (what === "start") return begun(question);
     if (kept.has(token) && !question.beside) return aboutExample(question);
     if (!mine) return stored.ask(question);

@@ -13,18 +13,19 @@ const MOST_FILMS = 8; // that are kept, each with its file and the scorer's numb
 
 /** What the model in a browser can show beside a film. */
 const VIEWS = ["seeds", "mix", "less", "layer"];
+const CODECS = "codes"; // the view of an example's files is called so
 
 /**
  * A model as this page offers it: what it can show here, and samples in as few steps as it was taught.
  * @param {Info} info
- * @param {import("./solver.js").Sampler} sampler
+ * @param {import("./solver.js").Sampler | undefined} sampler
  * @param {string[]} [stored] what else can be shown, as it is stored
  * @returns {Info}
  */
-export const shownHere = (info, { distilled_steps: few }, stored = []) => ({
+export const shownHere = (info, sampler, stored = []) => ({
   ...info,
   views: [...VIEWS, ...stored],
-  default_steps: few || info.default_steps,
+  default_steps: sampler?.distilled_steps || info.default_steps,
 });
 
 /**
@@ -32,6 +33,8 @@ export const shownHere = (info, { distilled_steps: few }, stored = []) => ({
  * @typedef {object} World
  * @property {Info} info the model's line in the catalog
  * @property {import("./tokenizer.js").Tokenizer} model
+ * @property {string[]} [besides] models that Compare may set beside it
+ * @property {import("./codec.js").Coder} coder
  * @property {(file: Blob) => Promise<import("./photo.js").Photo>} open
  * @property {(rgb: Uint8Array, kind: "photo" | "picture", shown?: number) => Promise<string>} packed
  * @property {(bytes: Uint8Array) => string} base64
@@ -48,8 +51,8 @@ export class Studio {
 
   get info() {
     const { info } = this.world;
-    const here = shownHere(info, this.world.model.shape.sampler);
-    return { ...here, ladder: ladderOf(info), alone: true };
+    const here = shownHere(info, this.world.model.shape.sampler, [CODECS]);
+    return { ...here, ladder: ladderOf(info), alone: true, besides: this.world.besides ?? [] };
   }
 
   /**

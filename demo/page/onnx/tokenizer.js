@@ -1,6 +1,7 @@
 // A model in this browser: four graphs, run one at a time. Photo -> tokens -> any prefix's picture. No DOM.
 import { randn } from "./noise.js";
 import { nearestLevels, numbersOf } from "./packing.js";
+import { planesOf, rgbOf } from "./pixels.js";
 import { sample } from "./solver.js";
 
 /** @typedef {{ run(feeds: object, fetches?: string[]): Promise<Record<string, Tensor>>, release(): Promise<void> }} Session */
@@ -61,12 +62,7 @@ export class Tokenizer {
    */
   async encode(rgb) {
     const side = this.shape.image_size;
-    const plane = side * side;
-    const pixels = new Float32Array(3 * plane);
-    for (let i = 0; i < plane; i++) {
-      for (let c = 0; c < 3; c++) pixels[c * plane + i] = rgb[3 * i + c] / 127.5 - 1;
-    }
-    const feeds = { pixels: this.tensor(pixels, [1, 3, side, side]) };
+    const feeds = { pixels: this.tensor(planesOf(rgb), [1, 3, side, side]) };
     const { tokens, read } = await this.sessions.encode.run(feeds, ["tokens", "read"]);
     return { indices: nearestLevels(tokens.data), read: read.data };
   }
@@ -147,16 +143,9 @@ export class Tokenizer {
 
   /** @param {Float32Array} latent */
   async paint(latent) {
-    const { image_size: side, latent: shape } = this.shape;
-    const feeds = { latent: this.tensor(latent, [1, shape.positions, shape.channels]) };
-    const { pixels } = await this.sessions.paint.run(feeds, ["pixels"]);
-    const plane = side * side;
-    const rgb = new Uint8ClampedArray(3 * plane); // rounds half to even and clips, as Picture.from_pixels does
-    for (let c = 0; c < 3; c++) {
-      for (let i = 0; i < plane; i++)
-        rgb[3 * i + c] = Math.fround(Math.fround(pixels.data[c * plane + i] + 1) * 127.5);
-    }
-    return new Uint8Array(rgb.buffer);
+    const { positions, channels } = this.shape.latent;
+    const feeds = { latent: this.tensor(latent, [1, positions, channels]) };
+    return rgbOf((await this.sessions.paint.run(feeds, ["pixels"])).pixels.data);
   }
 
   /**

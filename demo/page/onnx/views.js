@@ -1,7 +1,9 @@
 // What is beside a film of the model in this browser, on request: the messages of demo/views.py. No DOM.
+import { Codec } from "./codec.js";
 import { fail, MEAN, SEEDS, takeOf } from "./own.js";
 
 const NO_MAPS = "A link brings no photo, so nothing is known of where the tokens looked.";
+const NO_PHOTO = "A link brings no photo, so there is nothing that codecs could show.";
 const CHOOSE = "Choose another photo, let it load, and come back: then the two are mixed.";
 const NONE = "There is no such view here.";
 const SMALL = 96; // pixels of a photo that gave tokens to a mix
@@ -20,6 +22,7 @@ const MIXED = { mode: /** @type {Mode} */ ("sample"), steps: 4 }; // it follows 
  */
 export async function viewed(studio, film, question, breathe) {
   const { view, k, n, of } = question;
+  if (view === "codec") return { files: await files(studio, film, question, breathe) };
   const take = takeOf(question);
   const number = Number(n);
   const picture = painter(studio, breathe);
@@ -36,6 +39,22 @@ export async function viewed(studio, film, question, breathe) {
   if (view !== "mix") fail(NONE);
   const other = studio.films.get(String(of)) ?? fail(CHOOSE);
   return mix(studio, number ? [other, film] : [film, other], film, Number(k), take.seed, picture);
+}
+
+/**
+ * The photo in a codec's files.
+ * @param {Studio} studio
+ * @param {OwnFilm} film
+ * @param {Question} question
+ * @param {Breathe} breathe
+ */
+async function files({ world }, film, { of, sizes }, breathe) {
+  const name = String(of);
+  const codec = film.codecs.get(name) ?? new Codec(film.rgb ?? fail(NO_PHOTO), name, world.coder);
+  film.codecs.set(name, codec);
+  const row = (/** @type {Uint8Array} */ rgb) =>
+    film.row("mean", 0, rgb, world.base64, (picture) => world.packed(picture, "picture"));
+  return codec.told(/** @type {number[]} */ (sizes), row, breathe);
 }
 
 /** @typedef {ReturnType<typeof painter>} Painter */

@@ -5,6 +5,7 @@ import { ends, fewest, linesOf, MEASURES, rowsOf } from "../measures.js";
 import { Plot } from "../plot.js";
 
 const UNITS = [2, 0.1, 0.25, 0.125]; // the axis ends on these, a measure each
+const NO_CLASSIFIER = "nothing here, as it runs on a server alone, and this film is your machine’s own";
 const LINES = [
   { name: "mean", width: 2.2 },
   { name: "sample", width: 2.2 },
@@ -99,7 +100,8 @@ export function curves(root, act) {
       if (turning) return;
       const seen = film.sees(frame);
       const photo = film.original && film[film.judged(frame.mode)].seen?.photo;
-      put(guess, seen && seen + (photo ? ` (the photo: ${photo})` : ""));
+      const none = film.info.alone ? NO_CLASSIFIER : "";
+      put(guess, seen ? seen + (photo ? ` (the photo: ${photo})` : "") : none);
     },
   };
 }
