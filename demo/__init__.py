@@ -4,7 +4,8 @@ app.py          layout and wiring of the page
 handlers.py     what happens when a visitor does something
 questions.py    what the page asks, checked before anything happens
 film.py         one photo, its encoding, and the pictures that were decoded so far
-studio.py       the loaded tokenizers, and the one call that uses the device
+studio.py       whose turn it is, and the one call that uses the device
+shelf.py        the loaded tokenizers
 inspections.py  what is asked of a tokenizer about a photo beside its pictures
 turn.py         whose turn it is
 waits.py        how long a slow model takes, said before anybody waits

@@ -242,6 +242,11 @@ class Film:
                 reel.size += len(frame.webp) + len(frame.levels) + FRAME_BYTES
             self._finish([(take, k)])
 
+    def begun(self, take: Take, lengths: Iterable[int]) -> bool:
+        """Whether somebody makes, or has made, one of a take's frames."""
+        with self._lock:
+            return any((take, k) in self._made or k in self.reels.get(take, ()) for k in lengths)
+
     @contextmanager
     def making(self, things: Iterable[Hashable]) -> Iterator[list]:
         """Which of some things are for this visitor to make, as nobody else does.

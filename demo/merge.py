@@ -68,12 +68,17 @@ class Wants:
         """What goes into one batch with `count` pictures of mine, who came first first; each picture once."""
         with self._lock:
             waiting = list(self._waiting)
-        found, taken = list[Want](), {(id(mine.film), k) for k in mine.lengths}
+        # pictures that are in this batch, or that somebody has been given before their turn
+        taken = {(mine.film, mine.take, k) for k in mine.lengths}
+        taken |= {(want.film, want.take, k) for want in waiting for k in want.given}
+        found = list[Want]()
         for want in waiting:
-            places = {(id(want.film), k) for k in want.lengths}
+            places = {(want.film, want.take, k) for k in want.lengths}
             fits = want is not mine and want.film.info is mine.film.info and want.film.encoding is not None
             if not fits or want.given or want.take[:2] != mine.take[:2]:
                 continue
+            if want.film.begun(want.take, want.lengths):
+                continue  # another visitor of the same film makes some of it, and need no longer wait
             if count + len(places) <= MOST and not places & taken:
                 count, taken = count + len(places), taken | places
                 found.append(want)

@@ -1,17 +1,16 @@
-"""The studio: the loaded tokenizers, whose turn it is, and the one call that uses the device.
+"""The studio: whose turn it is, and the one call that uses the device.
 
-Weights load in a background thread, so the page is there first. One decode runs at a time, and a visitor
-whose dial rests goes before the films. On a Space with ZeroGPU `record` is wrapped by `spaces.GPU`, runs in
-a forked worker, and so gets and yields plain data; a photo costs six calls there (`BATCH`). Long, as all that
-uses the device is here.
+One decode runs at a time, and a visitor whose dial rests goes before the films. On a Space with ZeroGPU
+`record` is wrapped by `spaces.GPU`, runs in a forked worker, and so gets and yields plain data; a photo costs
+six calls there (`BATCH`). Long, as all that uses the device is here. Neighbours: `shelf` (the tokenizers),
+`turn`, `merge`.
 """
 
 import functools
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,6 +22,7 @@ from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
 from .inspections import INSPECTIONS, look
 from .merge import Want, Wants, wished
+from .shelf import Shelf
 from .store import Store
 from .turn import Turn
 from .waits import Waits
@@ -34,7 +34,6 @@ except ImportError:
 log = logging.getLogger("tokendial")
 # lengths that one question has decoded on a GPU: a quarter of what a ladder of 17 leaves of 257
 BATCH = 999 if GPU else 60
-WEIGHTS = 4 << 30  # bytes of weight files whose models stay loaded
 CROWD = 20  # more that wait would take the threads that pages and files need
 
 
@@ -51,67 +50,18 @@ class Studio:
         self.infos = {info.name: info for info in models}
         self.default = models[0]
         self.baseline = next((info for info in models if info.role == "baseline"), None)
+        stay = {info.name for info in (self.default, self.baseline) if info}
+        self.shelf = Shelf(load, self.infos, stay, device)
+        self.info, self.loading, self.ready = self.shelf.info, self.shelf.loading, self.shelf.ready
         self.films, self.turn, self.wants = Store(), Turn(), Wants()
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
-        self._load, self._asked, self._device = load, device, tc.find_device(device)
-        self.lost = False  # the device failed for good
-        self._pool, self._worker = ThreadPoolExecutor(1, "load"), ThreadPoolExecutor(1, "device")
+        self._device = tc.find_device(device)
+        self._worker = ThreadPoolExecutor(1, "device")
         self._painters = ThreadPoolExecutor(min(16, os.cpu_count() or 1), "webp")
-        self._lock, self._shelf = threading.Lock(), dict[str, Future]()
         self.record, self.inspect, self.allocate = map(
             self._where, (self._record, self._inspect, self._allocate)
         )
         self.waits = Waits(self._expect)
-
-    def info(self, name: object) -> tc.ModelInfo:
-        """What is known of a model.
-
-        Raises:
-            TokenizerError: there is no such model on this page.
-        """
-        if not isinstance(name, str) or name not in self.infos:
-            raise tc.TokenizerError("There is no such model on this page.")
-        return self.infos[name]
-
-    def loading(self, name: str) -> Future:
-        """The future tokenizer of a name; the first question starts the loading."""
-        info = self.info(name)
-        with self._lock:
-            failed = name in self._shelf and self._shelf[name].done() and self._shelf[name].exception()
-            if name not in self._shelf or failed:
-                device = tc.find_device(self._asked, info.devices)
-                self._shelf[name] = self._pool.submit(self._load_or_say, name, device)
-            self._shelf[name] = self._shelf.pop(name)  # the last one is the one that was asked for last
-            self._let_models_go()
-            return self._shelf[name]
-
-    def state(self, name: str) -> str:
-        """Of a model: "ready", "loading" or "failed"; asking starts nothing."""
-        with self._lock:
-            future = self._shelf.get(name)
-        if future is None or not future.done():
-            return "loading"
-        return "failed" if future.exception() else "ready"
-
-    def _let_models_go(self) -> None:
-        """Those that were asked for least lately, until the rest fits; never the last, nor what all need."""
-        own = {info.name for info in (self.default, self.baseline) if info}
-        size = sum(self.infos[name].size_bytes for name in self._shelf)
-        for name in list(self._shelf)[:-1]:
-            if size > WEIGHTS and name not in own and self._shelf[name].done():
-                size -= self.infos[name].size_bytes
-                del self._shelf[name]
-
-    def _load_or_say(self, name: str, device: str) -> Any:
-        """A loaded tokenizer; why there is none is in the log, and for visitors a sentence."""
-        try:
-            return self._load(name, device)
-        except Exception as error:
-            log.exception("The model %s was not loaded", name)
-            if isinstance(error, tc.TokenizerError):
-                raise
-            sentence = f"The model {self.infos[name].title} could not be loaded. Please try once more."
-            raise tc.TokenizerError(sentence) from error
 
     @property
     def models(self) -> list[dict[str, Any]]:
@@ -120,18 +70,6 @@ class Studio:
             {"name": name, "title": info.title, "role": info.role, "ordered": info.ordered}
             for name, info in self.infos.items()
         ]
-
-    def ready(self, name: str, seconds: float = 1.0) -> bool:
-        """Whether a model is loaded; waits for it a little.
-
-        Raises:
-            TokenizerError: it could not be loaded; the next question tries again.
-        """
-        future = self.loading(name)
-        if not wait([future], seconds).done:
-            return False
-        future.result()
-        return True
 
     def warm_up(self) -> None:
         """Start to load what every visitor needs. A GPU's first pictures are slow, and made for nobody."""
@@ -175,23 +113,16 @@ class Studio:
 
     def _mend(self, fault: tc.Fault) -> None:
         """So that the next visitor has more luck: memory is given back; a device that is lost is left."""
-        for device in {future.result().device for future in self._loaded()}:
+        for device in self.shelf.devices():
             if fault == "memory":
                 tc.free_memory(device)
             elif fault == "device" and not tc.works(device):
                 log.error("%s is left: until the program is started anew the processor computes", device)
-                with self._lock:
-                    self.lost, self._asked = True, "cpu"
-                    self._shelf.clear()
-
-    def _loaded(self) -> list[Future]:
-        with self._lock:
-            futures = list(self._shelf.values())
-        return [future for future in futures if future.done() and not future.exception()]
+                self.shelf.leave_device()
 
     def health(self) -> str:
         """Of the first model: "ready", "loading" or "failed"; or "lost", the device failed for good."""
-        return "lost" if self.lost else self.state(self.default.name)
+        return "lost" if self.shelf.lost else self.shelf.state(self.default.name)
 
     def _accelerate(self, name: str) -> Iterator[None]:
         """Have the model record and compile what it can; the thread that will use it does."""

@@ -15,7 +15,7 @@ import toy
 from PIL import Image
 
 import tokenizer_core as tc
-from demo import beside, examples, export, faults, handlers, links
+from demo import beside, examples, export, faults, handlers, links, shelf
 from demo import studio as studios
 from demo.film import MEAN, Take
 from demo.studio import Studio
@@ -212,7 +212,7 @@ def test_a_crowd_s_codecs_wait(studio, photo):
 
 
 def test_only_so_many_weights_stay_loaded_and_the_page_s_own_two_always(monkeypatch):
-    monkeypatch.setattr(studios, "WEIGHTS", 25)
+    monkeypatch.setattr(shelf, "WEIGHTS", 25)
     more = [replace(info(name, 8, generative=False), role="main", size_bytes=10) for name in "abc"]
     loads, gate = [], threading.Event()
 
@@ -229,10 +229,10 @@ def test_only_so_many_weights_stay_loaded_and_the_page_s_own_two_always(monkeypa
     gate.set()  # what is on its way is not let go
     for name in (MAIN, OTHER, "a", "b", "c"):
         studio.loading(name).result()
-    assert set(studio._shelf) == {MAIN, OTHER, "b", "c"}
+    assert set(studio.shelf.names()) == {MAIN, OTHER, "b", "c"}
     studio.loading("b").result()
     studio.loading("a").result()
-    assert set(studio._shelf) == {MAIN, OTHER, "b", "a"}, "the one that was asked for least lately went"
+    assert set(studio.shelf.names()) == {MAIN, OTHER, "b", "a"}, "the one that was asked for longest ago went"
     assert first.result().info.name == "a", "and whoever has it keeps it"
 
 

@@ -95,7 +95,7 @@ def test_a_server_that_ends_or_whose_device_is_lost_is_not_health():
     assert studio.ready("prefix-flow-256", 9)
     client = client_of(studio, house)
     assert client.get("/health").json() == {"state": "ready"}
-    studio.lost = True
+    studio.shelf.lost = True
     assert (client.get("/health").status_code, client.get("/health").json()) == (503, {"state": "lost"})
     house.ending.begun = True
     assert (client.get("/health").status_code, client.get("/health").json()) == (503, {"state": "ending"})

@@ -122,6 +122,22 @@ def test_a_batch_that_fails_fails_one_visitor_alone(tmp_path, monkeypatch):
     assert calls == [VISITORS, VISITORS - 1]
 
 
+@pytest.mark.parametrize("made", ["kept", "being made"])
+def test_a_film_knows_what_of_it_was_begun(tmp_path, made):
+    studio = studio_with()
+    head = start(studio, "upload", path=str(photo_file(tmp_path / "1.png", 1)))
+    film = studio.films[head["start"]["token"]]
+    take = Take("sample", 3, 0)
+    assert not film.begun(take, [4, 5])
+    with film.making([(take, 4)]):
+        if made == "kept":
+            film.keep(take, 4, film.frame(film.original.array))
+        assert film.begun(take, [4, 5])
+        assert not film.begun(take, [5])
+        assert not film.begun(take._replace(seed=1), [4])
+    assert film.begun(take, [4]) == (made == "kept")
+
+
 def test_who_leaves_is_taken_along_no_more():
     wants, film = Wants(), object()
     one = Want(film, MEAN, [1])  # type: ignore[arg-type]
@@ -133,12 +149,15 @@ def test_who_leaves_is_taken_along_no_more():
 class Encoded:
     """As much of a film as a batch looks at."""
 
-    def __init__(self, info="a model", encoding=b"tokens"):
-        self.info, self.encoding = info, encoding
+    def __init__(self, info="a model", encoding=b"tokens", frames=()):
+        self.info, self.encoding, self.frames = info, encoding, frames
+
+    def begun(self, take, lengths):
+        return any(k in self.frames for k in lengths)
 
 
 def test_a_batch_is_of_one_model_and_of_as_many_steps_each_picture_once_and_not_too_large():
-    wants, film = Wants(), Encoded()
+    wants, film, popular = Wants(), Encoded(), Encoded()
     sample = Take("sample", 8, 0)
     told = {
         "the same": Want(Encoded(), sample, [1]),
@@ -148,13 +167,20 @@ def test_a_batch_is_of_one_model_and_of_as_many_steps_each_picture_once_and_not_
         "another model": Want(Encoded("another"), sample, [1]),
         "not encoded": Want(Encoded(encoding=None), sample, [1]),
         "my own film's": Want(film, sample, [4]),
-        "given": Want(Encoded(), sample, [1], {1: None}),
+        "my own film's of another seed": Want(film, Take("sample", 8, 1), [4]),
+        "given": Want(popular, sample, [1], {1: None}),
+        "what another was given": Want(popular, sample, [1]),
+        "begun": Want(Encoded(frames=[1]), sample, [1, 2]),
         "too many": Want(Encoded(), sample, list(range(MOST))),
     }
     wants._waiting = list(told.values())
     mine = Want(film, sample, [4, 5])
     found = wants.beside(mine, 2)
-    assert [name for name, want in told.items() if want in found] == ["the same", "another seed"]
+    assert [name for name, want in told.items() if want in found] == [
+        "the same",
+        "another seed",
+        "my own film's of another seed",
+    ]
 
 
 def test_who_is_first_takes_what_was_decoded_for_another_of_the_same_film():

@@ -425,10 +425,12 @@ def test_a_page_hears_whether_the_server_is_there(studio):
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence_and_is_tried_again(studio, tmp_path):
     head = start(studio, "upload", path=photo(tmp_path / "p.png"))
-    load, studio._load, studio._shelf = studio._load, lambda name, device: tc.load("none"), {}
+    shelf, load = studio.shelf, studio.shelf.load
+    shelf._futures.clear()
+    shelf.load = lambda name, device: tc.load("none")
     (answer,) = (m for m in pulls(studio, head) if "note" not in m)
     assert answer["error"].endswith(".")
-    studio._load = load
+    shelf.load = load
     assert collect(pulls(studio, head))["frames"]
 
 
@@ -752,7 +754,7 @@ def text_of(encoding: tc.Encoding) -> str:
 
 def test_a_link_opens_on_a_fresh_server_with_the_same_tokens_and_picture(studio, tmp_path):
     sent = upload(studio, photo(tmp_path / "p.png"))
-    fresh = Studio(studio._load, models(TOP))
+    fresh = Studio(studio.shelf.load, models(TOP))
     head = start(fresh, "link", tokens=links.text(base64.b64decode(sent["tokens"])))
     found = shown(fresh, head)
     assert found["errors"] == []

@@ -241,6 +241,38 @@ def test_a_run_deepens_what_it_starts_from(
     train("polish", tmp_path / "polish", *words)
 
 
+def test_pairs_are_a_crop_with_all_tokens_and_the_same_one_with_a_prefix(trainer: Callable) -> None:
+    alone, pairs = trainer(), trainer(pairs=1)
+    index, latent, *_ = pairs._draw(PLACE.generator(3))
+    drawn = alone._draw(PLACE.generator(3))
+    assert torch.equal(index[::2], index[1::2])
+    assert torch.equal(latent[::2], latent[1::2])
+    assert torch.equal(index[::2], drawn.crops[::2]), "every second draw is kept"
+    lengths = [run._draw(PLACE.generator(3)).mask.sum(1) for run in (pairs, alone)]
+    assert (lengths[0][::2] == CONFIG.encoder.num_tokens).all()
+    assert torch.equal(lengths[0][1::2], lengths[1][1::2])
+    assert (lengths[1] < CONFIG.encoder.num_tokens).any()
+
+
+def test_blocks_that_were_grown_have_a_rate_of_their_own(trainer: Callable) -> None:
+    run = trainer(decoder_depth=5, matrix_rate=0.01, grown_rate=3.0)
+    (old, slow), (grown, quick), (_, rate) = run._steppers()
+    assert (slow, quick, rate) == (0.01, pytest.approx(0.03), run.options.rate)
+    names = {id(one): name for name, one in run.networks.named_parameters()}
+    moved = [
+        {names[id(one)] for group in one.param_groups for one in group["params"]} for one in (old, grown)
+    ]
+    assert {name.split(".")[2] for name in moved[1]} == {"1", "2", "4"}
+    assert {name.split(".")[0] for name in moved[1]} == {"decoder"}
+    assert {name for name in moved[0] if name.startswith("decoder.blocks")} == {
+        name.replace("blocks.1.", f"blocks.{place}.")
+        for name in moved[1]
+        if ".blocks.1." in name
+        for place in (0, 3)
+    }
+    assert len(trainer()._steppers()) == 2, "where nothing was grown"
+
+
 def test_late_rows_learn_spectra(trainer: Callable) -> None:
     run = trainer(decoded=1)
     assert run.decoded.tolist() == [0, -2, -1]

@@ -245,6 +245,7 @@ leave()
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("one_thread")
 def test_torchrun_on_two_nodes(photos: Path, tmp_path: Path) -> None:
     """What docs/training.md says, with both nodes on this machine; the second has a folder of its own."""

@@ -14,7 +14,16 @@ import torch
 from safetensors.torch import load_file
 
 from demo.cli import main
-from tests.training_runs import ends, environment, read_log, steps_of, train_here, words_of, write_photos
+from tests.training_runs import (
+    ends,
+    environment,
+    killed,
+    read_log,
+    steps_of,
+    train_here,
+    words_of,
+    write_photos,
+)
 from tokenizer_core.training import averages, loop
 from tokenizer_core.training.averages import AveragedWeights
 
@@ -22,10 +31,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 KINDS = ("autoencoder", "prefix-flow", "distilled", "polish")
 FOUR = ("--max-steps", "4", "--dtype", "float32")
-
-
-class Killed(BaseException):
-    """What nothing in a run catches."""
 
 
 @pytest.fixture(scope="module")
@@ -84,30 +89,6 @@ def same_run(a: Path, b: Path) -> None:
     assert not [name for name in one if not torch.equal(one[name], other[name])]
 
 
-def kill_in(patch: pytest.MonkeyPatch, owner: object, name: str, call: int, after: bool = True) -> None:
-    """Kill the run at the n-th call of a function: after it has done its work, or before."""
-    original, calls = getattr(owner, name), []
-
-    def killing(*args: object, **options: object) -> object:
-        calls.append(name)
-        if len(calls) == call and not after:
-            raise Killed
-        result = original(*args, **options)
-        if len(calls) == call:
-            raise Killed
-        return result
-
-    patch.setattr(owner, name, killing)
-
-
-def killed(train: Callable[[], object], owner: object, name: str, call: int, after: bool = True) -> None:
-    """Train, and kill the run there."""
-    with pytest.MonkeyPatch.context() as patch:
-        kill_in(patch, owner, name, call, after)
-        with pytest.raises(Killed):
-            train()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_steps_and_two_more_are_four(
     kind: str, photos: Path, words: dict, unkilled: Callable[[str], Path], tmp_path: Path
@@ -124,7 +105,7 @@ def test_two_steps_and_two_more_are_four(
     assert {"resumed": 2, "world": 1} in read_log(tmp_path)
 
 
-@pytest.mark.parametrize(("redraw", "step"), [("0.25", 1), ("0.5", 2)])
+@pytest.mark.parametrize(("redraw", "step"), [("0.5", 2), pytest.param("0.25", 1, marks=pytest.mark.long)])
 def test_paths_are_drawn_again_as_they_were(
     redraw: str, step: int, photos: Path, words: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

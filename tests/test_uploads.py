@@ -29,7 +29,7 @@ def aged(path: Path, seconds: float) -> Path:
     return path
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, sign):
     log = tmp_path / "log"
     old, theirs = tmp_path / f"{uploads.PREFIX}old", tmp_path / "somebody-elses"

@@ -70,7 +70,14 @@ def test_another_package_named_demo_is_nobody_s_concern(tokendial, wheel):
     assert (code, said) == (0, "tokendial 0.1.0\n")
 
 
-@pytest.mark.parametrize("words", [["models"], ["encode", "photo.png", "-o", "tokens.safetensors"], ["demo"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["encode", "photo.png", "-o", "tokens.safetensors"],
+        pytest.param(["models"], marks=pytest.mark.long),
+        pytest.param(["demo"], marks=pytest.mark.long),
+    ],
+)
 def test_without_weights_it_says_where_they_are(tokendial, tmp_path, words):
     Image.new("RGB", (300, 300)).save(tmp_path / "photo.png")
     code, said, wrong = tokendial(*words)

@@ -5,14 +5,20 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from demo.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class Killed(BaseException):
+    """What nothing in a run catches."""
 
 
 def write_photos(folder: Path) -> Path:
@@ -35,6 +41,30 @@ def train_here(photos: Path, what: str, out: Path, *words: str) -> list[dict]:
     """Train in this process, through the command line; returns the log."""
     assert not main(["train", what, *words_of(photos, out), *words])
     return read_log(out)
+
+
+def kill_in(patch: pytest.MonkeyPatch, owner: object, name: str, call: int, after: bool = True) -> None:
+    """Kill the run at the n-th call of a function: after it has done its work, or before."""
+    original, calls = getattr(owner, name), []
+
+    def killing(*args: object, **options: object) -> object:
+        calls.append(name)
+        if len(calls) == call and not after:
+            raise Killed
+        result = original(*args, **options)
+        if len(calls) == call:
+            raise Killed
+        return result
+
+    patch.setattr(owner, name, killing)
+
+
+def killed(train: Callable[[], object], owner: object, name: str, call: int, after: bool = True) -> None:
+    """Train, and kill the run there."""
+    with pytest.MonkeyPatch.context() as patch:
+        kill_in(patch, owner, name, call, after)
+        with pytest.raises(Killed):
+            train()
 
 
 def read_log(out: Path) -> list[dict]:

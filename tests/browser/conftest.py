@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo import views
+from demo import beside, views
 from demo.cli import main
+from demo.examples import EXAMPLES
 from demo.film import Film, Frame
 from demo.studio import Studio
 from tests.browser.drag import FLAGS, PROBE, chromium
@@ -50,6 +51,7 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
   return found.data[1 + found.lines.findIndex((line) => line.name === name)]; }"""
 
 
+FIRST = EXAMPLES[0].name
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 KINDS = re.compile(rf"(?<=[\[-])({STATIC}|{SWITCHED})(?=[\]-])")
@@ -108,9 +110,16 @@ def browser():
 
 @pytest.fixture(scope="package")
 def host(tmp_path_factory):
-    """Where the page that needs no server lies; no test writes into its folder."""
-    folder = tmp_path_factory.mktemp("exported")
-    assert main(["export-page", str(folder)]) == 0
+    """Where the page that needs no server lies; no test writes into its folder.
+
+    What stands beside a film takes a second an example, and a test looks at one.
+    """
+    folder, stored = tmp_path_factory.mktemp("exported"), beside.stored
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            beside, "stored", lambda about, *what: stored(about, *what) if about.name == FIRST else {}
+        )
+        assert main(["export-page", str(folder)]) == 0
     with hosted(folder) as address:
         yield address
 

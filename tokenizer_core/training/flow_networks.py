@@ -12,22 +12,27 @@ from torch import Generator, Tensor, nn
 
 from tokenizer_core.models.prefix_flow.config import SamplerConfig, TokenizerConfig
 from tokenizer_core.models.prefix_flow.encoder import TokenEncoder
-from tokenizer_core.models.prefix_flow.networks import as_deep_as, build_networks, with_depths
+from tokenizer_core.models.prefix_flow.networks import as_deep_as, build_networks, depth_of, with_depths
 from tokenizer_core.nn.flow_decoder import FlowDecoder
 from tokenizer_core.nn.masks import prefix_mask
 from tokenizer_core.nn.sampler import sample
-from tokenizer_core.training.grow import deepen
+from tokenizer_core.training.grow import deepen, fresh_blocks
 from tokenizer_core.training.weights import fill_module, read_weights
 
 
 class FlowNetworks(nn.Module):
-    """Encoder, decoder and the training-only alignment head: one file and one average hold them all."""
+    """Encoder, decoder and the training-only alignment head: one file and one average hold them all.
+
+    Attributes:
+        grown: how the names of the weights begin that are in blocks which were added to old ones.
+    """
 
     def __init__(self, config: TokenizerConfig, feature_width: int = 112) -> None:
         super().__init__()
         networks = build_networks(config)
         self.encoder: TokenEncoder = networks["encoder"]  # type: ignore[assignment]
         self.decoder: FlowDecoder = networks["decoder"]  # type: ignore[assignment]
+        self.grown: tuple[str, ...] = ()
         self.hidden_after = max(1, config.decoder.depth // 2)
         width, wide = config.decoder.width, 2 * config.decoder.width
         self.alignment = nn.Sequential(nn.Linear(width, wide), nn.SiLU(), nn.Linear(wide, feature_width))
@@ -67,6 +72,8 @@ def load_networks(
     if wanted != given:
         fresh = networks.state_dict()
         for network in ("encoder", "decoder"):
+            numbers = fresh_blocks(depth_of(values, network), depth_of(fresh, network))
+            networks.grown += tuple(f"{network}.blocks.{number}." for number in numbers)
             values = deepen(values, fresh, network)
     fill_module(networks, values, path.name, ("alignment.",))
     return networks

@@ -26,6 +26,11 @@ def new_places(depth: int, deeper: int) -> list[int]:
     return [-(-block * deeper // depth) for block in range(depth)]
 
 
+def fresh_blocks(depth: int, deeper: int) -> list[int]:
+    """Numbers of the blocks of the deeper stack that were not there before."""
+    return sorted(set(range(deeper)) - set(new_places(depth, deeper)))
+
+
 def deepen(old: Mapping[str, Tensor], fresh: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
     """The old weights with as many blocks in one network as `fresh` has, which computes what it did before.
 

@@ -13,6 +13,8 @@ there counts as much more, save that of spectra.
 start does in two steps (progressive distillation, arXiv 2202.00512); the last of them count as latest, too.
 From the share `redraw` of the run on their teacher is what the averaged weights were then. `decoder_depth`
 and `encoder_depth` deepen the networks of `start`, which changes nothing that they compute (`grow`).
+`pairs` shows every crop with all tokens and with a prefix in the same step, so that late tokens do not idle
+(NesTok, which sums both losses).
 `nested` 0 makes the control `fixed-1d`: all tokens always, and means alone.
 """
 
@@ -192,15 +194,23 @@ class _Trainer(Run[PrefixFlowRun]):
         return self.write_weights(pictures=200)
 
     def _steppers(self) -> Steppers:
-        """Muon on the matrices of the blocks, AdamW on the rest."""
+        """Muon on the matrices of the blocks, those that were grown apart; AdamW on the rest."""
         o = self.options
-        matrices, rest = [], []
+        old, grown, rest = [], [], []
         for name, parameter in self.networks.named_parameters():
             in_block = "blocks" in name and name.endswith(".weight")
-            (matrices if in_block and parameter.dim() == 2 else rest).append(parameter)
-        muon = Muon(matrices, o.matrix_rate, o.weight_decay, o.matrix_momentum)
+            if not in_block or parameter.dim() != 2:
+                rest.append(parameter)
+            elif name.startswith(self.networks.grown):
+                grown.append(parameter)
+            else:
+                old.append(parameter)
+        steppers = []
+        for matrices, rate in ((old, o.matrix_rate), (grown, o.grown_rate * o.matrix_rate)):
+            if matrices:
+                steppers.append((Muon(matrices, rate, o.weight_decay, o.matrix_momentum), rate))
         adam = torch.optim.AdamW(rest, o.rate, o.betas, weight_decay=o.weight_decay, fused=True)
-        return [(muon, o.matrix_rate), (adam, o.rate)]
+        return [*steppers, (adam, o.rate)]
 
     def _losses(self, generator: Generator) -> Values:
         """What the networks minimise on one batch."""
@@ -218,6 +228,9 @@ class _Trainer(Run[PrefixFlowRun]):
         o, sizes = self.options, self.options.config.encoder
         index = self.pool.choose(o.batch, generator)
         lengths = self.lengths(generator)
+        if o.pairs:
+            index[1::2] = index[: o.batch - o.batch % 2 : 2]
+            lengths[::2] = sizes.num_tokens
         t = self._times(generator)
         if not o.nested:
             t, lengths = torch.ones_like(t), torch.full_like(lengths, sizes.num_tokens)
