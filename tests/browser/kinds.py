@@ -26,7 +26,7 @@ SERVED, STATIC, SWITCHED = "served", "static", "switched"
 EVERYWHERE = pytest.mark.parametrize("kind", [SERVED, STATIC, SWITCHED], indirect=True)
 WITH_FORM = pytest.mark.parametrize("kind", [SERVED, SWITCHED], indirect=True)  # the static page has none
 FEW = 8  # examples that the static page has: the six, and two rounds
-SWITCH_ON = "localStorage.setItem('tokendial-machine', '1')"
+SWITCH_ON = "if (location.protocol === 'http:') localStorage.setItem('tokendial-machine', '1')"
 # whoever is asked whether the model may be fetched says yes
 SAY_YES = """new MutationObserver(() => document.querySelector('.offer[open] .yes')?.click())
   .observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['open'] })"""
