@@ -57,13 +57,13 @@ SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
 KINDS = re.compile(rf"(?<=[\[-])({STATIC}|{SWITCHED})(?=[\]-])")
 CHEAP = {  # tests of the dial that run on each kind of page; `make test-pages` runs the others there, too
     "test_upload_then_mouse_and_keyboard",
-    "test_a_link_holds_the_tokens",
 }
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
 LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
 LONG |= {  # a page or two for each family, of which each is opened anyway; eight seeds at a large size
     "test_the_dial_goes_from_its_shortest_to_its_longest_code",
     "test_explore_offers_what_the_model_has",
+    "test_who_does_not_want_it_stays_with_the_server",
     "test_an_own_photo_is_read_and_its_link_opens_the_same_picture",
     "test_the_map_is_the_deviation_of_the_pictures_that_are_shown",
 }

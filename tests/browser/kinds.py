@@ -25,8 +25,8 @@ from tokenizer_core.models.prefix_flow.config import EncoderConfig, TokenizerCon
 SERVED, STATIC, SWITCHED = "served", "static", "switched"
 EVERYWHERE = pytest.mark.parametrize("kind", [SERVED, STATIC, SWITCHED], indirect=True)
 WITH_FORM = pytest.mark.parametrize("kind", [SERVED, SWITCHED], indirect=True)  # the static page has none
-FEW = 2  # examples that the static page has
-SWITCH_ON = "localStorage.setItem('tokendial-machine', '1')"
+FEW = 8  # examples that the static page has: the six, and two rounds
+SWITCH_ON = "if (location.protocol === 'http:') localStorage.setItem('tokendial-machine', '1')"
 # whoever is asked whether the model may be fetched says yes
 SAY_YES = """new MutationObserver(() => document.querySelector('.offer[open] .yes')?.click())
   .observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['open'] })"""
@@ -63,7 +63,7 @@ def made(place: Path) -> Model:
 
 @contextmanager
 def static(model: Model, place: Path) -> Iterator[str]:
-    """The address of a static page with that model, two of whose examples are the model's own.
+    """The address of a static page with that model, whose examples are the model's own.
 
     Args:
         model: of the page.

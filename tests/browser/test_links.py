@@ -20,7 +20,6 @@ def test_an_example_by_link(browser, address):
     page.close()
 
 
-@EVERYWHERE
 def test_a_link_s_tokens_are_mixed_with_another_photo_s(page, photo, browser):
     uploaded(page, photo, 8, LADDER)
     friend = browser.new_page()

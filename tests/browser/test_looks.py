@@ -43,7 +43,6 @@ def test_attention_follows_the_dial_or_stays(page):
     assert page.locator("#dial .n-token").inner_text() == "9"
 
 
-@EVERYWHERE
 def test_the_film_strip_shows_what_each_mark_stands_for(page):
     page.wait_for_function("dial.done", timeout=120_000)
     some = [0, 1, 256]
@@ -60,7 +59,6 @@ def test_the_film_strip_shows_what_each_mark_stands_for(page):
     assert page.evaluate("dial.k") == 32, "pressed, it turns the dial"
 
 
-@EVERYWHERE
 def test_what_is_not_there_yet_grows_darker(page):
     page.wait_for_function("dial.done", timeout=120_000)
     page.get_by_label("mean", exact=True).check()
@@ -157,7 +155,6 @@ def test_pictures_beside_the_film(page, photo):
     assert page.locator("#dial .pictures figure").count() == 0, "another photo"
 
 
-@EVERYWHERE
 def test_a_patch_of_the_photo_shows_which_tokens_look_there(page):
     page.wait_for_function("document.querySelector('#dial .n-mass').textContent.includes('%')")
     bars, seen = "document.querySelector('#dial .bars').getAttribute('d')", page.locator("#dial .n-seen")

@@ -39,7 +39,6 @@ def show_means_beside(page, panel):
     open_panel(page, panel)
 
 
-@EVERYWHERE
 def test_psnr_over_tokens_and_the_fewest_for_a_goal(page):
     page.wait_for_function("dial.done", timeout=120_000)
     open_plots(page)
@@ -120,7 +119,6 @@ def table(page, what):
     return {int(next(iter(row.values()))): row for row in rows}
 
 
-@EVERYWHERE
 @ONE_WIDTH
 def test_both_plots_are_saved_as_tables(page):
     page.wait_for_function("dial.done", timeout=120_000)

@@ -89,11 +89,12 @@ export class Answers {
 
   /**
    * An example that was decoded elsewhere, so that more can be made of it.
-   * @param {Question} question `token`, `tokens` packed in base64, `file` the photo, `name` for people
+   * @param {Question} question `token`, `tokens` packed in base64 (none: it is encoded when need be), `file` the photo,
+   *   `name` for people
    */
   async adopt({ token, tokens, file, name }) {
     if (this.studio.films.has(String(token))) return {};
-    const { indices } = this.studio.unpacked(bytes(String(tokens)));
+    const indices = tokens ? this.studio.unpacked(bytes(String(tokens))).indices : undefined;
     const photo = await this.studio.world.open(/** @type {Blob} */ (file));
     const rgb = await photo.square(this.studio.world.model.shape.image_size, [0.5, 0.5, 1]);
     this.studio.keep(new OwnFilm(String(token), { photo, rgb, indices, name: String(name) }));
