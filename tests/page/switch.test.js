@@ -63,6 +63,8 @@ function page({ agrees = true, reached = true, keeps = storage(), server: more =
       info: about,
       shape: { sampler: { distilled_steps: 4 } },
       filesOf: () => [],
+      besides: new Map(),
+      prefix: "",
     },
     ready: new Set(),
     async load(names) {

@@ -111,7 +111,7 @@ export function play(root, act, game) {
     },
     draw({ film, state }) {
       const now = game.now();
-      if (!now || now.known) return;
+      if (!now || now.known || now.token !== film.token) return; // the film before is drawn until the round's comes
       now.saw(state.k);
       put(said, now.words(film));
     },
