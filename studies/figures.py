@@ -3,8 +3,8 @@
     python -m studies.figures
 
 JUDGE.md (`make judge` writes it) gives the README's table; evaluation.json and bench.json (what
-`tokendial evaluate` and `tokendial bench` write with `--json`) give the two blocks of docs/figures.md.
-Nothing is measured here.
+`tokendial evaluate` and `tokendial bench` write with `--json`) and faces.json (`studies.faces` with `--out`)
+give the blocks of docs/figures.md. Nothing is measured here.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import re
 from pathlib import Path
 
+from studies.face_shares import tables
 from studies.pages import CHECKPOINT, ROOT, put_between, table
 from tokenizer_core.measure.spectrum import SpectrumError
 from tokenizer_core.measure.tally import Measures
@@ -78,7 +79,12 @@ def blocks() -> dict[str, str]:
     """What stands between the markers of docs/figures.md."""
     evaluation = read_evaluation(CHECKPOINT / "evaluation.json")
     bench = read_bench(CHECKPOINT / "bench.json")
-    return {"evaluation": f"```\n{evaluation.table()}\n```", "bench": f"```\n{bench.table()}\n```"}
+    faces = json.loads((CHECKPOINT / "faces.json").read_text("utf-8"))
+    return {
+        "evaluation": f"```\n{evaluation.table()}\n```",
+        "bench": f"```\n{bench.table()}\n```",
+        "faces": tables(faces),
+    }
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import importlib.metadata
+import json
 import re
 import shlex
 import shutil
@@ -182,7 +183,8 @@ def test_they_are_of_the_bundled_weights():
         read(CHECKPOINT / name)
         for read, name in ((read_evaluation, "evaluation.json"), (read_bench, "bench.json"))
     )
-    assert {evaluation.checkpoint_id, bench.checkpoint_id} == {info.checkpoint_id}
+    faces = json.loads((CHECKPOINT / "faces.json").read_text("utf-8"))
+    assert {evaluation.checkpoint_id, bench.checkpoint_id, faces["checkpoint_id"]} == {info.checkpoint_id}
     assert f"Weights `{info.checkpoint_id}`" in (CHECKPOINT / "JUDGE.md").read_text("utf-8")
 
 
