@@ -61,6 +61,11 @@ export function chance(root, act) {
     if (what !== "seeds") grid.replaceChildren();
     if (what !== "mix") mixes.replaceChildren();
   };
+  /** What is on its way is not wanted any more. */
+  const end = () => {
+    run += 1;
+    put(words, "");
+  };
   const mark = () => {
     back.hidden = act.state.seed === first;
     for (const button of grid.children) {
@@ -154,14 +159,14 @@ export function chance(root, act) {
     if (!act.film) return;
     const again = open === "seeds" && sought === key();
     show(again ? "" : "seeds");
-    if (again) put(words, "");
+    if (again) end();
     else paint();
   });
   mix.addEventListener("click", () => {
     if (!act.film) return;
     show(open === "mix" ? "" : "mix");
     if (open) blend();
-    else put(words, "");
+    else end();
   });
   back.addEventListener("click", () => adopt(first));
   box.addEventListener("change", () => wanted() && mapped !== key() && paint());
