@@ -61,11 +61,6 @@ export function chance(root, act) {
     if (what !== "seeds") grid.replaceChildren();
     if (what !== "mix") mixes.replaceChildren();
   };
-  /** What is on its way is not wanted any more. */
-  const end = () => {
-    run += 1;
-    put(words, "");
-  };
   const mark = () => {
     back.hidden = act.state.seed === first;
     for (const button of grid.children) {
@@ -159,14 +154,15 @@ export function chance(root, act) {
     if (!act.film) return;
     const again = open === "seeds" && sought === key();
     show(again ? "" : "seeds");
-    if (again) end();
+    if (again) put(words, "");
     else paint();
   });
   mix.addEventListener("click", () => {
     if (!act.film) return;
     show(open === "mix" ? "" : "mix");
-    if (open) blend();
-    else end();
+    if (open) return blend();
+    run += 1; // what is on its way is not wanted any more
+    put(words, "");
   });
   back.addEventListener("click", () => adopt(first));
   box.addEventListener("change", () => wanted() && mapped !== key() && paint());
