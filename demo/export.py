@@ -64,6 +64,9 @@ def export(folder: Path, model: with_model.WebModel | None = None) -> None:
                 (folder / other / f"{name}.json").write_text(json.dumps(film), "utf-8")
         write_beside(folder, info["bytes_per_token"])
         if model:
+            (folder / "photos").mkdir(exist_ok=True)
+            for example in EXAMPLES:  # whole: the model encodes them
+                shutil.copy(example.photo, folder / "photos")
             with_model.write(folder, model)
             installable.write(folder, EXAMPLES[0].name)
     except OSError:

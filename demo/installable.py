@@ -33,7 +33,7 @@ def write(folder: Path, first: str) -> None:
 def kept_from_the_start(folder: Path, first: str) -> list[str]:
     """Addresses, below the page's, of what is kept at the first visit: scripts, photos, and one film."""
     scripts = [path for part in ("page", "ort", "model") for path in sorted((folder / part).rglob("*"))]
-    photos = sorted(folder.glob("*.webp"))
+    photos = [*sorted(folder.glob("*.webp")), folder / "photos" / f"{first}.webp"]
     others = [folder / name for name in (f"{first}.json", "beside.json", "app.webmanifest", "icon.svg")]
     files = [path for path in (*scripts, *photos, *others) if path.is_file() and path.suffix not in LARGE]
     return ["./", *(path.relative_to(folder).as_posix() for path in files)]

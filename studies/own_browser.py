@@ -7,8 +7,9 @@ between pictures, median seconds, heap, memory, the page's longest stall.
 
 The first number of threads takes all photographs and is compared with Python; the others take a few, for
 their seconds alone. Processor seconds are those of a whole visit, all three pictures, and say something on a
-machine that is not at rest, too. The heap is onnxruntime's, the size of every WebAssembly memory that the worker made; all
-of the page's memory, worker and scripts included, is what `performance.measureUserAgentSpecificMemory` says.
+machine that is not at rest, too. The heap is onnxruntime's, the size of every WebAssembly memory that the
+worker made; all of the page's memory, worker and scripts included, is what
+`performance.measureUserAgentSpecificMemory` says.
 """
 
 import argparse

@@ -81,7 +81,6 @@ def test_what_is_not_there_yet_grows_darker(page):
     assert page.evaluate("dial.badge") == "mean"
 
 
-@EVERYWHERE
 def test_what_a_token_added_is_seen_beside_where_it_looks(page):
     page.wait_for_function("dial.done", timeout=120_000)
     turn(page, 5)

@@ -172,9 +172,11 @@ export class Photo {
 
   /** A large JPEG's rows as the server decodes it; null where that cannot be had. */
   async small() {
-    const bytes = new Uint8Array(await this.file.arrayBuffer());
+    const read = this.turbo && (await this.file.arrayBuffer().catch(() => null)); // null: the file has moved
+    if (!this.turbo || !read) return null;
+    const bytes = new Uint8Array(read);
     const told = jpegIn(bytes);
-    if (!told || !this.turbo || (told.profile && told.colours !== RGB)) return null;
+    if (!told || (told.profile && told.colours !== RGB)) return null;
     const [width, height] = [told.width, told.height].map((side) => Math.ceil(side / this.draft));
     const stored = await smaller(this.turbo, bytes, { width, height });
     const shown = stored && told.profile ? await inSrgb(stored, told.profile) : stored;

@@ -109,7 +109,7 @@ export function own(
 
   /** An example's photo; null where it cannot be fetched. */
   const photoOf = async (/** @type {string} */ token) => {
-    const got = await get(new URL(`${encodeURIComponent(token)}.webp`, root)).catch(() => null);
+    const got = await get(new URL(`photos/${encodeURIComponent(token)}.webp`, root)).catch(() => null);
     return got?.ok ? got.blob() : null;
   };
 

@@ -76,7 +76,7 @@ export function visiting(
     offer,
     examples,
     kept: KEPT,
-    get: (address) => get(new URL(String(address).slice(root.href.length), photos)),
+    get: (address) => get(new URL(String(address).slice(String(address).lastIndexOf("/") + 1), photos)),
   });
   const mine = (/** @type {unknown} */ token) => String(token).startsWith(OWN);
   const known = (/** @type {unknown} */ token) => !token || mine(token) || films.has(String(token));

@@ -160,8 +160,9 @@ export function chance(root, act) {
   mix.addEventListener("click", () => {
     if (!act.film) return;
     show(open === "mix" ? "" : "mix");
-    if (open) blend();
-    else put(words, "");
+    if (open) return blend();
+    run += 1; // what is on its way is not wanted any more
+    put(words, "");
   });
   back.addEventListener("click", () => adopt(first));
   box.addEventListener("change", () => wanted() && mapped !== key() && paint());
