@@ -54,10 +54,8 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 FIRST = EXAMPLES[0].name
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
+# of the pages with a model in the browser test_model_here.py and test_switch.py are enough for `make test`
 KINDS = re.compile(rf"(?<=[\[-])({STATIC}|{SWITCHED})(?=[\]-])")
-CHEAP = {  # tests of the dial that run on each kind of page; `make test-pages` runs the others there, too
-    "test_upload_then_mouse_and_keyboard",
-}
 EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
 LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
 LONG |= {  # a page or two for each family, of which each is opened anyway; eight seeds at a large size
@@ -85,7 +83,7 @@ def pytest_collection_modifyitems(config, items):
             alike[part.sub("", item.nodeid)].append(item)
     left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
     left |= {id(item) for item in items if LONG & {item.path.name, item.originalname}}
-    left |= {id(item) for item in items if KINDS.search(item.name) and item.originalname not in CHEAP}
+    left |= {id(item) for item in items if KINDS.search(item.name)}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
     items[:] = [item for item in items if id(item) not in left]
 
