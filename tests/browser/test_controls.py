@@ -137,10 +137,8 @@ def test_no_control_is_missing(turned):
     assert left == []
 
 
-def press_the_buttons(page, means, kind):
+def press_the_buttons(page, means):
     for panel, control, effect in each(BUTTONS):
-        if control == ".add-pane" and kind != SERVED:
-            continue  # a photo of one's own has no other pane there
         if panel:
             press(page.locator(f"#tab-{panel}"), means)
         changes(page, control, effect, lambda c=control: press(page.locator(f"#dial {c}"), means))
@@ -210,7 +208,7 @@ def hold_to_compare(page, means):
 @EVERYWHERE
 @pytest.mark.parametrize("means", MEANS)
 def test_what_is_on_the_dial_s_side(turned, kind, means):
-    press_the_buttons(turned, means, kind)
+    press_the_buttons(turned, means)
     save_the_files(turned, means)
     tick_the_boxes(turned, means)
     for panel, control, effect in each(CHOICES):
