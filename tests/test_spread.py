@@ -57,6 +57,22 @@ def test_results_come_in_order_from_several_processes():
     assert [process for _, process in Spread().map(Times(3), [1])] == [os.getpid()]
 
 
+class Told:
+    """A worker's function that reads the environment when it is made."""
+
+    def __call__(self, device: str | None):
+        return [os.environ.get("TOKENDIAL_TOLD"), os.environ.get("TOKENDIAL_GONE")].__getitem__
+
+
+def test_processes_have_today_s_environment(monkeypatch):
+    monkeypatch.setenv("TOKENDIAL_TOLD", "before")
+    monkeypatch.setenv("TOKENDIAL_GONE", "before")
+    list(Spread(2).map(Told(), [0]))  # whatever processes are started from has begun now
+    monkeypatch.setenv("TOKENDIAL_TOLD", "now")
+    monkeypatch.delenv("TOKENDIAL_GONE")
+    assert list(Spread(2).map(Told(), [0, 1, 0, 1])) == ["now", None, "now", None]
+
+
 @pytest.mark.parametrize(("item", "sentence"), [(-1, "Minus one is no item"), (-2, "ended by itself")])
 def test_what_fails_in_a_process_is_a_sentence(item, sentence):
     with pytest.raises(tc.TokenizerError, match=sentence):

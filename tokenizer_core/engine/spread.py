@@ -4,6 +4,7 @@ Every worker makes its function once (a model is loaded then) and keeps it. Item
 Neighbours: `processes`, `rays`; who merges results in order gets what one process would have given.
 """
 
+import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -74,7 +75,8 @@ class Spread:
         context, threads = start_method(), max(1, torch.get_num_threads() // self.processes)
         with without_main():
             number = context.Value("i", 0)
-        words = (pickle.dumps(make), self.devices, number, threads)  # tensors as they are, no shared files
+        # tensors as they are, no shared files
+        words = (pickle.dumps(make), self.devices, number, threads, dict(os.environ))
         waiting = deque[Future[Any]]()
         with ProcessPoolExecutor(self.processes, context, _begin, words) as pool:
             try:
@@ -93,9 +95,17 @@ class Spread:
                 pool.shutdown(cancel_futures=True)
 
 
-def _begin(make: bytes, devices: tuple[str, ...], number: Any, threads: int) -> None:
-    """What a process does first."""
+def _begin(
+    make: bytes, devices: tuple[str, ...], number: Any, threads: int, environment: dict[str, str]
+) -> None:
+    """What a process does first.
+
+    The server that processes come from has the environment of the moment in which it began, which may be
+    hours ago; where models are found, for one, is said in an environment variable.
+    """
     global _function
+    os.environ.clear()
+    os.environ.update(environment)
     torch.set_num_threads(threads)
     with number.get_lock():
         place, number.value = number.value, number.value + 1
