@@ -190,6 +190,7 @@ def test_bsq_is_an_option_of_the_config_file(train: Callable, base: Path, tmp_pa
     assert weights["encoder.to_code.weight"].shape == (12, 32)
 
 
+@pytest.mark.long
 def test_a_killed_first_stage_goes_on(train: Callable, base: Path, tmp_path: Path) -> None:
     words = ("--autoencoder", str(base), "--warm-up", "1", "--dtype", "float32", "--max-steps", "4")
     train("alit", tmp_path / "whole", *words)

@@ -56,7 +56,10 @@ def broken_at(*steps: int) -> Callable:
     return descend
 
 
-@pytest.mark.parametrize("kind", ["autoencoder", "prefix-flow", "polish"])
+@pytest.mark.parametrize(
+    "kind",
+    ["prefix-flow", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("autoencoder", "polish"))],
+)
 def test_a_batch_that_is_not_finite_changes_nothing(
     kind: str, photos: Path, words: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

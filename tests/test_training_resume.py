@@ -89,7 +89,9 @@ def same_run(a: Path, b: Path) -> None:
     assert not [name for name in one if not torch.equal(one[name], other[name])]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [*KINDS[:2], *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS[2:])]
+)
 def test_two_steps_and_two_more_are_four(
     kind: str, photos: Path, words: dict, unkilled: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -48,5 +48,5 @@ def test_the_settings_come_beside_the_dial_and_go_back(browser, address, means, 
     field.wait_for()
     press(button, means)
     field.wait_for(state="hidden")
-    assert page.get_by_role("button", name="Seed, steps").is_visible()
+    page.get_by_role("button", name="Seed, steps").wait_for()
     page.close()
