@@ -65,7 +65,7 @@ LONG |= {  # a page or two for each family, of which each is opened anyway; eigh
     "test_an_own_photo_is_read_and_its_link_opens_the_same_picture",
     "test_the_map_is_the_deviation_of_the_pictures_that_are_shown",
 }
-LONG |= {  # films that come whole, on a line that breaks or by themselves; a second and third page beside a first
+LONG |= {  # films that come whole, by themselves or on a line that breaks; a second page beside a first
     "test_a_question_that_is_not_answered_is_asked_again",
     "test_the_dial_turns_once_by_itself_when_the_samples_of_an_own_photo_are_there",
     "test_it_does_not_turn_by_itself_where_it_was_touched_or_nothing_may_move",
