@@ -54,14 +54,15 @@ LINE = """([plot, name]) => { const found = dial.plots[plot];
 FIRST = EXAMPLES[0].name
 SIZE = re.compile(r"(?<=[\[-])(\d{3,4}(x\d{3})?|light|dark)(?=[\]-])")
 SCHEME = re.compile(r"(?<=[\[-])(light|dark)(?=[\]-])")
-# of the pages with a model in the browser test_model_here.py and test_switch.py are enough for `make test`
+# of the pages with a model in the browser test_model_here.py is enough for `make test`
 KINDS = re.compile(rf"(?<=[\[-])({STATIC}|{SWITCHED})(?=[\]-])")
-EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves
+EVERY_SIZE = "test_sizes.py"  # it is about the sizes themselves: three of its nine
+THREE = re.compile("390x844|820x1180|1440x900")
 LONG = {"test_access.py", "test_adaptive.py", "test_away.py", "test_controls.py", "test_walks.py"}  # minutes
+LONG |= {"test_switch.py"}  # tests/page/switch.test.js and tests/test_model_files.py are quick
 LONG |= {  # a page or two for each family, of which each is opened anyway; eight seeds at a large size
     "test_the_dial_goes_from_its_shortest_to_its_longest_code",
     "test_explore_offers_what_the_model_has",
-    "test_who_does_not_want_it_stays_with_the_server",
     "test_an_own_photo_is_read_and_its_link_opens_the_same_picture",
     "test_the_map_is_the_deviation_of_the_pictures_that_are_shown",
 }
@@ -69,8 +70,8 @@ LONG |= {  # films that come whole, by themselves or on a line that breaks; a se
     "test_a_question_that_is_not_answered_is_asked_again",
     "test_the_dial_turns_once_by_itself_when_the_samples_of_an_own_photo_are_there",
     "test_it_does_not_turn_by_itself_where_it_was_touched_or_nothing_may_move",
-    "test_where_the_server_keeps_one_waiting_it_is_offered",
-    "test_a_link_made_in_one_mode_opens_in_the_other",
+    "test_without_a_graphics_card_the_processor_computes",
+    "test_maps_and_views_are_made_here",
     "test_another_photo_ends_a_clip",
     "test_a_phone_s_clip_is_a_file_unless_sharing_is_called_off",
     "test_nothing_is_shown_that_the_model_has_not",
@@ -94,6 +95,7 @@ def pytest_collection_modifyitems(config, items):
     left = {id(item) for name, some in alike.items() for item in some if item is not _in_turn(name, some)}
     left |= {id(item) for item in items if LONG & {item.path.name, item.originalname}}
     left |= {id(item) for item in items if KINDS.search(item.name)}
+    left |= {id(item) for item in items if item.path.name == EVERY_SIZE and not THREE.search(item.name)}
     config.hook.pytest_deselected(items=[item for item in items if id(item) in left])
     items[:] = [item for item in items if id(item) not in left]
 
