@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,7 +25,7 @@ import tokenizer_core as tc
 
 from . import runtime
 from .static import FOR_EVER
-from .with_model import ONE, PACKED, SCRIPTS, packed, sized
+from .with_model import ONE, PACKED, SCRIPTS, OwnModel, packed, sized
 
 KIND = "prefix-flow"  # the family that page/onnx can run
 FILES = (SCRIPTS[ONE], f"{ONE}.mjs", f"{ONE}.wasm")  # of onnxruntime-web; further threads load the second
@@ -38,20 +37,8 @@ FOLDER = "gradio_api/tokendial/model"  # below /gradio_api, as `static` says
 
 
 @dataclass(frozen=True)
-class ModelFiles:
-    """What a visitor's browser needs to run one model.
-
-    Attributes:
-        info: the model's line of the catalog.
-        manifest: of its graphs, as `tokenizer_core.graph_files` gives it.
-        files: paths of all files that the manifest names, by name.
-        runtime: a folder with onnxruntime-web's files.
-    """
-
-    info: tc.ModelInfo
-    manifest: Mapping[str, Any]
-    files: Mapping[str, Path]
-    runtime: Path
+class ModelFiles(OwnModel):
+    """A model as the server hands it out."""
 
     @functools.cached_property
     def folder(self) -> str:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +23,31 @@ MANIFEST = "model/graphs.json"
 
 
 @dataclass(frozen=True)
-class WebModel:
-    """What a page needs to run a model.
+class OwnModel:
+    """What a visitor's browser needs to run one model.
 
     Attributes:
         info: the model's line of the catalog.
         manifest: of its graphs, as `tokenizer_core.graph_files` gives it.
         files: paths of all files that the manifest names, by name.
         runtime: a folder with onnxruntime-web's files (its `dist`).
+    """
+
+    info: tc.ModelInfo
+    manifest: Mapping[str, Any]
+    files: Mapping[str, Path]
+    runtime: Path
+
+
+@dataclass(frozen=True)
+class WebModel(OwnModel):
+    """A model as a static page has it.
+
+    Attributes:
         weights_at: address of the folder of the weight files on another host; "": they lie with the page.
         beside: what *Compare* may set beside it; their runtime, host and neighbours do not count.
     """
 
-    info: tc.ModelInfo
-    manifest: dict[str, Any]
-    files: dict[str, Path]
-    runtime: Path
     weights_at: str = ""
     beside: "tuple[WebModel, ...]" = ()
 
@@ -77,7 +87,7 @@ def write_files(folder: Path, model: WebModel, weights_at: str) -> dict[str, Any
     graphs = [one["file"] for one in model.manifest["graphs"].values()]
     for name in graphs if weights_at else (*graphs, *weights):
         shutil.copyfile(model.files[name], folder / name)
-    return model.manifest | {"info": model.info.to_dict(), "weights": weights}
+    return {**model.manifest, "info": model.info.to_dict(), "weights": weights}
 
 
 def baseline(runtime: Path) -> tuple[WebModel, ...]:

@@ -109,7 +109,7 @@ function page(agrees = true, stops = "") {
 const example = (photo) => ({ what: "start", from: "example", photo });
 const view = (token, name) => ({ what: "view", view: name, token, k: 4, n: 0, of: "" });
 
-test("an example is what was stored, with what can be shown here; one of another model only what is stored", async () => {
+test("an example is what was stored, with what can be shown here; of another model only what is stored", async () => {
   const { source, offered, asked, wanted } = page();
   const { start } = await source.ask(example("cup"));
   assert.deepEqual(start.info.views, ["seeds", "mix", "less", "layer", "codes"]);

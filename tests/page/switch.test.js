@@ -139,7 +139,7 @@ test("with the switch off nothing is made of a photo here that would have to be 
   assert.equal(there.sent.length, 0);
 });
 
-test("a film that is shown moves: the photo is opened anew here, an example is the server's and goes on here", async () => {
+test("a film that is shown moves: a photo is opened anew here, an example is the server's and goes on", async () => {
   const there = page();
   const { start } = await upload(there);
   await there.machine.turn(true);

@@ -1,5 +1,5 @@
-// A browser's WebP or JPEG file without the profile of sRGB that it adds: half a kilobyte, which no other encoder's files of
-// a small picture have. The pixels stay. No DOM.
+// A browser's WebP or JPEG file without the profile of sRGB that it adds: half a kilobyte, which no other encoder's
+// files of a small picture have. The pixels stay. No DOM.
 // Sources: RFC 9649, 2.3 to 2.7 (WebP); ITU-T T.81, B.1.1; ICC.1:2022, B.4.
 
 const [APP2, SCAN] = [0xe2, 0xda];

@@ -1,6 +1,6 @@
-// A photo in WebP and JPEG files of so many bytes at most, by the browser's own encoder: what measure/codecs.py makes with
-// Pillow's. It is made smaller, coded at the highest quality that fits, decoded and enlarged again; of all sizes the one with
-// the best PSNR counts. No DOM: what codes and opens files is handed in.
+// A photo in WebP and JPEG files of so many bytes at most, by the browser's own encoder: what measure/codecs.py makes
+// with Pillow's. It is made smaller, coded at the highest quality that fits, decoded and enlarged again; of all sizes
+// the one with the best PSNR counts. No DOM: what codes and opens files is handed in.
 import { resized } from "./lanczos.js";
 import { psnr } from "./scores.js";
 

@@ -81,7 +81,10 @@ export class Graphs {
     });
   }
 
-  /** The graphics card takes over graphs that it computes as the processor does; else all stay. @param {string[]} names */
+  /**
+   * The graphics card takes over graphs that it computes as the processor does; else all stay.
+   * @param {string[]} names
+   */
   async moveToGpu(names) {
     for (const name of names) {
       const here = /** @type {Session} */ (this.sessions.get(name));

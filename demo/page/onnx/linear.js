@@ -1,4 +1,5 @@
-// The linear tokenizer in this browser: two graphs. Photo -> tokens -> any prefix's picture; there are no samples. No DOM.
+// The linear tokenizer in this browser: two graphs. Photo -> tokens -> any prefix's picture. There are no samples.
+// No DOM.
 import { numbersOf } from "./packing.js";
 import { planesOf, rgbOf } from "./pixels.js";
 

@@ -4,7 +4,12 @@ import { nearestLevels, numbersOf } from "./packing.js";
 import { planesOf, rgbOf } from "./pixels.js";
 import { sample } from "./solver.js";
 
-/** @typedef {{ run(feeds: object, fetches?: string[]): Promise<Record<string, Tensor>>, release(): Promise<void> }} Session */
+/**
+ * A graph that can run.
+ * @typedef {object} Session
+ * @property {(feeds: object, fetches?: string[]) => Promise<Record<string, Tensor>>} run
+ * @property {() => Promise<void>} release
+ */
 /** @typedef {{ data: Float32Array, dims: readonly number[] }} Tensor */
 /** @typedef {new (type: string, data: ArrayLike<number>, dims: number[]) => Tensor} MakeTensor */
 
