@@ -40,11 +40,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_processes_average_their_gradients(tmp_path: Path) -> None:
+    """And nothing holds the group that they leave, or its threads run on while Python ends, and may abort it.
+
+    An optimiser is what imports PyTorch's compiler, whose parts take the group they find for a default.
+    """
     code = """
+import weakref
 import torch
+import torch.distributed as dist
 from torch import nn
 from tokenizer_core.training.place import Place, leave
 place = Place.find()
+group = weakref.ref(dist.group.WORLD)
 module = nn.Conv2d(2, 3, 2)
 nn.init.constant_(module.weight, place.rank)
 module = place.put(module)
@@ -52,13 +59,16 @@ assert (module.weight == 0).all()
 module(torch.full((1, 2, 2, 2), 1.0 + 2 * place.rank)).sum().backward()
 place.average_gradients(module.parameters())
 assert (module.weight.grad == 2).all() and (module.bias.grad == 1).all()
+torch.optim.AdamW(module.parameters()).step()
 assert place.agree(place.rank + 7.0) == 7
 assert place.any(False, place.rank == 1, torch.tensor(place.rank == 0)) == [False, True, True]
 assert place.share_bytes(b"abc" if place.rank == 0 else b"") == b"abc"
 assert place.share_bytes(b"") == b""
 gathered = [part.tolist() for part in place.gather(torch.tensor([place.rank]))]
 assert gathered == ([[0], [1]] if place.rank == 0 else [])
+assert group() is not None
 leave()
+assert group() is None
 """
     assert ends(start_ranks(code, tmp_path)) == [0, 0]
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, TypeVar
 
 import torch
@@ -42,6 +43,7 @@ class Place:
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(device)
         if world > 1 and not dist.is_initialized():
+            _import_what_would_hold_a_group()
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(device, rank, world)
 
@@ -147,7 +149,18 @@ class Place:
         return self.take_first(box).cpu().numpy().tobytes()
 
 
+def _import_what_would_hold_a_group() -> None:
+    """Import, while there is no group, the module whose functions have the group of that moment as a default.
+
+    PyTorch's compiler imports it, and every optimiser imports the compiler. If that comes later, the defaults
+    hold the group, and its threads run on after `leave`, while Python ends. A thread of gloo that lets go of
+    its last tensor then asks for Python's lock, gets none, and aborts a process whose work is done: signal 6,
+    "terminate called without an active exception", and torchrun takes the whole run for failed.
+    """
+    import_module("torch.distributed.nn.functional")
+
+
 def leave() -> None:
-    """End this process's part in the group, if there is one, so that the others end without a word."""
+    """End this process's part in the group and its threads, if there is one: then all end without a word."""
     if dist.is_initialized():
         dist.destroy_process_group()
