@@ -1,6 +1,5 @@
 """`python -m tokenizer_core.training ...`: `tokendial train ...` for torchrun, which starts modules."""
 
-import os
 import sys
 
 from tokenizer_core.errors import TokenizerError
@@ -19,19 +18,5 @@ def main() -> int:
     return 0
 
 
-def end(status: int) -> None:
-    """End this process: at once where it is one of several, else as Python ends.
-
-    A thread of gloo may let go of its last tensor while the interpreter is taken down. That aborts a process
-    whose work is done ("terminate called without an active exception", pytorch issue 190489), and torchrun
-    takes the whole run for failed. Everything is written and the group has been left, so nothing is lost.
-    """
-    if "RANK" not in os.environ:
-        sys.exit(status)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
 if __name__ == "__main__":
-    end(main())
+    sys.exit(main())
