@@ -352,7 +352,9 @@ def test_a_run_goes_on_from_a_checkpoint(
     torch.testing.assert_close(network.stem.weight, stem.float(), atol=0.02 * float(stem.abs().max()), rtol=0)
 
 
-def test_a_bundle_holds_bytes(autoencoder: Path, flow: Path, tmp_path: Path) -> None:
+def test_a_bundle_holds_bytes(
+    autoencoder: Path, flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     after = load_file(autoencoder / "autoencoder.safetensors")
     words = ["--autoencoder", str(autoencoder / "autoencoder.safetensors"), "--tiny"]
     words += ["--flow", str(flow / "flow.safetensors"), "--out", str(tmp_path / "it")]
@@ -363,6 +365,16 @@ def test_a_bundle_holds_bytes(autoencoder: Path, flow: Path, tmp_path: Path) -> 
     torch.testing.assert_close(made["autoencoder.decoder.out.bias"], after["decoder.out.bias"])
     torch.testing.assert_close(made["autoencoder.stem.bias"], after["stem.bias"])
     assert made["autoencoder.standardise.num_batches_tracked"] == after["standardise.num_batches_tracked"]
+    folder = str(tmp_path / "it")
+    words = ["train", "bundle", "--tiny", "--autoencoder", folder, "--flow", folder]
+    assert not main([*words, "--out", str(tmp_path / "again")])
+    again = read_checkpoint(tmp_path / "again").tensors
+    assert set(again) == set(made)
+    for name, value in made.items():
+        torch.testing.assert_close(again[name], value, msg=name)
+    words[4] = str(tmp_path / "nowhere.safetensors")
+    assert main([*words, "--out", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == "nowhere.safetensors cannot be read as weights.\n"
 
 
 def test_pca_from_a_zip(photos: Path, tmp_path: Path) -> None:

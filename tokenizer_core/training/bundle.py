@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from tokenizer_core.models.prefix_flow.config import TokenizerConfig
@@ -12,6 +11,7 @@ from tokenizer_core.models.prefix_flow.networks import as_deep_as
 from tokenizer_core.storage.checkpoints import write_checkpoint
 from tokenizer_core.storage.quantize import quantize
 from tokenizer_core.training.settings import setting
+from tokenizer_core.training.weights import read_weights
 
 NETWORKS = ("autoencoder", "encoder", "decoder")
 LARGEST_FILE = 45_000_000  # bytes
@@ -22,8 +22,8 @@ HEADER = 256  # bytes that a file's header takes at most for a tensor and its sc
 class BundleRun:
     """Settings: the two files and the folder; the defaults of `decode` are `config.SamplerConfig`'s own."""
 
-    autoencoder: Path = setting("weights of the autoencoder")
-    flow: Path = setting("weights of encoder and decoder")
+    autoencoder: Path = setting("weights of the autoencoder, or a checkpoint's folder")
+    flow: Path = setting("weights of encoder and decoder, or a checkpoint's folder")
     out: Path = setting("the checkpoint's folder")
     config: TokenizerConfig = field(default_factory=TokenizerConfig)
 
@@ -32,9 +32,12 @@ def run(options: BundleRun) -> Path:
     """Write int8 files of each network, config.json and SHA256SUMS; what only training needs stays behind.
 
     The depths in config.json are those of the weights.
+
+    Raises:
+        TokenizerError: a file is missing or damaged.
     """
-    values = load_file(options.autoencoder)
-    tensors = {f"autoencoder.{k}": v for k, v in values.items()} | load_file(options.flow)
+    alone = read_weights(options.autoencoder, {"stem.weight"})  # a key that only the autoencoder has
+    tensors = {f"autoencoder.{k}": v for k, v in alone.items()} | read_weights(options.flow, set(NETWORKS))
     files: dict[str, dict[str, Tensor]] = {}
     for network in NETWORKS:
         own = {name: value for name, value in tensors.items() if name.startswith(f"{network}.")}
