@@ -1,6 +1,8 @@
 """What the published families do beyond the interface: cuts, slots, passes, steps, dropped tokens."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -216,6 +218,41 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path, monkeypatch, picture):
     encoding = loaded.encode(picture)
     assert np.array_equal(encoding.tokens, made.encode(picture).tokens)
     assert loaded.decode(encoding, 5) == made.decode(made.encode(picture), 5)
+
+
+@pytest.mark.parametrize("kind", [titok.ORDERED, titok.UNORDERED])
+def test_recorded_calls_give_the_same_tokens_and_pictures(kind, picture, monkeypatch):
+    """With a recording that calls the function anew, as a processor has no launches."""
+    from tokenizer_core.engine import fast
+
+    recorded = []
+
+    def record(function, tensors):
+        recorded.append([tuple(one.shape) for one in tensors])
+        inputs = [one.clone() for one in tensors]
+        made = fast.Recording(None, inputs, tuple(one.clone() for one in function(*inputs)))
+
+        def replay():
+            for one, value in zip(made.outputs, function(*inputs), strict=True):
+                one.copy_(value)
+
+        return replace(made, graph=SimpleNamespace(replay=replay))
+
+    plain, quick = tiny.make_titok(kind), tiny.make_titok(kind)
+    quick.accelerate()
+    assert quick.forms == {}, "nothing is recorded on a processor"
+    monkeypatch.setattr(fast, "record", record)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    for call in quick._calls:
+        call.on = True
+    for turned in (picture, tc.Picture(picture.array[::-1].copy())):
+        one, two = plain.encode(turned), quick.encode(turned)
+        assert np.array_equal(one.tokens, two.tokens)
+        for length in quick.info.lengths[-2:]:
+            assert quick.decode(two, length) == plain.decode(one, length)
+    assert len(recorded) == 4, "the encoder, a decoder a length, and the pixel decoder: each once"
+    names = {"The encoder", "The decoder", "The pixel decoder"}
+    assert quick.forms == {name: {"1": "recorded"} for name in names}
 
 
 def test_the_published_way_is_measured_beside_ours(monkeypatch):

@@ -24,8 +24,10 @@ from torch import Tensor, nn
 
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import HARD
+from tokenizer_core.engine.fast import Fast
 from tokenizer_core.models.family import Family
-from tokenizer_core.models.published.common import PublishedConfig
+from tokenizer_core.models.info import ModelInfo
+from tokenizer_core.models.published.common import PublishedConfig, to_picture_01
 from tokenizer_core.models.published.hard import HardTokenizer
 from tokenizer_core.models.published.transformer import Transformer
 from tokenizer_core.models.published.vqgan import Codebook, VqganDecoder
@@ -185,6 +187,26 @@ class TitokTokenizer(HardTokenizer):
     """
 
     CONFIG, NETWORKS = TitokConfig, TitokNetworks
+    networks: TitokNetworks
+
+    def __init__(
+        self, config: TitokConfig, info: ModelInfo, networks: TitokNetworks, device: str, dtype: torch.dtype
+    ) -> None:
+        super().__init__(config, info, networks, device, dtype)
+
+        def read(pixels: Tensor) -> tuple[Tensor, ...]:
+            return (networks.tokens(networks.numbers(pixels)),)
+
+        def write(tokens: Tensor, slots: Tensor) -> tuple[Tensor, ...]:
+            return (networks.logits(tokens, slots),)
+
+        def paint(logits: Tensor) -> tuple[Tensor, ...]:
+            return (networks.pixels(logits),)
+
+        self._read = Fast(read, "The encoder", device)
+        self._write = Fast(write, "The decoder", device)
+        self._show = Fast(paint, "The pixel decoder", device)
+        self._calls = (self._read, self._write, self._show)
 
     @classmethod
     def line(cls, config: TitokConfig) -> dict[str, Any]:
@@ -206,11 +228,36 @@ class TitokTokenizer(HardTokenizer):
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
         pixels = self._pixels(to_picture(photo, self.config.image_size, center, zoom))
-        tokens = self.networks.tokens(self.networks.numbers(pixels))[0].cpu().numpy()
+        tokens = self._read(pixels)[0][0].cpu().numpy()
         if not self.info.ordered:
             return self._codes({k: tokens[:k] for k in self.info.lengths})
         own = (self.info.checkpoint_id, self.info.name, HARD, self.config.vocabulary)
         return Encoding(tokens, np.arange(len(tokens)), *own)
+
+    @torch.inference_mode()
+    def accelerate(self, wait: bool = False) -> None:
+        """Record what one picture takes; see `Tokenizer.accelerate`. Other lengths are when asked for."""
+        if self.device == "cpu" or self._read.on:
+            return
+        for call in self._calls:
+            call.on = True
+        side = self.config.image_size
+        self.decode(self.encode(Picture(np.full((side, side, 3), 128, np.uint8))))
+
+    @property
+    def forms(self) -> dict[str, dict[str, str]]:
+        """In which form each call is made, by rows of a batch; empty where all are as they are."""
+        return {call.name: call.forms() for call in self._calls if call.forms()}
+
+    @torch.inference_mode()
+    def _decode(self, code: Encoding) -> Picture:
+        tokens, slots = self._written(code)
+        (logits,) = self._write(tokens[None], slots)
+        return self._paint(logits)
+
+    @torch.inference_mode()
+    def _paint(self, logits: Float[Tensor, "1 ..."]) -> Picture:
+        return to_picture_01(self._show(logits)[0][0])
 
 
 describe = TitokTokenizer.describe
