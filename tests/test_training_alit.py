@@ -20,7 +20,7 @@ from tests.training_runs import steps_of, train_here, write_photos
 from tokenizer_core.models.alit.bridge import Bridge
 from tokenizer_core.models.alit.config import AlitConfig, tiny_config
 from tokenizer_core.nn.autoencoder import sequence_to_latent
-from tokenizer_core.storage.checkpoints import write_checkpoint
+from tokenizer_core.storage.checkpoints import read_checkpoint, write_checkpoint
 from tokenizer_core.training import alit, alit_bridge, alit_pixels
 from tokenizer_core.training.adversary import Adversary, AdversarySettings
 from tokenizer_core.training.alit import AlitNetworks, AlitRun, latent_losses, pixel_cost, shift_root
@@ -429,3 +429,18 @@ def test_a_bundle_is_a_model(
     for name in ("tiny-alit", "tiny-bridged"):
         load_weights(base.parent / name, networks)
     assert AlitConfig.from_dict(held).base.sha256 in (base / "SHA256SUMS").read_text()
+    mixed = {}
+    for share in ("0", "0.5", "1"):
+        name = f"tiny-share-{share}"
+        bundle(base, first, base.parent / name, "--pixels", str(second), "--sharpness", share)
+        mixed[share] = tc.load(name, "cpu", "float32")
+    paint = {share: one.decode(one.encode(picture), 6, steps=2) for share, one in mixed.items()}
+    assert paint["1"] == sharp.decode(encodings[1], 6, steps=2)
+    gaps = np.abs(paint["0"].array.astype(int) - plain.decode(encodings[0], 6).array)
+    assert gaps.max() <= 2, "the means' own weights, but for the rounding to bytes"
+    assert paint["0.5"] not in (paint["0"], paint["1"])
+    weights = [read_checkpoint(base.parent / f"tiny-share-{share}").tensors for share in mixed]
+    low, middle, high = (one["sharp.writer.from_code.bias"] for one in weights)
+    torch.testing.assert_close(middle, (low + high) / 2)
+    words = ["--alit", str(first), "--base", str(base), "--out", str(base.parent / "no"), "--tiny"]
+    assert main(["train", "alit-bundle", *words, "--sharpness", "1.5"]) == 2
