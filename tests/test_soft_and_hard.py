@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_flow
 import tiny_linear
 import tiny_published
 
@@ -13,6 +14,7 @@ import tokenizer_core as tc
 from demo import kinds
 from demo.app import markup
 from studies import soft_and_hard as study
+from studies import soft_and_hard_photo as photo
 from studies.soft_and_hard_probe import probed, readable
 from tests.stand_in import info
 from tokenizer_core.reports.bench import draw_picture
@@ -53,6 +55,23 @@ class Cells(tc.Tokenizer):
             yield length, tc.Picture(np.repeat(grey[..., None], 3, 2))
 
 
+class Drawn(Cells):
+    """Cells that are drawn: how bright, the seed says. It stands on a GPU, as far as anybody can see."""
+
+    def __init__(self):
+        super().__init__()
+        self.info = replace(self.info, name="drawn cells", modes=("mean", "sample"), default_steps=8)
+        self.device, self.asked = "cuda:0", []
+
+    def pictures(self, encoding, asked):
+        self.bright = 8 + 4 * (asked.seed % 4) if self.info.mode_of(asked.steps) == "sample" else 16
+        return super().pictures(encoding, asked)
+
+    def decode_batch(self, requests):
+        self.asked.append(len(requests))
+        return super().decode_batch(requests)
+
+
 @pytest.fixture(scope="module")
 def found(photos, linear):
     return study.study([linear, Cells()], photos, device="cpu", budget=32, drops=2)
@@ -61,7 +80,7 @@ def found(photos, linear):
 @pytest.mark.parametrize(("count", "drops"), [(256, 16), (7, 3), (4, 4), (5, 1)])
 def test_every_token_is_left_out_somewhere(count, drops):
     rounds = -(-count // drops)
-    seen = [study.spread(count, drops, number) for number in range(rounds)]
+    seen = [photo.spread(count, drops, number) for number in range(rounds)]
     assert all(some[0] == 0 for some in seen), "the first one in every photo"
     assert sorted(n for some in seen for n in some if n) == list(range(1, count))
     assert max(map(len, seen)) <= drops + 1
@@ -70,17 +89,56 @@ def test_every_token_is_left_out_somewhere(count, drops):
 def test_a_lost_token_costs_what_it_brought(found, photos, linear):
     (row,) = [one for one in found["models"] if one["info"]["name"] == linear.info.name]
     costs = []
-    for number, (_, photo) in enumerate(photos):
-        original = tc.square_crop(photo)
+    for number, (_, image) in enumerate(photos):
+        original = tc.square_crop(image)
         encoding = linear.encode(original)
         whole = tc.psnr(linear.decode(encoding), original)
-        for n in study.spread(len(encoding), 2, number):
-            left = study.without(encoding, n)
+        for n in photo.spread(len(encoding), 2, number):
+            left = photo.without(encoding, n)
             costs.append((n, tc.psnr(linear.decode(left), original) - whole))
     first = [cost for n, cost in costs if n == 0]
     assert row["lost"][0]["psnr"] == pytest.approx(np.mean(first), abs=1e-3)
     assert sum(one["n"] for one in row["lost"]) == len(costs)
     assert [(one["first"], one["last"]) for one in row["lost"]] == [(1, 1), (2, 2), (3, 4)]
+
+
+def test_other_processes_find_the_same_figures(tmp_path, linear):
+    """In the order of the photographs, each with its own noise and its own tokens left out."""
+    for seed in range(5):
+        draw_picture(seed=seed).to_pil().save(tmp_path / f"{seed}.webp", lossless=True)
+    some, options = [linear, Cells(), Drawn()], {"device": "cpu", "budget": 32, "drops": 2}
+    apart = study.study(some, tc.PhotoSet(tmp_path), **options, spread=tc.Spread(2))
+    alone = study.study(some, tc.PhotoSet(tmp_path), **options, times=False)
+    assert json.dumps(apart) == json.dumps(alone)
+    assert apart["n"] == 5
+    sample = apart["models"][2]["equal"]["sample"]
+    assert sample["psnr"] != apart["models"][2]["equal"]["mean"]["psnr"]
+
+
+def test_tokens_are_left_out_in_one_batch_where_that_is_quicker():
+    original = tc.square_crop(draw_picture(seed=2).to_pil())
+    here, there = Cells(), Drawn()
+    encodings = [one.encode(original) for one in (here, there)]
+    one_by_one, batch = (
+        photo.left_out(one, encoding, [0, 5, 63])
+        for one, encoding in zip((here, there), encodings, strict=True)
+    )
+    assert there.asked == [3]
+    assert len({one.array.tobytes() for one in batch}) == 3
+    assert [one.array.tobytes() for one in batch] == [one.array.tobytes() for one in one_by_one]
+
+
+def test_a_batch_of_tokens_left_out_is_the_same_pictures():
+    flow = tiny_flow.make_tokenizer()
+    size = flow.info.picture_size
+    encoding = flow.encode(tc.Picture(draw_picture(seed=3).array[:size, :size].copy()))
+    chosen = [0, 3, len(encoding) - 1]
+    alone = photo.left_out(flow, encoding, chosen)
+    flow.device = "cuda:0"  # where it is computed, no tensor asks
+    batch = photo.left_out(flow, encoding, chosen)
+    for one, same in zip(alone, batch, strict=True):
+        assert abs(one.array.astype(int) - same.array).max() <= 1
+    assert not np.array_equal(alone[0].array, alone[2].array)
 
 
 def test_claims_are_differences_on_the_same_photographs(found):
@@ -114,7 +172,7 @@ def test_any_published_family_can_lose_a_token(name):
     original = tc.Picture(draw_picture(seed=3).array[:size, :size].copy())
     encoding = tokenizer.encode(original)
     whole = tokenizer.decode(encoding, steps=1)
-    less = [tokenizer.decode(study.without(encoding, n), steps=1) for n in (0, len(encoding) - 1)]
+    less = [tokenizer.decode(photo.without(encoding, n), steps=1) for n in (0, len(encoding) - 1)]
     assert not np.array_equal(less[0].array, less[1].array)
     assert any(not np.array_equal(one.array, whole.array) for one in less)
 
