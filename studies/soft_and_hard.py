@@ -1,15 +1,17 @@
 r"""Soft and hard tokens side by side: what a lost token costs, and four claims about them, tested.
 
     python -m studies.soft_and_hard val-256.zip --limit 500 --device cuda --processes 24 \
-        --train train-0.zip --labels train.jsonl --source imagenette160 --test probe-test-256.zip
+        --train train-0.zip --labels train.jsonl --source imagenette160 --test probe-test-256.zip \
+        --probes probes.json
 
 measures every model of the catalog that can be loaded, and writes demo/page/kinds.json, which the page draws
 its table from. Of every photograph the first token and some others are left out, one at a time; which others
 moves on from photo to photo, so that all are left out somewhere. The claims are tested over pairs of a soft
 and a hard model, each in the longest code that a number of bytes holds; the interval is of the difference in
-the same photographs. Without `--train` no probe is fitted. `--processes` spreads photographs over processes
-and, from the first one on, over all GPUs; the figures are the same. Milliseconds are of one process on a
-machine that does nothing else: several leave them out, and so does `--no-times`.
+the same photographs. Without `--train` no probe is fitted; `--probes` keeps those that are found, each as
+soon as it is, and reads them again where weights and photographs are the same. `--processes` spreads
+photographs over processes, and these over all GPUs; the figures are the same. Milliseconds are of one process
+on a machine that does nothing else: several leave them out, and so does `--no-times`.
 Neighbours: `soft_and_hard_photo` (one photograph), `soft_and_hard_probe`, demo/kinds.py (the table).
 """
 
@@ -231,7 +233,7 @@ def main() -> None:
     for one in skipped:
         print(f"left out: {one['name']}: {one['why']}", flush=True)
     device = tc.find_device(options.device)
-    probes = probed(tokenizers, options) if options.train else {}
+    probes = probed(tokenizers, options, spread)
     photos = tc.PhotoSet(options.photos, options.limit)
     sizes = {"budget": options.bytes, "drops": options.drops, "probes": probes}
     sizes |= {"times": not options.no_times, "spread": spread}

@@ -9,12 +9,14 @@ import pytest
 import tiny_flow
 import tiny_linear
 import tiny_published
+import torch
 
 import tokenizer_core as tc
 from demo import kinds
 from demo.app import markup
 from studies import soft_and_hard as study
 from studies import soft_and_hard_photo as photo
+from studies import soft_and_hard_probe
 from studies.soft_and_hard_probe import probed, readable
 from tests.stand_in import info
 from tokenizer_core.reports.bench import draw_picture
@@ -104,13 +106,13 @@ def test_a_lost_token_costs_what_it_brought(found, photos, linear):
 
 def test_other_processes_find_the_same_figures(tmp_path, linear):
     """In the order of the photographs, each with its own noise and its own tokens left out."""
-    for seed in range(5):
+    for seed in range(3):
         draw_picture(seed=seed).to_pil().save(tmp_path / f"{seed}.webp", lossless=True)
     some, options = [linear, Cells(), Drawn()], {"device": "cpu", "budget": 32, "drops": 2}
     apart = study.study(some, tc.PhotoSet(tmp_path), **options, spread=tc.Spread(2))
     alone = study.study(some, tc.PhotoSet(tmp_path), **options, times=False)
     assert json.dumps(apart) == json.dumps(alone)
-    assert apart["n"] == 5
+    assert apart["n"] == 3
     sample = apart["models"][2]["equal"]["sample"]
     assert sample["psnr"] != apart["models"][2]["equal"]["mean"]["psnr"]
 
@@ -185,12 +187,14 @@ def test_what_is_not_there_is_said():
 
 def test_a_probe_reads_numbers_or_how_often_each_word_is_there(linear):
     encoding = tc.Encoding(np.array([1, 4, 1]), np.arange(3), "0" * 12, "words", "hard", 8)
-    assert readable(encoding).square().tolist() == pytest.approx([0, 2, 0, 0, 1, 0, 0, 0])
+    assert np.square(readable(encoding)).tolist() == pytest.approx([0, 2, 0, 0, 1, 0, 0, 0])
     numbers = linear.encode(draw_picture(seed=1))
     assert readable(numbers).tolist() == numbers.tokens.ravel().tolist()
 
 
-def test_the_probe_names_what_is_plain(tmp_path, linear):
+@pytest.fixture
+def labelled(tmp_path):
+    """Options of a probe: dark and light photographs, six of each."""
     lines = []
     for label, level in (("dark", 40), ("light", 210)):
         for place in ("train", f"test/{label}"):
@@ -202,16 +206,73 @@ def test_the_probe_names_what_is_plain(tmp_path, linear):
             drawn.save(tmp_path / f"test/{label}/{number}.png")
             lines.append(json.dumps({"file": f"{label}{number}.png", "source": "own", "label": label}))
     (tmp_path / "labels").write_text("\n".join(lines), "utf-8")
-    options = argparse.Namespace(
+    return argparse.Namespace(
         train=[str(tmp_path / "train")],
         labels=str(tmp_path / "labels"),
         source="own",
         test=str(tmp_path / "test"),
         probe_limit=None,
+        probes=None,
     )
-    found = probed([linear], options)[linear.info.name]
+
+
+def test_the_probe_names_what_is_plain(labelled, linear):
+    found = probed([linear], labelled)[linear.info.name]
     assert found["accuracy"] == 1
     assert (found["photos"], found["learnt_from"]) == (12, 12)
+
+
+def rows_of(number):
+    """A fit that names this share of the test photographs."""
+    return lambda train, test: (torch.full((len(test[0]),), number), float(len(train[0])))
+
+
+def test_probes_are_kept_and_read_again_while_weights_and_photographs_are_the_same(
+    tmp_path, monkeypatch, labelled, linear
+):
+    labelled.probes = tmp_path / "probes.json"
+    monkeypatch.setattr(soft_and_hard_probe, "probe", rows_of(0.25))
+    first = probed([linear], labelled)
+    assert first[linear.info.name]["accuracy"] == 0.25
+    kept = json.loads(labelled.probes.read_text("utf-8"))
+    assert kept[linear.info.name]["checkpoint_id"] == linear.info.checkpoint_id
+    monkeypatch.setattr(soft_and_hard_probe, "probe", rows_of(0.5))
+    both = probed([linear, Cells()], labelled)
+    assert {name: one["accuracy"] for name, one in both.items()} == {linear.info.name: 0.25, "cells": 0.5}
+    assert both[linear.info.name] == first[linear.info.name]
+
+    other = Cells()
+    other.info = replace(other.info, checkpoint_id="1" * 12)
+    monkeypatch.setattr(soft_and_hard_probe, "probe", rows_of(0.75))
+    assert probed([other], labelled)["cells"]["accuracy"] == 0.75, "other weights"
+    labelled.probe_limit = 10
+    assert probed([linear], labelled)[linear.info.name]["accuracy"] == 0.75, "fewer photographs"
+    labelled.train = None
+    kept = probed([linear, Cells()], labelled)
+    assert list(kept) == [linear.info.name], "what is kept serves without photographs, of its own weights"
+
+
+def test_a_run_that_is_cut_has_kept_the_probes_it_found(tmp_path, monkeypatch, labelled, linear):
+    labelled.probes = tmp_path / "probes.json"
+    fits = iter([rows_of(0.25)])
+    monkeypatch.setattr(soft_and_hard_probe, "probe", lambda *what: next(fits)(*what))
+    with pytest.raises((StopIteration, RuntimeError)):
+        probed([linear, Cells()], labelled)
+    assert list(json.loads(labelled.probes.read_text("utf-8"))) == [linear.info.name]
+
+
+def test_a_file_that_holds_no_probes_is_a_sentence(tmp_path, labelled, linear):
+    labelled.probes = tmp_path / "probes.json"
+    for text in ("[1]", "{", '{"pca": 1}'):
+        labelled.probes.write_text(text, "utf-8")
+        with pytest.raises(tc.TokenizerError, match="holds no probes"):
+            probed([linear], labelled)
+
+
+def test_other_processes_read_the_same_probes(labelled, linear):
+    apart = probed([linear, Cells()], labelled, tc.Spread(2))
+    assert apart == probed([linear, Cells()], labelled)
+    assert list(apart) == [linear.info.name, "cells"]
 
 
 def test_columns_that_nobody_measured_are_not_there():
