@@ -10,8 +10,9 @@ moves on from photo to photo, so that all are left out somewhere. The claims are
 and a hard model, each in the longest code that a number of bytes holds; the interval is of the difference in
 the same photographs. Without `--train` no probe is fitted; `--probes` keeps those that are found, each as
 soon as it is, and reads them again where weights and photographs are the same. `--processes` spreads
-photographs over processes, and these over all GPUs; the figures are the same. Milliseconds are of one process
-on a machine that does nothing else: several leave them out, and so does `--no-times`.
+photographs over processes, and these over all GPUs; the figures are the same. A processor rounds bfloat16 by
+how many threads a process has: there `OMP_NUM_THREADS=1` gives one process the figures of several. Times
+are of one process on a machine that does nothing else: several leave them out, and so does `--no-times`.
 Neighbours: `soft_and_hard_photo` (one photograph), `soft_and_hard_probe`, demo/kinds.py (the table).
 """
 
