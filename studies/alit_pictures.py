@@ -30,13 +30,20 @@ def at_once(model: tc.Tokenizer) -> int:
 
 
 @torch.inference_mode()
-def grow(model: AlitTokenizer, pixels: Tensor, soft: bool = False) -> Iterator[tuple[Pass, Tensor]]:
-    """Each pass over some pictures (B, 3, H, W), and its mean pictures in 8 bits; `soft` is without codes."""
+def passes_of(model: AlitTokenizer, pixels: Tensor, soft: bool = False) -> Iterator[Pass]:
+    """Each pass over some pictures (B, 3, H, W); `soft` is without codes."""
     kind, config = getattr(torch, model.dtype), model.config
     pixels = pixels.to(model.device, kind, memory_format=torch.channels_last)
     latent = latent_to_sequence(model.autoencoder.encode(pixels))
     networks = (model.encoder, model.writer, latent, config.halt, config.passes)
-    for one in run_passes(*networks, soft=soft):
+    yield from run_passes(*networks, soft=soft)
+
+
+@torch.inference_mode()
+def grow(model: AlitTokenizer, pixels: Tensor, soft: bool = False) -> Iterator[tuple[Pass, Tensor]]:
+    """Each pass over some pictures (B, 3, H, W), and its mean pictures in 8 bits; `soft` is without codes."""
+    kind = getattr(torch, model.dtype)
+    for one in passes_of(model, pixels, soft):
         maps = sequence_to_latent(one.prediction).to(kind, memory_format=torch.channels_last)
         yield one, round_to_8_bit(model.decoder(maps).float())
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 import tokenizer_core as tc
 from studies import probe
-from studies.alit_pictures import at_once, equal_lengths, grow, ordered_tokens, pixels_of
+from studies.alit_pictures import at_once, equal_lengths, ordered_tokens, passes_of, pixels_of
 from tokenizer_core.measure.tally import interval
 from tokenizer_core.models.alit.tokenizer import AlitTokenizer
 from tokenizer_core.models.prefix_flow.tokenizer import FlowTokenizer
@@ -75,12 +75,15 @@ def probe_together(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) ->
 
 @torch.inference_mode()
 def numbers_of(model: AlitTokenizer, ordered: FlowTokenizer, pictures: Sequence[tc.Picture]) -> Numbers:
-    """Bits of the first and of all tokens, and their mean state; numbers of the ordered model's tokens."""
+    """Bits of the first and of all tokens, and their mean state; numbers of the ordered model's tokens.
+
+    No picture is looked at, so none is decoded.
+    """
     parts: dict[str, list[Tensor]] = defaultdict(list)
     lengths = equal_lengths(model, ordered)
     for pixels in pixels_of(pictures).split(at_once(model)):
         tokens = ordered_tokens(ordered, pixels)
-        for one, _ in grow(model, pixels):
+        for one in passes_of(model, pixels):
             if one.number + 1 not in PROBED:
                 continue
             codes, patches = one.quantised.codes, model.config.num_patches
@@ -103,7 +106,9 @@ def probed(model: AlitTokenizer, ordered: FlowTokenizer, options: argparse.Names
         sets.append((numbers_of(model, ordered, pictures), labels))
     (learnt, y), (tested, wanted) = sets
     found: Figures = {"train": len(train), "test": len(test)}
+    print(f"{len(train)} photographs to learn from and {len(test)} to test on are read", flush=True)
     for name in learnt:
         named, decay = probe_together((learnt[name].clone(), y), (tested[name].clone(), wanted))
         found[name] = {"right": named.mean().item(), "interval": interval(named), "decay": decay}
+        print(f"{name}: {found[name]['right']:.3f}, decay {decay}", flush=True)
     return found

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import tokenizer_core as tc
-from studies.alit_pictures import at_once, grow, ordered_latent, pixels_of
+from studies.alit_pictures import at_once, ordered_latent, passes_of, pixels_of
 from studies.alit_statistics import discs, overlaps
 from studies.unfamiliar import pasted
 from tokenizer_core.models.alit.tokenizer import AlitTokenizer
@@ -36,7 +36,7 @@ def segments(model: AlitTokenizer, photos: Sequence[tc.Picture]) -> Figures:
     best, mean = defaultdict(list), defaultdict(list)
     pixels = pixels_of([tc.Picture(array) for array, _ in made])
     for part, wanted in zip(pixels.split(at_once(model)), masks.split(at_once(model)), strict=True):
-        for one, _ in grow(model, part):
+        for one in passes_of(model, part):
             for layer in range(model.config.encoder_depth):
                 overlap = overlaps(model.encoder.read_attention(one.start, layer)[:, :count], wanted)
                 best[layer, one.number].append(overlap.amax(1))

@@ -1,20 +1,24 @@
 r"""Soft and hard tokens side by side: what a lost token costs, and four claims about them, tested.
 
-    python -m studies.soft_and_hard val-256.zip --limit 500 --device cuda \
-        --train train-0.zip --labels train.jsonl --source imagenette160 --test probe-test-256.zip
+    python -m studies.soft_and_hard val-256.zip --limit 500 --device cuda --processes 24 \
+        --train train-0.zip --labels train.jsonl --source imagenette160 --test probe-test-256.zip \
+        --probes probes.json
 
 measures every model of the catalog that can be loaded, and writes demo/page/kinds.json, which the page draws
 its table from. Of every photograph the first token and some others are left out, one at a time; which others
 moves on from photo to photo, so that all are left out somewhere. The claims are tested over pairs of a soft
 and a hard model, each in the longest code that a number of bytes holds; the interval is of the difference in
-the same photographs. Without `--train` no probe is fitted. On a machine that does anything else meanwhile,
-`--no-times` leaves out the milliseconds. Neighbours: `probe` (the fit), demo/kinds.py (the table).
+the same photographs. Without `--train` no probe is fitted; `--probes` keeps those that are found, each as
+soon as it is, and reads them again where weights and photographs are the same. `--processes` spreads
+photographs over processes, and these over all GPUs; the figures are the same. A processor rounds bfloat16 by
+how many threads a process has: there `OMP_NUM_THREADS=1` gives one process the figures of several. Times
+are of one process on a machine that does nothing else: several leave them out, and so does `--no-times`.
+Neighbours: `soft_and_hard_photo` (one photograph), `soft_and_hard_probe`, demo/kinds.py (the table).
 """
 
 import argparse
 import json
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
@@ -27,18 +31,17 @@ import torch
 import tokenizer_core as tc
 from demo.commands.options import progress
 from studies.pages import ROOT
+from studies.soft_and_hard_photo import PhotoWork, Seen
 from studies.soft_and_hard_probe import probe_options, probed
 from tokenizer_core.codes.packing import HARD, SOFT
-from tokenizer_core.measure.local import edges_kept, share_at
 from tokenizer_core.measure.tally import interval
+from tokenizer_core.reports.blocks import Portable, places_of
 from tokenizer_core.reports.compare import lengths_within
-from tokenizer_core.reports.evaluate import noise_seed
 
 OUT = ROOT / "demo/page/kinds.json"
 BYTES = 384  # 256 hard tokens of 12 bits; 48 soft ones of 64
 DROPS = 16  # tokens that are left out of a photograph
 LONG = ("lengths", "ladder")  # of a description: what the table does not need
-MEASURES = ("psnr", "feature", "high", "edges")
 CLAIMS = (  # name, the measure, whether more is better, the kind that is said to be better
     ("texture", "high", False, SOFT),
     ("boundaries", "edges", True, HARD),
@@ -48,94 +51,41 @@ CLAIMS = (  # name, the measure, whether more is better, the kind that is said t
 Found = dict[str, list[float]]  # by measure: a number a photograph
 
 
-class Eye:
-    """The classifier's features, of many pictures at once."""
-
-    def __init__(self, device: str) -> None:
-        self.device, self.classifier = device, tc.LiteClassifier(2).to(device)
-
-    @torch.inference_mode()
-    def distances(self, pictures: Sequence[tc.Picture], original: tc.Picture) -> list[float]:
-        """1 - cosine of each picture's features and the original's."""
-        pixels = torch.cat([one.to_pixels() for one in (original, *pictures)]).to(self.device)
-        features = torch.cat([self.classifier.pooled(some) for some in pixels.split(32)])
-        return (1 - torch.cosine_similarity(features[1:], features[:1], dim=1)).tolist()
-
-
 class Measured:
     """What is found of one model, photograph after photograph.
 
     Args:
         tokenizer: the model.
-        eye: the classifier.
         budget: bytes at which kinds are compared.
-        drops: tokens left out of each photograph.
     """
 
-    def __init__(self, tokenizer: tc.Tokenizer, eye: Eye, budget: int, drops: int) -> None:
-        self.tokenizer, self.eye, self.info, self.drops = tokenizer, eye, tokenizer.info, drops
-        within = lengths_within(self.info, [budget])
-        self.length = within.get(budget, 0)  # 0: it has no code near so many bytes
+    def __init__(self, tokenizer: tc.Tokenizer, budget: int) -> None:
+        self.info, self.device, self.dtype = tokenizer.info, tokenizer.device, tokenizer.dtype
+        self.length = lengths_within(self.info, [budget]).get(budget, 0)  # 0: no code near so many bytes
         self.modes: dict[str, Found] = {mode: defaultdict(list) for mode in self.info.modes}
         self.equal: dict[str, Found] = {mode: defaultdict(list) for mode in self.info.modes}
         self.lost: dict[int, list[tuple[float, float]]] = defaultdict(list)  # by token: dB, feature distance
         self.place: list[float] = []
         self.times: dict[str, list[float]] = defaultdict(list)  # seconds by what was done
 
-    def add(self, number: int, original: tc.Picture) -> None:
-        """Measure one photograph."""
-        encoding = self._timed("encode", lambda: self.tokenizer.encode(original))
-        last = len(encoding)
-        for mode in self.info.modes:
-            lengths = [last] if self.length in (0, last) else [self.length, last]
-            options = {"steps": self.info.steps_of(mode), "seed": noise_seed(number, 0, 1)}
-            whole = self._timed(mode, lambda o=options: self.tokenizer.decode(encoding, last, **o))
-            short = {last: whole}
-            if len(lengths) > 1:
-                short[self.length] = self.tokenizer.decode(encoding, self.length, **options)
-            for length, picture in short.items():
-                found = self._judge(picture, original)
-                for kept, here in ((self.modes, last), (self.equal, self.length)):
-                    if here == length:
-                        for name, value in found.items():
-                            kept[mode][name].append(value)
-            if mode == self.info.modes[0]:
-                self._leave_out(number, encoding, whole, original)
-
-    def _leave_out(self, number: int, encoding: tc.Encoding, whole: tc.Picture, original: tc.Picture) -> None:
-        """One token after the other, of the longest code's mean."""
-        count = len(encoding)
-        chosen = spread(count, min(self.drops, count), number)
-        pictures = [self.tokenizer.decode(without(encoding, n), steps=1) for n in chosen]
-        distances = self.eye.distances([whole, *pictures], original)
-        before = tc.psnr(whole, original)
-        places = []
-        for n, picture, distance in zip(chosen, pictures, distances[1:], strict=True):
-            self.lost[n + 1].append((tc.psnr(picture, original) - before, distance - distances[0]))
-            share = share_at(picture, whole)
-            places += [] if share is None else [share]
-        if places:
-            self.place.append(statistics.fmean(places))
-
-    def _judge(self, picture: tc.Picture, original: tc.Picture) -> dict[str, float]:
-        """Of each of `MEASURES` the number."""
-        high = tc.spectrum_error(picture, original).high
-        (feature,) = self.eye.distances([picture], original)
-        found = (tc.psnr(picture, original), feature, high, edges_kept(picture, original))
-        return dict(zip(MEASURES, found, strict=True))
-
-    def _timed(self, what: str, do: Any) -> Any:
-        start = time.perf_counter()
-        found = do()
-        self.times[what].append(time.perf_counter() - start)
-        return found
+    def add(self, seen: Seen) -> None:
+        """Add one photograph's numbers."""
+        for kept, here in ((self.modes, seen.whole), (self.equal, seen.equal)):
+            for mode, found in here.items():
+                for name, value in found.items():
+                    kept[mode][name].append(value)
+        for token, near, distance in seen.lost:
+            self.lost[token].append((near, distance))
+        self.place += [] if seen.place is None else [seen.place]
+        for what, seconds in seen.seconds.items():
+            self.times[what].append(seconds)
 
     def to_dict(self, probe: dict[str, Any] | None) -> dict[str, Any]:
         """Plain data: means over photographs; milliseconds are medians."""
         return {
             "info": {name: told for name, told in self.info.to_dict().items() if name not in LONG},
-            "device": self.tokenizer.device,
-            "dtype": self.tokenizer.dtype,
+            "device": self.device,
+            "dtype": self.dtype,
             "length": self.length,
             "modes": {mode: means(found) for mode, found in self.modes.items()},
             "equal": {mode: means(found) for mode, found in self.equal.items() if found},
@@ -144,20 +94,6 @@ class Measured:
             "probe": probe,
             "ms": {what: round(1000 * statistics.median(some), 1) for what, some in self.times.items()},
         }
-
-
-def without(encoding: tc.Encoding, n: int) -> tc.Encoding:
-    """The longest code without its token n, from 0; the others keep their slots."""
-    return encoding.select(np.arange(len(encoding)) != n)
-
-
-def spread(count: int, drops: int, number: int) -> list[int]:
-    """Which tokens, from 0, are left out of a photo: the first, and evenly spaced ones, others in the next.
-
-    Every one has its turn within count / drops photos, rounded up.
-    """
-    step = -(-count // drops)
-    return sorted({0, *range(number % step, count, step)})
 
 
 def stretches(lost: dict[int, list[tuple[float, float]]]) -> list[dict[str, Any]]:
@@ -242,6 +178,7 @@ def study(
     probes: dict[str, dict[str, Any]] | None = None,
     count_up: Callable[[int], None] | None = None,
     times: bool = True,
+    spread: tc.Spread | None = None,
 ) -> dict[str, Any]:
     """Measure models over photographs: what kinds.json holds but for its command.
 
@@ -253,24 +190,28 @@ def study(
         drops: tokens that are left out of each photograph.
         probes: by model what `probed` found.
         count_up: called with the number of photos done.
-        times: whether milliseconds are worth to be kept.
+        times: whether milliseconds are worth to be kept; those of several processes never are.
+        spread: over which processes; the figures are the same. None is this process alone.
 
     Raises:
         TokenizerError: there is no photo.
     """
-    eye = Eye(device)
-    models = [Measured(one, eye, budget, drops) for one in tokenizers]
+    spread = tc.Spread() if spread is None else spread
+    models = [Measured(one, budget) for one in tokenizers]
+    lengths = [one.length for one in models]
+    work = PhotoWork([Portable(one) for one in tokenizers], lengths, drops, device)
+    squares = ((number, tc.square_crop(photo)) for number, (_, photo) in enumerate(photos))
     count = 0
-    for number, (_, photo) in enumerate(photos):
-        original, count = tc.square_crop(photo), number + 1
-        for one in models:
-            one.add(number, original)
+    for found in places_of(spread, device).map(work, squares):
+        count += 1
+        for one, seen in zip(models, found, strict=True):
+            one.add(seen)
         if count_up is not None:
             count_up(count)
     if not count:
         raise tc.TokenizerError("There is no photo to measure on.")
     rows = [one.to_dict((probes or {}).get(one.info.name)) for one in models]
-    rows = rows if times else [row | {"ms": {}} for row in rows]
+    rows = rows if times and spread.alone else [row | {"ms": {}} for row in rows]
     return {"photos": photos.name, "n": count, "bytes": budget, "models": rows, "claims": claims_of(models)}
 
 
@@ -284,17 +225,20 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=BYTES, help="at which kinds are compared")
     parser.add_argument("--drops", type=int, default=DROPS, help="tokens left out of a photograph")
     parser.add_argument("--no-times", action="store_true", help="the machine does something else, too")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="more than 1: no times")
     parser.add_argument("--out", type=Path, default=OUT)
     probe_options(parser)
     options = parser.parse_args()
+    spread = tc.Spread(options.processes)
     tokenizers, skipped = loaded(options.models, options.device)
     for one in skipped:
         print(f"left out: {one['name']}: {one['why']}", flush=True)
-    probes = probed(tokenizers, options) if options.train else {}
+    device = tc.find_device(options.device)
+    probes = probed(tokenizers, options, spread)
     photos = tc.PhotoSet(options.photos, options.limit)
     sizes = {"budget": options.bytes, "drops": options.drops, "probes": probes}
-    sizes |= {"times": not options.no_times}
-    found = study(tokenizers, photos, device=tc.find_device(options.device), count_up=progress(), **sizes)
+    sizes |= {"times": not options.no_times, "spread": spread}
+    found = study(tokenizers, photos, device=device, count_up=progress(), **sizes)
     found |= {"command": "python -m studies.soft_and_hard", "skipped": skipped}
     options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print(f"{options.out}: {len(tokenizers)} models over {found['n']} photographs")

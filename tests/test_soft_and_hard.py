@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_flow
 import tiny_linear
 import tiny_published
+import torch
 
 import tokenizer_core as tc
 from demo import kinds
 from demo.app import markup
 from studies import soft_and_hard as study
+from studies import soft_and_hard_photo as photo
+from studies import soft_and_hard_probe
 from studies.soft_and_hard_probe import probed, readable
 from tests.stand_in import info
 from tokenizer_core.reports.bench import draw_picture
@@ -53,6 +57,23 @@ class Cells(tc.Tokenizer):
             yield length, tc.Picture(np.repeat(grey[..., None], 3, 2))
 
 
+class Drawn(Cells):
+    """Cells that are drawn: how bright, the seed says. It stands on a GPU, as far as anybody can see."""
+
+    def __init__(self):
+        super().__init__()
+        self.info = replace(self.info, name="drawn cells", modes=("mean", "sample"), default_steps=8)
+        self.device, self.asked = "cuda:0", []
+
+    def pictures(self, encoding, asked):
+        self.bright = 8 + 4 * (asked.seed % 4) if self.info.mode_of(asked.steps) == "sample" else 16
+        return super().pictures(encoding, asked)
+
+    def decode_batch(self, requests):
+        self.asked.append(len(requests))
+        return super().decode_batch(requests)
+
+
 @pytest.fixture(scope="module")
 def found(photos, linear):
     return study.study([linear, Cells()], photos, device="cpu", budget=32, drops=2)
@@ -61,7 +82,7 @@ def found(photos, linear):
 @pytest.mark.parametrize(("count", "drops"), [(256, 16), (7, 3), (4, 4), (5, 1)])
 def test_every_token_is_left_out_somewhere(count, drops):
     rounds = -(-count // drops)
-    seen = [study.spread(count, drops, number) for number in range(rounds)]
+    seen = [photo.spread(count, drops, number) for number in range(rounds)]
     assert all(some[0] == 0 for some in seen), "the first one in every photo"
     assert sorted(n for some in seen for n in some if n) == list(range(1, count))
     assert max(map(len, seen)) <= drops + 1
@@ -70,17 +91,56 @@ def test_every_token_is_left_out_somewhere(count, drops):
 def test_a_lost_token_costs_what_it_brought(found, photos, linear):
     (row,) = [one for one in found["models"] if one["info"]["name"] == linear.info.name]
     costs = []
-    for number, (_, photo) in enumerate(photos):
-        original = tc.square_crop(photo)
+    for number, (_, image) in enumerate(photos):
+        original = tc.square_crop(image)
         encoding = linear.encode(original)
         whole = tc.psnr(linear.decode(encoding), original)
-        for n in study.spread(len(encoding), 2, number):
-            left = study.without(encoding, n)
+        for n in photo.spread(len(encoding), 2, number):
+            left = photo.without(encoding, n)
             costs.append((n, tc.psnr(linear.decode(left), original) - whole))
     first = [cost for n, cost in costs if n == 0]
     assert row["lost"][0]["psnr"] == pytest.approx(np.mean(first), abs=1e-3)
     assert sum(one["n"] for one in row["lost"]) == len(costs)
     assert [(one["first"], one["last"]) for one in row["lost"]] == [(1, 1), (2, 2), (3, 4)]
+
+
+def test_other_processes_find_the_same_figures(tmp_path, linear):
+    """In the order of the photographs, each with its own noise and its own tokens left out."""
+    for seed in range(3):
+        draw_picture(seed=seed).to_pil().save(tmp_path / f"{seed}.webp", lossless=True)
+    some, options = [linear, Cells(), Drawn()], {"device": "cpu", "budget": 32, "drops": 2}
+    apart = study.study(some, tc.PhotoSet(tmp_path), **options, spread=tc.Spread(2))
+    alone = study.study(some, tc.PhotoSet(tmp_path), **options, times=False)
+    assert json.dumps(apart) == json.dumps(alone)
+    assert apart["n"] == 3
+    sample = apart["models"][2]["equal"]["sample"]
+    assert sample["psnr"] != apart["models"][2]["equal"]["mean"]["psnr"]
+
+
+def test_tokens_are_left_out_in_one_batch_where_that_is_quicker():
+    original = tc.square_crop(draw_picture(seed=2).to_pil())
+    here, there = Cells(), Drawn()
+    encodings = [one.encode(original) for one in (here, there)]
+    one_by_one, batch = (
+        photo.left_out(one, encoding, [0, 5, 63])
+        for one, encoding in zip((here, there), encodings, strict=True)
+    )
+    assert there.asked == [3]
+    assert len({one.array.tobytes() for one in batch}) == 3
+    assert [one.array.tobytes() for one in batch] == [one.array.tobytes() for one in one_by_one]
+
+
+def test_a_batch_of_tokens_left_out_is_the_same_pictures():
+    flow = tiny_flow.make_tokenizer()
+    size = flow.info.picture_size
+    encoding = flow.encode(tc.Picture(draw_picture(seed=3).array[:size, :size].copy()))
+    chosen = [0, 3, len(encoding) - 1]
+    alone = photo.left_out(flow, encoding, chosen)
+    flow.device = "cuda:0"  # where it is computed, no tensor asks
+    batch = photo.left_out(flow, encoding, chosen)
+    for one, same in zip(alone, batch, strict=True):
+        assert abs(one.array.astype(int) - same.array).max() <= 1
+    assert not np.array_equal(alone[0].array, alone[2].array)
 
 
 def test_claims_are_differences_on_the_same_photographs(found):
@@ -114,7 +174,7 @@ def test_any_published_family_can_lose_a_token(name):
     original = tc.Picture(draw_picture(seed=3).array[:size, :size].copy())
     encoding = tokenizer.encode(original)
     whole = tokenizer.decode(encoding, steps=1)
-    less = [tokenizer.decode(study.without(encoding, n), steps=1) for n in (0, len(encoding) - 1)]
+    less = [tokenizer.decode(photo.without(encoding, n), steps=1) for n in (0, len(encoding) - 1)]
     assert not np.array_equal(less[0].array, less[1].array)
     assert any(not np.array_equal(one.array, whole.array) for one in less)
 
@@ -127,12 +187,14 @@ def test_what_is_not_there_is_said():
 
 def test_a_probe_reads_numbers_or_how_often_each_word_is_there(linear):
     encoding = tc.Encoding(np.array([1, 4, 1]), np.arange(3), "0" * 12, "words", "hard", 8)
-    assert readable(encoding).square().tolist() == pytest.approx([0, 2, 0, 0, 1, 0, 0, 0])
+    assert np.square(readable(encoding)).tolist() == pytest.approx([0, 2, 0, 0, 1, 0, 0, 0])
     numbers = linear.encode(draw_picture(seed=1))
     assert readable(numbers).tolist() == numbers.tokens.ravel().tolist()
 
 
-def test_the_probe_names_what_is_plain(tmp_path, linear):
+@pytest.fixture
+def labelled(tmp_path):
+    """Options of a probe: dark and light photographs, six of each."""
     lines = []
     for label, level in (("dark", 40), ("light", 210)):
         for place in ("train", f"test/{label}"):
@@ -144,16 +206,73 @@ def test_the_probe_names_what_is_plain(tmp_path, linear):
             drawn.save(tmp_path / f"test/{label}/{number}.png")
             lines.append(json.dumps({"file": f"{label}{number}.png", "source": "own", "label": label}))
     (tmp_path / "labels").write_text("\n".join(lines), "utf-8")
-    options = argparse.Namespace(
+    return argparse.Namespace(
         train=[str(tmp_path / "train")],
         labels=str(tmp_path / "labels"),
         source="own",
         test=str(tmp_path / "test"),
         probe_limit=None,
+        probes=None,
     )
-    found = probed([linear], options)[linear.info.name]
+
+
+def test_the_probe_names_what_is_plain(labelled, linear):
+    found = probed([linear], labelled)[linear.info.name]
     assert found["accuracy"] == 1
     assert (found["photos"], found["learnt_from"]) == (12, 12)
+
+
+def rows_of(number):
+    """A fit that names this share of the test photographs."""
+    return lambda train, test: (torch.full((len(test[0]),), number), float(len(train[0])))
+
+
+def test_probes_are_kept_and_read_again_while_weights_and_photographs_are_the_same(
+    tmp_path, monkeypatch, labelled, linear
+):
+    labelled.probes = tmp_path / "probes.json"
+    monkeypatch.setattr(soft_and_hard_probe, "probe", rows_of(0.25))
+    first = probed([linear], labelled)
+    assert first[linear.info.name]["accuracy"] == 0.25
+    kept = json.loads(labelled.probes.read_text("utf-8"))
+    assert kept[linear.info.name]["checkpoint_id"] == linear.info.checkpoint_id
+    monkeypatch.setattr(soft_and_hard_probe, "probe", rows_of(0.5))
+    both = probed([linear, Cells()], labelled)
+    assert {name: one["accuracy"] for name, one in both.items()} == {linear.info.name: 0.25, "cells": 0.5}
+    assert both[linear.info.name] == first[linear.info.name]
+
+    other = Cells()
+    other.info = replace(other.info, checkpoint_id="1" * 12)
+    monkeypatch.setattr(soft_and_hard_probe, "probe", rows_of(0.75))
+    assert probed([other], labelled)["cells"]["accuracy"] == 0.75, "other weights"
+    labelled.probe_limit = 10
+    assert probed([linear], labelled)[linear.info.name]["accuracy"] == 0.75, "fewer photographs"
+    labelled.train = None
+    kept = probed([linear, Cells()], labelled)
+    assert list(kept) == [linear.info.name], "what is kept serves without photographs, of its own weights"
+
+
+def test_a_run_that_is_cut_has_kept_the_probes_it_found(tmp_path, monkeypatch, labelled, linear):
+    labelled.probes = tmp_path / "probes.json"
+    fits = iter([rows_of(0.25)])
+    monkeypatch.setattr(soft_and_hard_probe, "probe", lambda *what: next(fits)(*what))
+    with pytest.raises((StopIteration, RuntimeError)):
+        probed([linear, Cells()], labelled)
+    assert list(json.loads(labelled.probes.read_text("utf-8"))) == [linear.info.name]
+
+
+def test_a_file_that_holds_no_probes_is_a_sentence(tmp_path, labelled, linear):
+    labelled.probes = tmp_path / "probes.json"
+    for text in ("[1]", "{", '{"pca": 1}'):
+        labelled.probes.write_text(text, "utf-8")
+        with pytest.raises(tc.TokenizerError, match="holds no probes"):
+            probed([linear], labelled)
+
+
+def test_other_processes_read_the_same_probes(labelled, linear):
+    apart = probed([linear, Cells()], labelled, tc.Spread(2))
+    assert apart == probed([linear, Cells()], labelled)
+    assert list(apart) == [linear.info.name, "cells"]
 
 
 def test_columns_that_nobody_measured_are_not_there():
