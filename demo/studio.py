@@ -21,7 +21,7 @@ import tokenizer_core as tc
 from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
 from .inspections import INSPECTIONS, look
-from .merge import Want, Wants, wished
+from .merge import Want, Wants, record_together, wished
 from .shelf import Shelf
 from .store import Store
 from .turn import Turn
@@ -217,29 +217,13 @@ class Studio:
         rest = [k for k in lengths if k not in given]
         if not rest:
             return ready
-        name, others = want.film.info.name, list[Want]()
-        if want.film.encoding is not None and not GPU and wished(self.on_gpu(name)):
-            others = self.wants.beside(want, len(rest))
-        if not others:
+        name, arrays = want.film.info.name, None
+        if not GPU and wished(self.on_gpu(name)):
+            record = functools.partial(self._on_device, record_together, self.loading(name).result())
+            arrays = self.wants.together(want, rest, record)
+        if arrays is None:
             return ready + self._decode_alone(want.film, want.take, rest)
-        asked = [(one.film.encoding, one.take, list(one.lengths)) for one in others]
-        mine, *theirs = self._on_device(
-            self._record_together, name, [(want.film.encoding, want.take, rest), *asked]
-        ).result()
-        for one, arrays in zip(others, theirs, strict=True):
-            one.given.update(zip(one.lengths, arrays, strict=True))
-        return ready + list(zip(rest, mine, strict=True))
-
-    def _record_together(self, name: str, asked: list[tuple[bytes, Take, list[int]]]) -> Iterator[list]:
-        """Use the device for several films' pictures in one batch; yields (S, S, 3) uint8 arrays of each."""
-        requests = [
-            tc.DecodeRequest(
-                encoding=tc.Encoding.from_bytes(tokens), lengths=lengths, steps=take.steps, seed=take.seed
-            )
-            for tokens, take, lengths in asked
-        ]
-        for pictures in self.loading(name).result().decode_batch(requests):
-            yield [picture.array for picture in pictures]
+        return ready + list(zip(rest, arrays, strict=True))
 
     def _decode_alone(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
         """Use the device for a film, whose photo it encodes first if nobody has; the caller has the turn."""
