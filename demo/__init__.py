@@ -9,7 +9,7 @@ shelf.py        the loaded tokenizers
 inspections.py  what is asked of a tokenizer about a photo beside its pictures
 turn.py         whose turn it is
 waits.py        how long a slow model takes, said before anybody waits
-merge.py        pictures that several visitors wait for, in one batch
+merge.py        photos and pictures that several visitors wait for, in one batch
 store.py        the films of all visitors, bounded by bytes
 views.py        what is beside the film, on request
 needs.py        how many tokens a picture needs, one at a time

@@ -175,6 +175,7 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
     # what is large or slow comes after the ladder
     late = not pane and (len(sent) >= len(LADDER) or not ready)
     if late:
+        studio.find_maps(film)
         studio.compare(film)
     told = film.told
     known = {what for what in told if late or what in ("tokens", "codes")}

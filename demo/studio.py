@@ -21,7 +21,7 @@ import tokenizer_core as tc
 from . import asker
 from .film import MEAN, Film, Plan, Take, b64, ladder
 from .inspections import INSPECTIONS, look
-from .merge import Want, Wants, wished
+from .merge import Want, Wants, record_together, wished
 from .shelf import Shelf
 from .store import Store
 from .turn import Turn
@@ -130,11 +130,11 @@ class Studio:
         tokenizer.accelerate()
         yield
 
-    def _record(self, name: str, source: Any, plan: Plan) -> Iterator[tuple]:
+    def _record(self, name: str, source: Any, plan: Plan, maps: bool = True) -> Iterator[tuple]:
         """Use the device. `source`: (S, S, 3) uint8 to encode, or packed tokens.
 
         Yields (take, k, (S, S, 3) uint8) for all that is planned; of what it encodes first ("tokens", packed)
-        and at the end ("attention", what `look` says of the middle layer).
+        and at the end, if `maps` are wanted, ("attention", what `look` says of the middle layer).
         """
         tokenizer, encoding = self.loading(name).result(), None
         if isinstance(source, np.ndarray):
@@ -145,7 +145,7 @@ class Studio:
         for take, lengths in plan:
             for k, picture in tokenizer.decode_many(tokens, lengths, steps=take.steps, seed=take.seed):
                 yield take, k, picture.array
-        if encoding is not None and tokenizer.info.has_attention:
+        if maps and encoding is not None and tokenizer.info.has_attention:
             yield "attention", look(tokenizer, encoding)
 
     def _inspect(self, name: str, picture: np.ndarray, tokens: bytes, what: str, *more: Any) -> Iterator[Any]:
@@ -217,34 +217,19 @@ class Studio:
         rest = [k for k in lengths if k not in given]
         if not rest:
             return ready
-        name, others = want.film.info.name, list[Want]()
-        if want.film.encoding is not None and not GPU and wished(self.on_gpu(name)):
-            others = self.wants.beside(want, len(rest))
-        if not others:
+        name, arrays = want.film.info.name, None
+        if not GPU and wished(self.on_gpu(name)):
+            record = functools.partial(self._on_device, record_together, self.loading(name).result())
+            arrays = self.wants.together(want, rest, record)
+        if arrays is None:
             return ready + self._decode_alone(want.film, want.take, rest)
-        asked = [(one.film.encoding, one.take, list(one.lengths)) for one in others]
-        mine, *theirs = self._on_device(
-            self._record_together, name, [(want.film.encoding, want.take, rest), *asked]
-        ).result()
-        for one, arrays in zip(others, theirs, strict=True):
-            one.given.update(zip(one.lengths, arrays, strict=True))
-        return ready + list(zip(rest, mine, strict=True))
-
-    def _record_together(self, name: str, asked: list[tuple[bytes, Take, list[int]]]) -> Iterator[list]:
-        """Use the device for several films' pictures in one batch; yields (S, S, 3) uint8 arrays of each."""
-        requests = [
-            tc.DecodeRequest(
-                encoding=tc.Encoding.from_bytes(tokens), lengths=lengths, steps=take.steps, seed=take.seed
-            )
-            for tokens, take, lengths in asked
-        ]
-        for pictures in self.loading(name).result().decode_batch(requests):
-            yield [picture.array for picture in pictures]
+        return ready + list(zip(rest, arrays, strict=True))
 
     def _decode_alone(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
         """Use the device for a film, whose photo it encodes first if nobody has; the caller has the turn."""
         source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
-        recorded = list(self.record(film.info.name, source, [(take, lengths)]))
+        # on ZeroGPU a call is what costs: there the maps come along
+        recorded = list(self.record(film.info.name, source, [(take, lengths)], GPU is not None))
         news = {what: values[0] for what, *values in recorded if not isinstance(what, Take)}
         if news:
             film.tell(news)
@@ -252,14 +237,34 @@ class Studio:
 
     def compare(self, film: Film) -> None:
         """Tell a film of other codes, once; without a photo there is nothing to compare with."""
-        while film.original and "linear" not in film.told:
-            with film.making(["rivals"]) as mine:
+        if original := film.original:
+            self._tell_once(film, "linear", lambda: self.rivals(original, film.info))
+
+    def find_maps(self, film: Film) -> None:
+        """Tell a film where its tokens looked, once; without a photo, or in a model without maps, nothing is.
+
+        No first picture waits for that: whoever shows the film calls this later.
+        """
+        original, tokens = film.original, film.encoding
+        if original and tokens and film.info.has_attention:
+            self._tell_once(film, "attention", lambda: {"attention": self._maps(film, original, tokens)})
+
+    def _maps(self, film: Film, original: tc.Picture, tokens: bytes) -> list:
+        """Use the device: what `look` says of the middle layer."""
+        with self.turn.take():
+            (maps,) = self.inspect(film.info.name, original.array, tokens, "layer")
+        return maps
+
+    def _tell_once(self, film: Film, what: str, make: Callable[[], dict[str, Any]]) -> None:
+        """Tell a film what `make` gives, unless it knows of `what`, or wait for the visitor who makes it."""
+        while what not in film.told:
+            with film.making([what]) as mine:
                 # whoever was here before may just have told
-                if mine and "linear" not in film.told:
-                    film.tell(self.rivals(film.original, film.info))
+                if mine and what not in film.told:
+                    film.tell(make())
             if not mine:
                 with self.turn.attend():
-                    film.wait(["rivals"])
+                    film.wait([what])
 
     def baseline_pictures(self, photo: tc.Picture, lengths: Sequence[int]) -> list[tc.Picture]:
         """What the baseline makes of a photo, at some of its lengths; nothing where there is none."""

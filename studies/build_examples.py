@@ -84,6 +84,7 @@ def build(
         film = Film(photo, info, credit=about.credit, example=about.name, token=about.name)
         for mode in info.modes[:2]:  # what a film has reels for
             studio.develop(film, take_of(info, mode), ladder(info.lengths))
+        studio.find_maps(film)
         film.tell(studio.rivals(film.original, info) | guesses(studio, film))
         if info.ordered:
             film.tell({"layers": layers(studio, film)})

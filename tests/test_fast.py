@@ -9,8 +9,10 @@ import torch
 
 import tokenizer_core as tc
 from tests import tiny_flow
+from tokenizer_core.codes.packing import LEVELS as LEVELS_OF_A_NUMBER
 from tokenizer_core.engine import fast
 from tokenizer_core.engine.fast import COMPILED, Fast, Fetched, batch_sizes, plainly
+from tokenizer_core.models.remembered import key_of
 from tokenizer_core.models.requests import DecodeRequest
 
 log = logging.getLogger(__name__)
@@ -112,6 +114,28 @@ def test_every_family_takes_a_batch_of_requests():
     assert pictures == [picture for _, picture in one.decode_many(encoding, [3, 9], steps=2, seed=5)]
 
 
+@pytest.mark.parametrize("on", [False, True])
+def test_several_photos_in_one_batch_get_the_tokens_that_each_gets_alone(tokenizer, on, monkeypatch):
+    photos = [tiny_flow.make_picture(seed) for seed in range(5)]
+    wanted = [tokenizer.encode(one) for one in photos]
+    other = turned_on(tiny_flow.make_tokenizer()) if on else tiny_flow.make_tokenizer()
+    rows, see = [], other._calls.see
+    monkeypatch.setattr(other._calls, "see", lambda levels: rows.append(len(levels)) or see(levels))
+    got = other.encode_batch(photos)
+    assert rows == ([16] if on else [4, 1]), "a size that is recorded, or what is quick on a processor"
+    step = np.diff(LEVELS_OF_A_NUMBER).max() * 1.001
+    for mine, alone in zip(got, wanted, strict=True):
+        assert (mine.model, mine.checkpoint_id) == (alone.model, alone.checkpoint_id)
+        assert mine.positions.tolist() == alone.positions.tolist()
+        off = np.abs(mine.tokens - alone.tokens)
+        assert off.max() <= step
+        assert (off > 0).mean() < 0.02, "sums in another order, at the border of two levels"
+        assert np.allclose(other.attention(mine).raw, tokenizer.attention(alone).raw, atol=1e-5)
+        latent = other._latents.get(key_of(mine))
+        assert latent.untyped_storage().nbytes() == latent.nbytes, "no photo keeps the others' memory"
+    assert other.encode_batch([]) == []
+
+
 def test_a_request_that_is_out_of_range_is_a_sentence(tokenizer):
     encoding = tokenizer.encode(tiny_flow.make_picture())
     with pytest.raises(tc.TokenizerError, match="out of range"):
@@ -200,6 +224,7 @@ def test_on_a_gpu_recorded_and_compiled_calls_give_the_pictures_of_plain_ones():
             assert max(gap.max() for gap in gaps) <= CUDA_LEVELS
         assert np.mean([gap.mean() for gap in gaps]) <= CUDA_MEAN * steps
     log.info(quick.forms)
+    assert quick.forms["The encoder"] == {"1": "recorded", "4": "recorded", "16": "recorded"}
     assert quick.forms["The decoder"] == {
         "1": "recorded",
         "4": "recorded",

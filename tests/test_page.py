@@ -648,6 +648,7 @@ def test_a_cache_brings_back_what_was_packed(studio, tmp_path, monkeypatch):
     sample = Take("sample", 8, 0)
     studio.develop(film, MEAN, [0, 4])
     studio.develop(film, sample, [4])
+    studio.find_maps(film)
     film.tell(studio.rivals(film.original, film.info))
     monkeypatch.setattr(examples, "FOLDER", tmp_path)
     monkeypatch.setattr(examples.Example, "photo", path)

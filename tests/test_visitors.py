@@ -24,6 +24,7 @@ from PIL import Image
 import tokenizer_core as tc
 from demo import examples, faults, film, handlers, links, store
 from demo.film import MEAN, Film, Frame, Take
+from demo.inspections import look
 from demo.store import FULL, GONE, Store
 from demo.studio import Studio
 from demo.turn import PATIENCE, Turn
@@ -597,7 +598,48 @@ def test_urgent_is_a_new_photo_and_where_the_dial_is_and_nothing_else(studio, tm
             have[f"{mode}s"].append(k)
     all_means = ask_for(head, k=9, means=list(range(TOP + 1)), samples=[9])
     assert [row[:2] for row in handlers.pull(studio, all_means)["frames"]] == [["sample", 0]]
-    assert asked == [True, True, False, False]
+    assert asked == [True, True, False, False, False], "the last one's are where tokens looked"
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """What was asked of where tokens looked: the code of each time."""
+    made, attention = [], Painter.attention
+
+    def counted(painter, encoding, *what):
+        made.append(encoding)
+        return attention(painter, encoding, *what)
+
+    monkeypatch.setattr(Painter, "attention", counted)
+    return made
+
+
+def test_where_tokens_looked_comes_after_the_ladder_and_is_found_once_for_all(studio, tmp_path, looks):
+    head = start(studio, "upload", path=str(photo_file(tmp_path / "a.png", 1)))
+    assert handlers.pull(studio, ask_for(head))["frames"]
+    assert looks == [], "no first picture waits for it"
+    whole = list(range(TOP + 1))
+    got = all_at_once([lambda: handlers.pull(studio, ask_for(head, means=whole, samples=whole))] * 4)
+    kept = studio.films[head["start"]["token"]]
+    maps = look(studio.painter, tc.Encoding.from_bytes(kept.encoding))
+    assert [answer["told"]["attention"] for answer in got] == [maps] * 4
+    assert len(looks) == 2, "once for four visitors, and once by this test"
+    sent = links.text(kept.encoding)
+    watched_whole(studio, start(studio, "link", tokens=sent))
+    assert len(looks) == 2, "a link brings no photo"
+
+
+def test_on_zerogpu_where_tokens_looked_comes_with_the_first_call(tmp_path, monkeypatch, looks):
+    monkeypatch.setenv("TOKENDIAL_MERGE", "1")
+    monkeypatch.setattr("demo.studio.GPU", lambda duration: lambda make: make)
+    studio = studio_with()
+    monkeypatch.setattr(studio, "inspect", lambda *_: pytest.fail("a call of its own"))
+    head = start(studio, "upload", path=str(photo_file(tmp_path / "a.png", 1)))
+    assert handlers.pull(studio, ask_for(head))["frames"]
+    assert len(looks) == 1
+    watched_whole(studio, head)
+    assert len(looks) == 1
+    assert "attention" in studio.films[head["start"]["token"]].told
 
 
 def test_why_a_model_was_not_loaded_is_in_the_log_and_the_visitor_gets_a_sentence(caplog):

@@ -59,6 +59,23 @@ class Tokenizer(ABC):
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
 
+    def encode_batch(self, pictures: Sequence[Picture]) -> list[Encoding]:
+        """Encode several visitors' pictures, each to the tokens that `encode` gives.
+
+        A model that can computes them in one batch. Sums are then rounded otherwise, so here and there a
+        number may be a level off. What `encode` remembers of a photo is remembered of each.
+
+        Args:
+            pictures: of the model's size, (S, S, 3) uint8 each.
+
+        Returns:
+            An encoding a picture, in their order.
+
+        Raises:
+            TokenizerError: as `encode`.
+        """
+        return [self.encode(picture) for picture in pictures]
+
     def encode_levels(self, levels: UInt8[Tensor, "B H W 3"]) -> Tensor | None:
         """Many squares at once, for whoever encodes millions: see `sets`.
 

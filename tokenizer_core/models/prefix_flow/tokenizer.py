@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tokenizer_core.codes.encoding import Encoding
 from tokenizer_core.codes.packing import on_levels
 from tokenizer_core.engine.devices import find_dtype
-from tokenizer_core.engine.fast import RECORDED
+from tokenizer_core.engine.fast import RECORDED, batch_sizes
 from tokenizer_core.errors import TokenizerError
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.info import ModelInfo
@@ -104,13 +104,29 @@ class FlowTokenizer(Tokenizer):
             TokenizerError: the photo cannot be opened, or the crop is out of range.
         """
         picture = to_picture(photo, self.config.autoencoder.image_size, center, zoom)
-        levels = torch.tensor(picture.array[None]).to(self.device)
-        latent, tokens = self._calls.see(levels)
-        tokens = tokens[0].float().cpu().numpy()
-        info = self.info
-        encoding = Encoding(on_levels(tokens), np.arange(len(tokens)), info.checkpoint_id, info.name)
-        self._latents.put(key_of(encoding), latent)
-        return encoding
+        return self.encode_batch([picture])[0]
+
+    @torch.inference_mode()
+    def encode_batch(self, pictures: Sequence[Picture]) -> list[Encoding]:
+        """Tokens of several visitors' pictures at once; see `Tokenizer.encode_batch`."""
+        same = [to_picture(picture, self.config.autoencoder.image_size) for picture in pictures]
+        found = list[Encoding]()
+        while left := len(same) - len(found):
+            recorded = batch_sizes(left, compiled=False)[0]
+            rows = recorded if self._calls.on else min(left, self._painter.batch_size())
+            found += self._encode(same[len(found) :][:rows], rows)
+        return found
+
+    def _encode(self, pictures: list[Picture], rows: int) -> list[Encoding]:
+        """Tokens of pictures in a batch of so many rows; it is filled with the last picture again."""
+        filled = pictures + pictures[-1:] * (rows - len(pictures))
+        levels = torch.from_numpy(np.stack([picture.array for picture in filled])).to(self.device)
+        latents, tokens = self._calls.see(levels)
+        info, numbers = self.info, on_levels(tokens[: len(pictures)].float().cpu().numpy())
+        found = [Encoding(one, np.arange(len(one)), info.checkpoint_id, info.name) for one in numbers]
+        for i, encoding in enumerate(found):  # a copy: a part of the batch would keep all of it
+            self._latents.put(key_of(encoding), latents[i : i + 1].clone())
+        return found
 
     def encode_levels(self, levels: UInt8[Tensor, "B H W 3"]) -> Tensor | None:
         """Tokens (B, K, D) of many squares; see `Tokenizer.encode_levels`."""
@@ -175,6 +191,7 @@ class FlowTokenizer(Tokenizer):
         grey = Picture(np.full((size, size, 3), 128, np.uint8))
         encoding = self.encode(grey)
         for count in RECORDED:
+            self.encode_batch([grey] * count)
             lengths = list(encoding.lengths)[-count:]
             for steps in (1, self.config.sampler.steps):
                 list(self.decode_many(encoding, lengths, steps=steps))
