@@ -269,6 +269,7 @@ def test_a_file_that_holds_no_probes_is_a_sentence(tmp_path, labelled, linear):
             probed([linear], labelled)
 
 
+@pytest.mark.long
 def test_other_processes_read_the_same_probes(labelled, linear):
     apart = probed([linear, Cells()], labelled, tc.Spread(2))
     assert apart == probed([linear, Cells()], labelled)
