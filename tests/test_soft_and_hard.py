@@ -104,6 +104,7 @@ def test_a_lost_token_costs_what_it_brought(found, photos, linear):
     assert [(one["first"], one["last"]) for one in row["lost"]] == [(1, 1), (2, 2), (3, 4)]
 
 
+@pytest.mark.long
 def test_other_processes_find_the_same_figures(tmp_path, linear):
     """In the order of the photographs, each with its own noise and its own tokens left out."""
     for seed in range(3):
