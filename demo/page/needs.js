@@ -82,17 +82,21 @@ export function needed({ tokens: count, bytes, reached }) {
 }
 
 /**
- * All pictures together, in words.
+ * All pictures together, in words. What is never near enough has no need: its nearest length may be a short one.
  * @param {Row[]} rows
  * @param {string} model
  */
 export function together(rows, model) {
   const known = rows.flatMap((row) => row.of[model]?.need ?? []);
   if (!known.length) return "";
-  const mean = known.reduce((sum, need) => sum + need.tokens, 0) / known.length;
-  const never = known.filter((need) => !need.reached).length;
-  const least = never ? `, and ${never} of ${known.length} are never near enough` : "";
-  return `A picture takes ${Math.round(mean)} tokens on average${least}`;
+  const enough = known.filter((need) => need.reached);
+  const never = known.length - enough.length;
+  if (!enough.length) return `None of ${known.length} is ever near enough`;
+  const mean = enough.reduce((sum, need) => sum + need.tokens, 0) / enough.length;
+  const who = never
+    ? `${enough.length} of ${known.length} pictures are near enough, with`
+    : "A picture takes";
+  return `${who} ${tokens(Math.round(mean))} on average`;
 }
 
 /**

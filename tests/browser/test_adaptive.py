@@ -179,7 +179,11 @@ def test_each_of_ours_stops_by_itself_and_they_are_sorted(page):
     assert words == [*words[: len(reached)], *(text for text in words if text.startswith("not reached"))]
     beside = page.locator(".needed li figure:nth-child(3) figcaption").all_inner_texts()
     assert all("bytes" in text for text in beside)
-    expect(page.locator(".n-needs")).to_contain_text("In the middle: Tiny random ALIT. A picture takes")
+    told = page.locator(".n-needs")
+    expect(told).to_contain_text("In the middle: Tiny random ALIT. None of 6 is ever near enough.")
+    expect(told).to_contain_text(
+        "On the right: Stand-in. 4 of 6 pictures are near enough, with 1 token on average."
+    )
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
     page.get_by_label("Threshold").fill("30")
     expect(page.locator(".needed figcaption").nth(1)).to_contain_text("not reached", timeout=30_000)

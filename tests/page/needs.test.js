@@ -42,7 +42,9 @@ test("words of one and of all", () => {
   assert.match(needed(need(256, { reached: false })), /^not reached; nearest with 256 tokens, 512 bytes$/);
   assert.equal(together([row("a")], "m"), "");
   const rows = [row("a", need(32)), row("b", need(65, { reached: false }))];
-  assert.equal(together(rows, "m"), "A picture takes 49 tokens on average, and 1 of 2 are never near enough");
+  assert.equal(together(rows, "m"), "1 of 2 pictures are near enough, with 32 tokens on average");
+  assert.equal(together(rows.slice(0, 1), "m"), "A picture takes 32 tokens on average");
+  assert.equal(together(rows.slice(1), "m"), "None of 1 is ever near enough");
   assert.equal(inWords(CRITERIA.psnr, 20), "at least 20 dB");
   assert.equal(inWords(CRITERIA.l1, 0.07), "at most 0.07");
 });
