@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def furthest(pictures, wanted) -> int:
 
 def turned_on(tokenizer):
     """The fixed shapes and filled batches of a GPU, on this processor: no call can be recorded here."""
-    tokenizer._calls.turn_on()
+    tokenizer._painter.turn_on()
     return tokenizer
 
 
@@ -70,6 +71,17 @@ def test_tokens_that_are_not_all_there_are_as_good_with_fixed_shapes(tokenizer):
     some = encoding.select(np.arange(len(encoding)) != 2)
     wanted = tokenizer.decode(some, 5, steps=3)
     assert furthest([turned_on(tiny_flow.make_tokenizer()).decode(some, 5, steps=3)], [wanted]) <= LEVELS
+
+
+def test_what_was_kept_before_is_not_used_with_fixed_shapes(tokenizer):
+    some = tokenizer.encode(tiny_flow.make_picture()).prefix(3)
+    wanted, before = tokenizer.decode(some, 3, steps=3), tokenizer._painter.context(some)
+    assert furthest([turned_on(tokenizer).decode(some, 3, steps=3)], [wanted]) <= LEVELS
+    after, fresh = (one._painter.context(some) for one in (tokenizer, turned_on(tiny_flow.make_tokenizer())))
+    assert before.length == 3
+    assert [key.stride() for key in after.keys] == [key.stride() for key in fresh.keys], (
+        "else nothing recorded fits"
+    )
 
 
 def requests_of(tokenizer):
@@ -164,6 +176,50 @@ def test_what_is_compiled_is_used_for_its_shapes_alone(monkeypatch):
     assert len(made) == 1
 
 
+class Replayed:
+    """A CUDA graph's stand-in: it launches a function of what is in the recorded inputs."""
+
+    def __init__(self, function, tensors):
+        self.function, self.inputs, self.replays = function, [one.clone() for one in tensors], 0
+        self.outputs = tuple(torch.zeros_like(one) for one in function(*tensors))
+
+    def replay(self):
+        self.replays += 1
+        for output, value in zip(self.outputs, self.function(*self.inputs), strict=True):
+            output.copy_(value)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_on_a_gpu_what_is_compiled_is_recorded_too(monkeypatch, works):
+    compiled, graphs = [], []
+
+    def compile(function, **_):
+        return lambda *x: compiled.append(len(x[0])) or function(*x)
+
+    def record(function, tensors):
+        if not works:
+            raise RuntimeError("no graph of this")
+        graphs.append(Replayed(function, tensors))
+        return fast.Recording(graphs[-1], graphs[-1].inputs, graphs[-1].outputs)
+
+    monkeypatch.setattr(torch, "compile", compile)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: None)
+    monkeypatch.setattr(torch.cuda, "device", lambda *_: nullcontext())
+    monkeypatch.setattr(fast, "record", record)
+    call = Fast(doubled, "Twice", "cuda:0")
+    call.on = True
+    call.compile_for(torch.ones(5, 2))
+    compiled.clear()
+    call._threads += 1  # what was recorded does not mind
+    first = call(torch.full((5, 2), 3.0))[0]
+    second = call(torch.full((5, 2), 4.0))[0]
+    assert first.eq(6).all(), "a tensor of its own"
+    assert second.eq(8).all()
+    assert call.forms() == {"5": "compiled, recorded" if works else "compiled"}
+    assert [one.replays for one in graphs] == ([2] if works else [])
+    assert compiled == ([5, 5] if works else []), "the graph is of what was compiled"
+
+
 def test_what_cannot_be_compiled_says_why_and_is_called_as_it_is(monkeypatch, caplog):
     def compile(*_, **__):
         raise RuntimeError("no compiler here")
@@ -229,5 +285,5 @@ def test_on_a_gpu_recorded_and_compiled_calls_give_the_pictures_of_plain_ones():
         "1": "recorded",
         "4": "recorded",
         "16": "recorded",
-        "65": "compiled",
+        "65": "compiled, recorded",
     }

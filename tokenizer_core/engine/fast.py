@@ -1,8 +1,9 @@
 """A network's call in the quickest form that is ready: as it is, recorded, or compiled.
 
 A small batch on a GPU waits for launches, not for arithmetic: its launches are recorded once as a CUDA graph
-and replayed. A large one is bound by arithmetic: it is compiled. Recording takes a second and is done by the
-first call; compiling takes a minute and is done by a thread beside, and until then the call is as it is.
+and replayed. A large one is bound by arithmetic: it is compiled. That is recorded, too: a processor that is
+busy with other work would else be late with the launches. Recording takes a second and is done by the first
+call; compiling takes a minute and is done by a thread beside, and until then the call is as it is.
 Whatever fails is logged with its reason, and the call stays as it is. On a CPU nothing of this happens.
 """
 
@@ -91,17 +92,26 @@ class Fast:
         if not self.on or getattr(_plain, "asked", False):
             return self._function(*tensors)
         shapes = _shapes(tensors)
+        if len(tensors[0]) in RECORDED or shapes in self._recordings:
+            return self._replay(shapes, tensors)
+        return self._launch(shapes, tensors)
+
+    def forms(self) -> dict[str, str]:
+        """By rows of the first tensor: "recorded", "compiled", "compiled, recorded", or "as it is"."""
+        made = dict[str, str]()
+        recordings = dict(self._recorded())
+        for shapes in [*recordings, *list(self._compiled)]:
+            forms = ["compiled"] if shapes in self._compiled else []
+            forms += ["recorded"] if recordings.get(shapes) else []
+            made[str(shapes[0][0][0])] = ", ".join(forms) or "as it is"
+        return made
+
+    def _launch(self, shapes: tuple, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Without a recording: what was compiled for these shapes, else the function as it is."""
         compiled = self._compiled.get(shapes)
         if compiled is not None and torch.get_num_threads() == self._threads:
             return compiled(*tensors)
-        if len(tensors[0]) in RECORDED:
-            return self._replay(shapes, tensors)
         return self._function(*tensors)
-
-    def forms(self) -> dict[str, str]:
-        """By rows of the first tensor: "recorded" or "compiled", or "as it is" where that failed."""
-        made = {str(shapes[0][0][0]): "recorded" if one else "as it is" for shapes, one in self._recorded()}
-        return made | {str(shapes[0][0][0]): "compiled" for shapes in list(self._compiled)}
 
     def _recorded(self) -> list[tuple[tuple, Recording | None]]:
         with self._lock:
@@ -110,18 +120,18 @@ class Fast:
     def _replay(self, shapes: tuple, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         with self._lock:  # a recording has one set of inputs
             if shapes not in self._recordings and len(self._recordings) < MOST:
-                self._recordings[shapes] = self._record(tensors)
+                self._recordings[shapes] = self._record(self._function, tensors)
             recording = self._recordings.get(shapes)
             if recording is not None:
                 torch._foreach_copy_(recording.inputs, list(tensors))  # pyright: ignore[reportPrivateImportUsage]
                 recording.graph.replay()
                 return tuple(one.clone() for one in recording.outputs)
-        return self._function(*tensors)
+        return self._launch(shapes, tensors)
 
-    def _record(self, tensors: Sequence[Tensor]) -> Recording | None:
+    def _record(self, function: Function, tensors: Sequence[Tensor]) -> Recording | None:
         try:
             with torch.cuda.device(self._device):
-                return record(self._function, tensors)
+                return record(function, tensors)
         except Exception as error:  # whatever a driver or an operation may say
             log.warning(
                 "%s of %d rows is not recorded, but called as it is: %s", self.name, len(tensors[0]), error
@@ -129,7 +139,10 @@ class Fast:
             return None
 
     def compile_for(self, *tensors: Tensor) -> None:
-        """Compile for tensors of these shapes, which takes up to some minutes; the caller's thread waits."""
+        """Compile for tensors of these shapes, which takes up to some minutes; the caller's thread waits.
+
+        On a GPU what was compiled is then recorded.
+        """
         shapes = _shapes(tensors)
         self._threads = torch.get_num_threads()
         try:
@@ -144,6 +157,9 @@ class Fast:
             )
             return
         self._compiled[shapes] = compiled
+        if self._device != "cpu":
+            with self._lock:
+                self._recordings[shapes] = self._record(compiled, tensors)
 
 
 def record(function: Function, tensors: Sequence[Tensor]) -> Recording:

@@ -55,6 +55,11 @@ class Painter:
         self.config, self.decoder, self.calls, self.device = config, decoder, calls, device
         self.contexts: Recent[TokenContext] = Recent(REMEMBERED)
 
+    def turn_on(self) -> None:
+        """From now on calls have fixed shapes; keys and values that were kept have others, and go."""
+        self.calls.turn_on()
+        self.contexts = Recent(REMEMBERED)
+
     def batch_size(self, asked: int | None = None) -> int:
         """How many rows go at a time: what was asked for, else what is quick on this device."""
         if asked:

@@ -186,7 +186,7 @@ class FlowTokenizer(Tokenizer):
         """Record what one picture takes, and compile what a film takes; see `Tokenizer.accelerate`."""
         if self.device == "cpu" or self._calls.on:
             return
-        self._calls.turn_on()
+        self._painter.turn_on()
         size = self.config.autoencoder.image_size
         grey = Picture(np.full((size, size, 3), 128, np.uint8))
         encoding = self.encode(grey)
