@@ -19,6 +19,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
+from itertools import islice
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -149,7 +150,8 @@ class Film:
             self.photo, self.info.picture_size, center=self.crop[:2], zoom=self.crop[2]
         )
         self.photo.thumbnail((2048, 2048))  # kept for another crop or another model
-        self.score, self.spectrum = tc.Scorer(self.original), tc.power_spectrum(self.original)
+        self.score = tc.Scorer(self.original)
+        self.spectrum = self.score.spectrum
         power = log_power(self.spectrum)
         self.scale = float(power.min()) - 1.2, float(power.max()) + 0.4
 
@@ -214,13 +216,6 @@ class Film:
     def _drop(self, takes: Iterable[Take]) -> None:
         for take in takes:
             del self.reels[take]
-
-    def measured(self, arrays: Sequence[np.ndarray], device: str) -> list[Measured]:
-        """The scores of decoded pictures, or their spectra where there is no original, all at once."""
-        pictures = [tc.Picture(array) for array in arrays]
-        if self.score:
-            return list(self.score.many(pictures, device))
-        return list(tc.spectra_of(pictures, device))
 
     def frame(self, array: np.ndarray, measured: Measured | None = None) -> Frame:
         """A decoded picture, (S, S, 3) uint8, scored (unless it was) and compressed."""
@@ -302,6 +297,25 @@ class Film:
             "credit": self.credit,
             "example": self.example,
         }
+
+
+def measured(asked: Sequence[tuple[Film, Sequence[np.ndarray]]], device: str) -> list[list[Measured]]:
+    """Of each film's decoded pictures the scores, or the spectra where there is no original.
+
+    Args:
+        asked: films of one picture size, each with pictures, (S, S, 3) uint8.
+        device: where they are measured, all at once.
+    """
+    pictures = [[tc.Picture(array) for array in arrays] for _, arrays in asked]
+    scored = [(film.score, some) for (film, _), some in zip(asked, pictures, strict=True) if film.score]
+    bare = [
+        picture for (film, _), some in zip(asked, pictures, strict=True) if not film.score for picture in some
+    ]
+    scores, spectra = iter(tc.scores_of(scored, device)), iter(tc.spectra_of(bare, device) if bare else [])
+    return [
+        list(next(scores)) if film.score else list(islice(spectra, len(some)))
+        for (film, _), some in zip(asked, pictures, strict=True)
+    ]
 
 
 def codes_of(encoding: tc.Encoding) -> dict[str, str]:

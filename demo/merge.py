@@ -2,8 +2,8 @@
 
 Who waits for the turn has said what is wanted. The one whose turn it is decodes these too, if they are of the
 same model and of as many steps, and leaves them with who wants them: their own turn then needs no device.
-Photos that are new are encoded together first. A batch that fails, by whose photo is unknown, is made
-one by one.
+Photos that are new are encoded together first, and what was decoded is scored together. A batch that fails,
+by whose photo is unknown, is made one by one.
 
 On a GPU a small batch waits for launches, so four pictures cost little more than one. On a processor the
 arithmetic decides: four means in one batch took 0.43 s, one by one 0.48 s (two busy cores, bfloat16), and
@@ -22,9 +22,10 @@ import numpy as np
 
 import tokenizer_core as tc
 
-from .film import Film, Take, b64
+from .film import Film, Measured, Take, b64, measured
 
 Asked = tuple[Film, Take, Sequence[int]]  # whose pictures, how they are decoded, and their lengths
+Made = tuple[np.ndarray, Measured | None]  # a picture, (S, S, 3) uint8, and what was measured of it so far
 log = logging.getLogger("tokendial")
 MOST = 16  # pictures of one batch, together: the largest that is recorded
 
@@ -37,14 +38,14 @@ class Want:
         film: which film's pictures.
         take: how they are decoded.
         lengths: which of them.
-        given: by length, (S, S, 3) uint8: what somebody else has decoded meanwhile.
+        given: by length, what somebody else has decoded meanwhile.
         alone: whether a batch with it failed: it goes into no other.
     """
 
     film: Film
     take: Take
     lengths: Sequence[int]
-    given: dict[int, np.ndarray] = field(default_factory=dict)
+    given: dict[int, Made] = field(default_factory=dict)
     alone: bool = False
 
 
@@ -65,7 +66,7 @@ class Wants:
             with self._lock:
                 self._waiting.remove(want)
 
-    def given(self, mine: Want) -> dict[int, np.ndarray]:
+    def given(self, mine: Want) -> dict[int, Made]:
         """By length, what was decoded for me, or for others who wait for the same pictures."""
         with self._lock:
             alike = [one for one in self._waiting if (one.film, one.take) == (mine.film, mine.take)]
@@ -96,7 +97,7 @@ class Wants:
 
     def together(
         self, mine: Want, lengths: Sequence[int], record: Callable[[list[Asked]], Future]
-    ) -> list[np.ndarray] | None:
+    ) -> list[Made] | None:
         """Some lengths of mine, in one batch with what others wait for, who are given theirs.
 
         Args:
@@ -105,7 +106,7 @@ class Wants:
             record: has the device's thread do what `record_together` says.
 
         Returns:
-            (S, S, 3) uint8 of each length. None: nobody else waits for such pictures; or the batch failed, by
+            The picture of each length. None: nobody else waits for such pictures; or the batch failed, by
             whose photo is unknown, or had no room, and from now on each of it goes alone.
 
         Raises:
@@ -118,7 +119,7 @@ class Wants:
         asked: list[Asked] = [(mine.film, mine.take, lengths)]
         asked += [(one.film, one.take, one.lengths) for one in others]
         try:
-            arrays, *theirs = record(asked).result()
+            made, *theirs = record(asked).result()
         except Exception as error:
             if isinstance(error, tc.Stopped) or tc.fault_of(error) == "device":
                 raise
@@ -128,7 +129,7 @@ class Wants:
             return None
         for one, given in zip(others, theirs, strict=True):
             one.given.update(zip(one.lengths, given, strict=True))
-        return arrays
+        return made
 
 
 def wished(on_gpu: bool) -> bool:
@@ -137,15 +138,17 @@ def wished(on_gpu: bool) -> bool:
     return said == "1" if said in ("0", "1") else on_gpu
 
 
-def record_together(tokenizer: tc.Tokenizer, asked: Sequence[Asked]) -> Iterator[list[np.ndarray]]:
+def record_together(tokenizer: tc.Tokenizer, asked: Sequence[Asked]) -> Iterator[list[Made]]:
     """Use the device for several films' pictures in one batch, and before that for their new photos in one.
+
+    A few pictures cost a GPU as many launches to score as many do, so that is one batch, too.
 
     Args:
         tokenizer: the model of all films; those that have no tokens are told theirs.
         asked: by several visitors; a film may be among them more than once.
 
     Yields:
-        The pictures of each, (S, S, 3) uint8.
+        The pictures of each, measured.
 
     Raises:
         TokenizerError: one of them cannot be encoded or decoded; who asked knows not which.
@@ -161,5 +164,9 @@ def record_together(tokenizer: tc.Tokenizer, asked: Sequence[Asked]) -> Iterator
         )
         for film, take, lengths in asked
     ]
-    for pictures in tokenizer.decode_batch(requests):
-        yield [picture.array for picture in pictures]
+    arrays = [[picture.array for picture in pictures] for pictures in tokenizer.decode_batch(requests)]
+    films = [film for film, *_ in asked]
+    for some, found in zip(
+        arrays, measured(list(zip(films, arrays, strict=True)), tokenizer.device), strict=True
+    ):
+        yield list(zip(some, found, strict=True))

@@ -19,9 +19,9 @@ import numpy as np
 import tokenizer_core as tc
 
 from . import asker
-from .film import MEAN, Film, Plan, Take, b64, ladder
+from .film import MEAN, Film, Plan, Take, b64, ladder, measured
 from .inspections import INSPECTIONS, look
-from .merge import Want, Wants, record_together, wished
+from .merge import Made, Want, Wants, record_together, wished
 from .shelf import Shelf
 from .store import Store
 from .turn import Turn
@@ -190,42 +190,51 @@ class Studio:
                         mine = until_kept.enter_context(film.making(lacking))
                         # some of it may have come while the others had their turn
                         todo = [k for _, k in mine if k not in reel]
-                        made = self._decode(want, todo) if todo else []
+                        made = self._decode(want, todo) if todo else {}
                     with self.turn.attend():
                         self._finish(film, take, made)
                 if not mine:
                     with self.turn.attend():
                         film.wait(lacking)
 
-    def _finish(self, film: Film, take: Take, made: list[tuple[int, np.ndarray]]) -> None:
-        """Score and compress pictures; beside a GPU it scores them all at once, and threads compress."""
+    def _finish(self, film: Film, take: Take, made: dict[int, Made]) -> None:
+        """Score and compress pictures; a GPU scores them all at once, and beside it threads compress."""
         if not made:
             return
         if GPU or not self.on_gpu(film.info.name):
-            for k, array in made:
-                film.keep(take, k, film.frame(array))
+            for k, (array, found) in made.items():
+                film.keep(take, k, film.frame(array, found))
             return
-        device, arrays = self.loading(film.info.name).result().device, [array for _, array in made]
-        measured = self._worker.submit(film.measured, arrays, device).result()
-        for (k, _), frame in zip(made, self._painters.map(film.frame, arrays, measured), strict=True):
+        made = made | self._measure(film, {k: array for k, (array, found) in made.items() if found is None})
+        for k, frame in zip(
+            made, self._painters.map(film.frame, *zip(*made.values(), strict=True)), strict=True
+        ):
             film.keep(take, k, frame)
 
-    def _decode(self, want: Want, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
+    def _measure(self, film: Film, arrays: dict[int, np.ndarray]) -> dict[int, Made]:
+        """Use the device: pictures with what is measured of them."""
+        if not arrays:
+            return {}
+        device, some = self.loading(film.info.name).result().device, list(arrays.values())
+        (found,) = self._worker.submit(measured, [(film, some)], device).result()
+        return dict(zip(arrays, zip(some, found, strict=True), strict=True))
+
+    def _decode(self, want: Want, lengths: list[int]) -> dict[int, Made]:
         """What is wanted: decoded by somebody else meanwhile, or now; the caller has the turn."""
         given = self.wants.given(want)
-        ready = [(k, given[k]) for k in lengths if k in given]
+        ready = {k: given[k] for k in lengths if k in given}
         rest = [k for k in lengths if k not in given]
         if not rest:
             return ready
-        name, arrays = want.film.info.name, None
+        name, made = want.film.info.name, None
         if not GPU and wished(self.on_gpu(name)):
             record = functools.partial(self._on_device, record_together, self.loading(name).result())
-            arrays = self.wants.together(want, rest, record)
-        if arrays is None:
-            return ready + self._decode_alone(want.film, want.take, rest)
-        return ready + list(zip(rest, arrays, strict=True))
+            made = self.wants.together(want, rest, record)
+        if made is None:
+            return ready | self._decode_alone(want.film, want.take, rest)
+        return ready | dict(zip(rest, made, strict=True))
 
-    def _decode_alone(self, film: Film, take: Take, lengths: list[int]) -> list[tuple[int, np.ndarray]]:
+    def _decode_alone(self, film: Film, take: Take, lengths: list[int]) -> dict[int, Made]:
         """Use the device for a film, whose photo it encodes first if nobody has; the caller has the turn."""
         source = film.encoding or film.original.array  # pyright: ignore[reportOptionalMemberAccess]
         # on ZeroGPU a call is what costs: there the maps come along
@@ -233,7 +242,7 @@ class Studio:
         news = {what: values[0] for what, *values in recorded if not isinstance(what, Take)}
         if news:
             film.tell(news)
-        return [(values[0], values[1]) for what, *values in recorded if isinstance(what, Take)]
+        return {values[0]: (values[1], None) for what, *values in recorded if isinstance(what, Take)}
 
     def compare(self, film: Film) -> None:
         """Tell a film of other codes, once; without a photo there is nothing to compare with."""

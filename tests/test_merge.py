@@ -333,6 +333,6 @@ def test_who_is_first_takes_what_was_decoded_for_another_of_the_same_film():
         Want(film, take._replace(seed=1), [4]),
     )
     with wants.told(theirs), wants.told(mine), wants.told(seed), wants.told(Want(other, take, [5])):
-        theirs.given[4] = np.zeros(1)
+        theirs.given[4] = np.zeros(1), None
         assert list(wants.given(mine)) == [4]
         assert not wants.given(seed), "another seed is another picture"

@@ -98,8 +98,9 @@ class QuickScorer:
     def __call__(self, picture):
         return tc.Score(float(self.name), 0.5, flat(picture), tc.SpectrumError(0.0, 0.0, 0.0))
 
-    def many(self, pictures, device):
-        return [self(picture) for picture in pictures]
+    @staticmethod
+    def of_several(asked, device):
+        return [list(map(scorer, pictures)) for scorer, pictures in asked]
 
 
 def flat(picture) -> tc.Spectrum:
@@ -115,6 +116,7 @@ def rivals(studio, original, info) -> dict:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(tc, "Scorer", QuickScorer)
+    monkeypatch.setattr(tc, "scores_of", QuickScorer.of_several)
     monkeypatch.setattr(tc, "power_spectrum", flat)
     monkeypatch.setattr(
         Studio, "rivals", lambda studio, original, info: {"linear": [name_of(original)], "webp": []}
@@ -338,13 +340,13 @@ def test_an_answer_keeps_its_reel_however_many_other_seeds_are_asked_for_meanwhi
 def test_what_failed_for_one_visitor_is_made_by_the_next(studio, monkeypatch):
     head, make, tries = start(studio, "example", photo="coffee"), Film.frame, []
 
-    def frame(one, array):
+    def frame(one, array, measured):
         tries.append(array)
         if len(tries) == 1:
             while studio.turn.here < 2:  # the other waits for it
                 time.sleep(0.001)
             raise MemoryError
-        return make(one, array)
+        return make(one, array, measured)
 
     monkeypatch.setattr(Film, "frame", frame)
     got = all_at_once([lambda: handlers.pull(studio, ask_for(head))] * 2)
@@ -358,11 +360,11 @@ def test_scores_and_compression_do_not_hold_the_turn(studio, tmp_path, monkeypat
     quick = start(studio, "upload", path=str(photo_file(tmp_path / "b.png", 2)))
     make, begun, go = Film.frame, threading.Event(), threading.Event()
 
-    def frame(one, array):
+    def frame(one, array, measured):
         if one.token == slow["start"]["token"]:
             begun.set()
             assert go.wait(20)
-        return make(one, array)
+        return make(one, array, measured)
 
     monkeypatch.setattr(Film, "frame", frame)
     with ThreadPoolExecutor(2) as pool:

@@ -20,7 +20,7 @@ from tokenizer_core.measure.classifier import LiteClassifier
 from tokenizer_core.measure.codecs import best_pictures
 from tokenizer_core.measure.criteria import CRITERIA, Criterion, criterion_of, first_that_reaches
 from tokenizer_core.measure.metrics import psnr, ssim
-from tokenizer_core.measure.scorer import Score, Scorer, spectra_of
+from tokenizer_core.measure.scorer import Score, Scorer, scores_of, spectra_of
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, power_spectrum, spectrum_error
 from tokenizer_core.models.attention import AttentionMaps
 from tokenizer_core.models.family import Family
@@ -120,6 +120,7 @@ __all__ = [
     "power_spectrum",
     "psnr",
     "save_tokens",
+    "scores_of",
     "spectra_of",
     "spectrum_error",
     "square_crop",

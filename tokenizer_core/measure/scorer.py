@@ -1,17 +1,18 @@
-"""Many pictures of one photo, scored against it: what belongs to the original alone is computed once.
+"""Many pictures of a photo, scored against it: what belongs to the original alone is computed once.
 
 The mathematics is that of `metrics` and `spectrum`; this room only remembers. Neighbours: those two; `tally`
 scores many photos.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tokenizer_core.measure.metrics import local_moments, psnr_batch, ssim_of
+from tokenizer_core.measure.metrics import LocalMoments, local_moments, psnr_batch, ssim_of
 from tokenizer_core.measure.spectrum import Spectrum, SpectrumError, band_error, ring_power, spectrum_of
 from tokenizer_core.photos.photo import Picture
 
@@ -46,21 +47,45 @@ class Scorer:
         error = SpectrumError(*band_error(power, self._power)[0].tolist())
         return Score(psnr_batch(pixels, self._pixels).item(), similarity, spectrum_of(power), error)
 
-    def many(self, pictures: Sequence[Picture], device: str) -> list[Score]:
-        """The scores of several pictures, computed in one batch on a device; one answer comes back.
+    @property
+    def original(self) -> Picture:
+        """What the pictures should be."""
+        return self._original
 
-        They equal those of single pictures up to the rounding of sums in float32.
-        """
-        pixels = _pixels_on([self._original, *pictures], device)
-        original, pixels = pixels[:1], pixels[1:]
-        power, wanted = ring_power(pixels), ring_power(original).expand(len(pictures), -1)
-        similarity = ssim_of(local_moments(pixels), local_moments(original))
-        nearness = psnr_batch(pixels, original.expand(len(pictures), -1, -1, -1))
-        parts = [nearness[:, None], similarity[:, None], band_error(power, wanted), power]
-        return [
-            Score(row[0].item(), row[1].item(), spectrum_of(row[None, 5:]), SpectrumError(*row[2:5].tolist()))
-            for row in torch.cat(parts, 1).cpu()
-        ]
+    @property
+    def spectrum(self) -> Spectrum:
+        """The original's own."""
+        return spectrum_of(self._power)
+
+
+def scores_of(asked: Sequence[tuple[Scorer, Sequence[Picture]]], device: str) -> list[list[Score]]:
+    """The scores of pictures of several photos, computed in one batch on a device; one answer comes back.
+
+    They equal those of single pictures up to the rounding of sums in float32.
+
+    Args:
+        asked: each photo's scorer with its pictures; all originals and pictures are of one size.
+        device: where the batch is computed.
+    """
+    pictures = [picture for _, some in asked for picture in some]
+    if not pictures:
+        return [[] for _ in asked]
+    pixels = _pixels_on([*(scorer.original for scorer, _ in asked), *pictures], device)
+    originals, pixels = pixels[: len(asked)], pixels[len(asked) :]
+    counts = [len(some) for _, some in asked]
+    of = torch.repeat_interleave(torch.arange(len(asked)), torch.tensor(counts)).to(device)  # row -> photo
+    power, wanted = ring_power(pixels), ring_power(originals)[of]
+    moments = LocalMoments(*(part[of] for part in local_moments(originals)))
+    similarity, nearness = ssim_of(local_moments(pixels), moments), psnr_batch(pixels, originals[of])
+    parts = [nearness[:, None], similarity[:, None], band_error(power, wanted), power]
+    scores = iter(_score_of(row) for row in torch.cat(parts, 1).cpu())
+    return [list(islice(scores, count)) for count in counts]
+
+
+def _score_of(row: Tensor) -> Score:
+    """PSNR, SSIM, three bands' errors and the rings' power, in a row."""
+    error = SpectrumError(*row[2:5].tolist())
+    return Score(row[0].item(), row[1].item(), spectrum_of(row[None, 5:]), error)
 
 
 def spectra_of(pictures: Sequence[Picture], device: str) -> list[Spectrum]:
