@@ -25,7 +25,8 @@ HEAD = (
     "first token lost, features",
     "finest third of detail off, \N{MULTIPLICATION SIGN}10",
 )
-PROBE, TIMES = "probe", "encode, decode, ms"  # the last columns
+PROBE, TIMES = "probe", "encode, decode, ms"  # the last columns; the times say where they were measured
+DEVICES = {"cpu": "on a processor", "cuda": "on a GPU"}
 CORRECTION = (
     "<i>Context</i> and <i>content</i> tokens, sometimes named beside these, are no kinds of image token: "
     "they are LLaMA-VID's (arXiv 2311.17043), which says a frame of a film to a language model in two "
@@ -72,9 +73,10 @@ def short(title: str, titles: list[str]) -> str:
 
 def heads(models: list[dict[str, Any]]) -> list[str]:
     """The table's columns: without times where none were kept, and without the probe where it is not read."""
-    timed = any(model["ms"] for model in models)
+    timed = {model["timed_on"].partition(":")[0] for model in models if model["ms"]}
     probed = any(model["probe"] for model in models)
-    return [*HEAD, *([PROBE] if probed or timed else []), *([TIMES] if timed else [])]
+    times = [f"{TIMES}, {' or '.join(DEVICES[one] for one in sorted(timed))}"] if timed else []
+    return [*HEAD, *([PROBE] if probed or timed else []), *times]
 
 
 def row_of(model: dict[str, Any], name: str, weights: dict[str, str], columns: int) -> str:

@@ -13,6 +13,8 @@ soon as it is, and reads them again where weights and photographs are the same. 
 photographs over processes, and these over all GPUs; the figures are the same. A processor rounds bfloat16 by
 how many threads a process has: there `OMP_NUM_THREADS=1` gives one process the figures of several. Times
 are of one process on a machine that does nothing else: several leave them out, and so does `--no-times`.
+`--times-of` takes them from what such a process found of the same weights; without photographs that is all
+that changes in the file.
 Neighbours: `soft_and_hard_photo` (one photograph), `soft_and_hard_probe`, demo/kinds.py (the table).
 """
 
@@ -93,6 +95,7 @@ class Measured:
             "lost": stretches(self.lost),
             "probe": probe,
             "ms": {what: round(1000 * statistics.median(some), 1) for what, some in self.times.items()},
+            "timed_on": self.device,
         }
 
 
@@ -215,10 +218,28 @@ def study(
     return {"photos": photos.name, "n": count, "bytes": budget, "models": rows, "claims": claims_of(models)}
 
 
+def put_times(found: dict[str, Any], timed: dict[str, Any]) -> None:
+    """Milliseconds of another run into rows that have none, where the weights are the same.
+
+    Args:
+        found: what is changed.
+        timed: what `study` found in one process.
+    """
+    known = {_weights_of(row): row for row in timed["models"] if row["ms"]}
+    for row in found["models"]:
+        same = known.get(_weights_of(row))
+        if same is not None and not row["ms"]:
+            row |= {"ms": same["ms"], "timed_on": same["device"]}
+
+
+def _weights_of(row: dict[str, Any]) -> tuple[str, str]:
+    return row["info"]["name"], row["info"]["checkpoint_id"]
+
+
 def main() -> None:
     """Measure, and write the page's data."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("photos", help="a folder, zip or tar to measure on")
+    parser.add_argument("photos", nargs="?", help="a folder, zip or tar to measure on")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--models", nargs="+", metavar="MODEL", help="default: all that are here")
@@ -226,9 +247,19 @@ def main() -> None:
     parser.add_argument("--drops", type=int, default=DROPS, help="tokens left out of a photograph")
     parser.add_argument("--no-times", action="store_true", help="the machine does something else, too")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="more than 1: no times")
+    parser.add_argument("--times-of", type=Path, metavar="FILE", help="what a run in one process wrote")
     parser.add_argument("--out", type=Path, default=OUT)
     probe_options(parser)
     options = parser.parse_args()
+    found = measured(options) if options.photos else json.loads(options.out.read_bytes())
+    if options.times_of:
+        put_times(found, json.loads(options.times_of.read_bytes()))
+    options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(f"{options.out}: {len(found['models'])} models over {found['n']} photographs")
+
+
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """What kinds.json holds, of what the command's words ask for."""
     spread = tc.Spread(options.processes)
     tokenizers, skipped = loaded(options.models, options.device)
     for one in skipped:
@@ -239,9 +270,7 @@ def main() -> None:
     sizes = {"budget": options.bytes, "drops": options.drops, "probes": probes}
     sizes |= {"times": not options.no_times, "spread": spread}
     found = study(tokenizers, photos, device=device, count_up=progress(), **sizes)
-    found |= {"command": "python -m studies.soft_and_hard", "skipped": skipped}
-    options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    print(f"{options.out}: {len(tokenizers)} models over {found['n']} photographs")
+    return found | {"command": "python -m studies.soft_and_hard", "skipped": skipped}
 
 
 if __name__ == "__main__":

@@ -278,11 +278,30 @@ def test_other_processes_read_the_same_probes(labelled, linear):
 
 
 def test_columns_that_nobody_measured_are_not_there():
-    timed, plain = {"ms": {"encode": 1.0}, "probe": None}, {"ms": {}, "probe": None}
+    plain = {"ms": {}, "timed_on": "cuda:0", "probe": None}
+    timed = plain | {"ms": {"encode": 1.0}, "timed_on": "cpu"}
     probed = plain | {"probe": {"accuracy": 0.5}}
-    assert kinds.heads([timed, plain])[-2:] == [kinds.PROBE, kinds.TIMES]
+    assert kinds.heads([timed, plain])[-2:] == [kinds.PROBE, f"{kinds.TIMES}, on a processor"]
+    both = kinds.heads([timed, timed | {"timed_on": "cuda:0"}])
+    assert both[-1] == f"{kinds.TIMES}, on a processor or on a GPU"
     assert kinds.heads([probed, plain])[-1] == kinds.PROBE
     assert kinds.heads([plain]) == list(kinds.HEAD)
+
+
+def test_times_come_from_a_run_in_one_process_of_the_same_weights(found, tmp_path, monkeypatch):
+    plain = found | {"models": [row | {"ms": {}, "timed_on": "cuda:0"} for row in found["models"]]}
+    other = found["models"][1] | {"info": found["models"][1]["info"] | {"checkpoint_id": "1" * 12}}
+    timed = found | {"models": [found["models"][0], other]}
+    for name, data in (("kinds.json", plain), ("timed.json", timed)):
+        (tmp_path / name).write_text(json.dumps(data), "utf-8")
+    words = ["--out", str(tmp_path / "kinds.json"), "--times-of", str(tmp_path / "timed.json")]
+    monkeypatch.setattr("sys.argv", ["soft_and_hard", *words])
+    study.main()
+    again = json.loads((tmp_path / "kinds.json").read_text("utf-8"))
+    first, second = again["models"]
+    assert (first["ms"], first["timed_on"]) == (found["models"][0]["ms"], "cpu")
+    assert (second["ms"], second["timed_on"]) == ({}, "cuda:0"), "of other weights no times are taken"
+    assert again == plain | {"models": [first, second]}, "nothing else changes"
 
 
 def test_titles_are_short_where_that_tells_them_apart():
