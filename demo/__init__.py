@@ -8,6 +8,7 @@ studio.py       whose turn it is, and the one call that uses the device
 shelf.py        the loaded tokenizers
 inspections.py  what is asked of a tokenizer about a photo beside its pictures
 turn.py         whose turn it is
+again.py        when who finds the queue full asks again
 waits.py        how long a slow model takes, said before anybody waits
 merge.py        photos and pictures that several visitors wait for, in one batch
 store.py        the films of all visitors, bounded by bytes

@@ -14,6 +14,7 @@ from typing import Any
 import tokenizer_core as tc
 
 from . import beside, examples, faults, links, needs, views
+from .again import TO_BEGIN, TO_GO_ON
 from .examples import EXAMPLES
 from .film import LADDER, MEAN, MIDDLE, Crop, Film, Plan, Reel, Take, b64, webp, without
 from .film import take_of as film_take
@@ -116,10 +117,15 @@ def first(studio: Studio, ask: Any) -> dict:
     Where the queue is full that is said before the photo is opened, which takes a while; the page asks again.
     """
     if studio.turn.here > CROWD:
-        return {"note": CROWDED, "full": True}
+        return full(studio, TO_BEGIN)
     with studio.turn.attend():
         head, none = start(studio, ask), {"means": [], "samples": [], "told": []}
     return head if "error" in head else head | pull(studio, ask | none | {"token": head["start"]["token"]})
+
+
+def full(studio: Studio, bounds: tuple[float, float]) -> dict:
+    """The queue is full: so many seconds later, within `bounds`, the page asks again."""
+    return {"note": CROWDED, "full": True, "again": studio.again.after(*bounds)}
 
 
 @spoken
@@ -135,8 +141,8 @@ def pull(studio: Studio, ask: Any) -> dict:
 
     Returns:
         {"frames": [frame, ...] (none: all is there), "told": what is new of `Film.told`}, or {"note": a
-        sentence} while there is something to wait for ("full": the queue), or {"wait": by mode about how many
-        seconds a picture takes} before the first picture of a slow model, or {"error"}.
+        sentence} while there is something to wait for (for the queue: what `full` says), or {"wait": by mode
+        about how many seconds a picture takes} before the first picture of a slow model, or {"error"}.
     """
     with studio.films.watch(str(ask["token"])) as film:
         sample = take_of(ask, film.info)
@@ -161,7 +167,7 @@ def answer(studio: Studio, film: Film, reels: dict[Take, Reel], ask: Any) -> dic
         gpu = studio.on_gpu(film.info.name)
         plan = lacking(gpu)
         if plan and studio.turn.here > CROWD:
-            return {"note": CROWDED, "full": True}
+            return full(studio, TO_GO_ON)
         wait = {} if gpu or not plan else studio.waits.of(film, sample)
         if wait:
             if not ask.get("patient"):

@@ -19,6 +19,7 @@ import numpy as np
 import tokenizer_core as tc
 
 from . import asker
+from .again import Again
 from .film import MEAN, Film, Plan, Take, b64, ladder, measured
 from .inspections import INSPECTIONS, look
 from .merge import Made, Want, Wants, record_together, wished
@@ -53,7 +54,7 @@ class Studio:
         stay = {info.name for info in (self.default, self.baseline) if info}
         self.shelf = Shelf(load, self.infos, stay, device)
         self.info, self.loading, self.ready = self.shelf.info, self.shelf.loading, self.shelf.ready
-        self.films, self.turn, self.wants = Store(), Turn(), Wants()
+        self.films, self.turn, self.wants, self.again = Store(), Turn(), Wants(), Again()
         # now: a handler that opens a photo before the weights are there would keep as many threads as cores
         self._device = tc.find_device(device)
         self._worker = ThreadPoolExecutor(1, "device")

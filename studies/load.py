@@ -24,7 +24,7 @@ from demo.crowd import photo, spread
 CROWDS = (1, 4, 16, 50, 200)
 PATIENT = 300.0  # seconds that a visitor stays
 GOALS = ("first", "ladder", "film")  # pictures that a visitor waits for
-PULL_AGAIN, START_AGAIN = 0.3, 1.5  # seconds after a note, as the page waits
+PULL_AGAIN, START_AGAIN = 0.3, 1.5  # seconds after a note that names none, as the page waits
 
 
 class Visitor:
@@ -82,7 +82,7 @@ class Visitor:
                 return found | ({"film": now} if done else {})
             if "note" in answer:
                 found["noted"] = max(found.get("noted", 0.0), now - asked)
-                time.sleep(PULL_AGAIN if "token" in ask else START_AGAIN)
+                time.sleep(answer.get("again", PULL_AGAIN if "token" in ask else START_AGAIN))
             have_lists = {"means": sorted(have["mean"]), "samples": sorted(have["sample"])}
             # Where the queue is full there is no film yet: then it is begun anew, as the page does.
             asked = time.perf_counter() - began

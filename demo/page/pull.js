@@ -18,6 +18,7 @@
  * @property {(ms: number) => Promise<void>} [wait]
  */
 
+const NOTED = 0.3; // seconds after a note, unless it says another time
 const sleep = (/** @type {number} */ ms) => new Promise((soon) => setTimeout(soon, ms));
 
 /** The page's one loop of questions. */
@@ -109,7 +110,7 @@ export class Puller {
     }
     if (got.note) {
       this.needs.say(got.note);
-      await (this.needs.wait ?? sleep)(300);
+      await (this.needs.wait ?? sleep)(1000 * (got.again ?? NOTED));
       return true;
     }
     this.unpacked = Promise.all([this.unpacked, this.accept(got, film, { mean, sample })]);

@@ -4,7 +4,7 @@ import { Away } from "./patience.js";
 import { send } from "./sending.js";
 
 const AWAY = "The server is away. Once more, please?";
-const FULL = 1500; // ms after which a server that was full is asked again
+const FULL = 1.5; // seconds after which a server that was full is asked again, unless it says another time
 const NONE = { error: "This page has six examples and no server: for that it needs one." };
 
 /**
@@ -94,6 +94,6 @@ export async function askOrSay(source, question, wanted = () => true, around = {
     const full = question.what === "start" && "note" in got && got.note && !got.start;
     if (!full || !wanted()) return got;
     said(String(got.note));
-    await wait(FULL);
+    await wait(1000 * (got.again ?? FULL));
   }
 }

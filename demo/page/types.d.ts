@@ -91,6 +91,7 @@ interface Answer {
   late?: boolean; // no answer came in time
   note?: string;
   full?: boolean; // the note is about many visitors
+  again?: number; // seconds after which the question is asked again
   wait?: Wait;
   start?: Start;
   frames?: Row[];

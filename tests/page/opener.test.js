@@ -45,13 +45,13 @@ test("a photo that cannot be sent is a sentence", async () => {
 });
 
 test("a server that is full says so, and is asked again until it begins the film", async () => {
-  const answers = [{ note: "Many visitors are here." }, { note: "Still many." }, { start: 1 }];
+  const answers = [{ note: "Many visitors are here." }, { note: "Still many.", again: 7.5 }, { start: 1 }];
   const [said, waits] = [[], []];
   const around = { said: (note) => said.push(note), wait: async (ms) => waits.push(ms) };
   const opener = new Opener({ ask: async () => answers.shift() }, around);
   assert.deepEqual(await opener.open({ photo: 1 }, common), { start: 1 });
   assert.deepEqual(said, ["Many visitors are here.", "Still many."]);
-  assert.equal(waits.length, 2);
+  assert.deepEqual(waits, [1500, 7500], "when it says, else after a while");
 });
 
 test("a server that is full is not asked again for a photo that nobody wants any more", async () => {

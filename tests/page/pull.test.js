@@ -12,6 +12,7 @@ function page(answers) {
   const asked = [];
   const said = [];
   const bitmaps = [];
+  const waits = [];
   const needs = {
     source: {
       still: false,
@@ -38,10 +39,10 @@ function page(answers) {
     waits: (film) => said.push(["waits", film.wait]),
     told() {},
     arrived() {},
-    wait: async () => {},
+    wait: async (ms) => waits.push(ms),
   };
   const puller = new Puller(needs, (row, bitmap) => frame(row[0], row[1], { bitmap }));
-  return { state, asked, said, bitmaps, puller };
+  return { state, asked, said, bitmaps, waits, puller };
 }
 
 test("it asks until nothing is lacking, and says what it has", async () => {
@@ -103,10 +104,12 @@ test("frames of an older seed are closed, not shown", async () => {
 });
 
 test("a note is said and the question asked again; an error ends it", async () => {
-  const { asked, said, puller } = page([{ note: "The model is loading…" }, { error: "Gone." }]);
+  const notes = [{ note: "The model is loading…" }, { note: "Many are here.", full: true, again: 1.2 }];
+  const { asked, said, waits, puller } = page([...notes, { error: "Gone." }]);
   await puller.pull();
-  assert.equal(asked.length, 2);
-  assert.deepEqual(said, [["The model is loading…"], ["Gone.", true]]);
+  assert.equal(asked.length, 3);
+  assert.deepEqual(said, [["The model is loading…"], ["Many are here."], ["Gone.", true]]);
+  assert.deepEqual(waits, [300, 1200], "when the server says, else soon");
 });
 
 test("a server that is away is asked again later", async () => {
