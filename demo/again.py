@@ -1,8 +1,8 @@
 """When a page that found the queue full asks again: the later, the more of them wait.
 
-A hundred and eighty pages that ask every 1.5 seconds take two cores half of their time from those whose turn
-it is. How many wait is not known, but what they were told is: who asks again after s seconds asks 1 / s times
-a second, so the seconds told in a stretch of time, over that stretch, are as many as wait. Neighbours:
+A hundred and eighty pages that asked every 1.5 seconds took a quarter of two cores from those whose turn it
+was. How many wait is not known, but what they were told is: who asks again after s seconds asks 1 / s times a
+second, so the seconds told in a stretch of time, over that stretch, are as many as wait. Neighbours:
 `handlers` (tells), page/source.js and page/pull.js (wait).
 """
 

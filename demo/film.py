@@ -306,16 +306,11 @@ def measured(asked: Sequence[tuple[Film, Sequence[np.ndarray]]], device: str) ->
         asked: films of one picture size, each with pictures, (S, S, 3) uint8.
         device: where they are measured, all at once.
     """
-    pictures = [[tc.Picture(array) for array in arrays] for _, arrays in asked]
-    scored = [(film.score, some) for (film, _), some in zip(asked, pictures, strict=True) if film.score]
-    bare = [
-        picture for (film, _), some in zip(asked, pictures, strict=True) if not film.score for picture in some
-    ]
+    pictures = [(film.score, [tc.Picture(array) for array in arrays]) for film, arrays in asked]
+    scored = [(score, some) for score, some in pictures if score]
+    bare = [picture for score, some in pictures if not score for picture in some]
     scores, spectra = iter(tc.scores_of(scored, device)), iter(tc.spectra_of(bare, device) if bare else [])
-    return [
-        list(next(scores)) if film.score else list(islice(spectra, len(some)))
-        for (film, _), some in zip(asked, pictures, strict=True)
-    ]
+    return [list(next(scores)) if score else list(islice(spectra, len(some))) for score, some in pictures]
 
 
 def codes_of(encoding: tc.Encoding) -> dict[str, str]:

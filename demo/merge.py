@@ -164,9 +164,7 @@ def record_together(tokenizer: tc.Tokenizer, asked: Sequence[Asked]) -> Iterator
         )
         for film, take, lengths in asked
     ]
-    arrays = [[picture.array for picture in pictures] for pictures in tokenizer.decode_batch(requests)]
-    films = [film for film, *_ in asked]
-    for some, found in zip(
-        arrays, measured(list(zip(films, arrays, strict=True)), tokenizer.device), strict=True
-    ):
-        yield list(zip(some, found, strict=True))
+    films, decoded = [film for film, *_ in asked], tokenizer.decode_batch(requests)
+    made = [(film, [one.array for one in pictures]) for film, pictures in zip(films, decoded, strict=True)]
+    for (_, arrays), found in zip(made, measured(made, tokenizer.device), strict=True):
+        yield list(zip(arrays, found, strict=True))

@@ -181,7 +181,8 @@ class Studio:
     def develop(self, film: Film, take: Take, lengths: list[int], urgent: bool = False) -> None:
         """Make what a film lacks of some lengths, or wait for the visitor who makes it.
 
-        Only the device needs the turn: scores and compression are made after it, beside the next visitor's.
+        Only the device needs the turn: compression, and scores that no batch brought, are made after it,
+        beside the next visitor's.
         """
         with film.reading(take) as reel:
             while lacking := [(take, k) for k in lengths if k not in reel]:
@@ -207,9 +208,8 @@ class Studio:
                 film.keep(take, k, film.frame(array, found))
             return
         made = made | self._measure(film, {k: array for k, (array, found) in made.items() if found is None})
-        for k, frame in zip(
-            made, self._painters.map(film.frame, *zip(*made.values(), strict=True)), strict=True
-        ):
+        arrays, scores = zip(*made.values(), strict=True)
+        for k, frame in zip(made, self._painters.map(film.frame, arrays, scores), strict=True):
             film.keep(take, k, frame)
 
     def _measure(self, film: Film, arrays: dict[int, np.ndarray]) -> dict[int, Made]:
