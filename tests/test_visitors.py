@@ -93,7 +93,7 @@ class QuickScorer:
     """Says whose original it scored against; the real one is tested elsewhere, and slow for thousands."""
 
     def __init__(self, original):
-        self.name = name_of(original)
+        self.name, self.spectrum = name_of(original), tc.power_spectrum(original)
 
     def __call__(self, picture):
         return tc.Score(float(self.name), 0.5, flat(picture), tc.SpectrumError(0.0, 0.0, 0.0))
