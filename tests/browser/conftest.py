@@ -15,7 +15,7 @@ from PIL import Image
 from demo import beside, views
 from demo.cli import main
 from demo.examples import EXAMPLES
-from demo.film import Film, Frame
+from demo.film import Film, Frame, Measured
 from demo.studio import Studio
 from tests.browser.drag import FLAGS, PROBE, chromium
 from tests.browser.hosted import hosted
@@ -184,11 +184,11 @@ def seen_before():
     """One test after the other uploads the same photo: what was scored once is kept here, as it was."""
     frames, others, frame, rivals = {}, {}, Film.frame, Studio.rivals
 
-    def frame_or_recall(film: Film, array: np.ndarray) -> Frame:
+    def frame_or_recall(film: Film, array: np.ndarray, measured: Measured | None = None) -> Frame:
         original = b"" if film.original is None else film.original.array.tobytes()
         key = hashlib.sha256(array.tobytes() + original).digest(), film.scale
         if key not in frames:
-            frames[key] = frame(film, array)
+            frames[key] = frame(film, array, measured)
         return frames[key]
 
     def rivals_or_recall(studio: Studio, original, info) -> dict:
