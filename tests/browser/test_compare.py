@@ -51,6 +51,28 @@ def colours(page):
     )
 
 
+def test_what_is_chosen_before_the_page_is_drawn_again_stays(page, address):
+    opened(page, address, f"k=64&panel=compare&panes={ALL_FOUR}")
+    page.wait_for_function(LAID % 4, timeout=30_000)
+    page.evaluate(
+        """() => { const press = (label) => document.querySelector(`[aria-label="${label}"]`).click();
+        const choose = (number, name) => {
+          const box = document.querySelector(`select[aria-label="Pane ${number}"]`);
+          box.value = name;
+          box.dispatchEvent(new Event('change'));
+        };
+        press('Remove pane 4');
+        choose(1, 'pca');
+        choose(3, 'JPEG'); }"""
+    )
+    expect(page.locator(PANES)).to_have_count(3)
+    chosen = [node.input_value() for node in page.locator(f"{PANES} select").all()]
+    assert chosen == ["pca", "prefix-flow-256", "JPEG"]
+    twice = "() => { const add = document.querySelector('.add-pane'); add.click(); add.click(); }"
+    page.evaluate(twice)
+    expect(page.locator(PANES)).to_have_count(4)
+
+
 def test_the_dial_drives_two_panes_and_then_four(page, address):
     open_panel(page, "compare")
     page.evaluate("dial.set(128)")

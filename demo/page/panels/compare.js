@@ -55,6 +55,9 @@ export function compare(root, act, source) {
   };
   const beside = new Beside(needs, frameOf);
 
+  /** The panes that are asked for: what was chosen since the last picture of the page is not laid out yet. */
+  const asked = () =>
+    act.film && beside.models ? panesOf(act.state.panes, choices(act.film, beside.models)) : names;
   const choose = (/** @type {string[]} */ panes) => {
     act.change({ panes });
     act.settled();
@@ -92,15 +95,17 @@ export function compare(root, act, source) {
   }
   panes.forEach(({ name, away, stop }, i) => {
     stop.addEventListener("click", () => beside.stopOrGoOn(names[i]));
-    name.addEventListener("change", () => choose(exchanged(names, i, name.value)));
+    name.addEventListener("change", () => choose(exchanged(asked(), i, name.value)));
     away.addEventListener("click", () => {
-      choose(names.filter((_, n) => n !== i));
-      panes[Math.min(i, names.length - 2)].name.focus();
+      const left = asked().filter((name) => name !== names[i]);
+      choose(left);
+      panes[Math.min(i, left.length - 1)].name.focus();
     });
   });
   add.addEventListener("click", () => {
-    const free = act.film && choices(act.film, beside.models ?? []).find(({ name }) => !names.includes(name));
-    if (free) choose([...names, free.name]);
+    const shown = asked();
+    const free = act.film && choices(act.film, beside.models ?? []).find(({ name }) => !shown.includes(name));
+    if (free && shown.length < MOST) choose([...shown, free.name]);
   });
 
   /** @param {Film} film @param {Info[]} models */
