@@ -151,7 +151,8 @@ def guess(ask: Ask) -> dict:
     net, names = classifier()
     with ask.film.reading(MEAN if ask.of == "mean" else ask.take) as reel:
         some = [k for k in ladder(ask.film.lengths) if k in reel]
-        frames = {str(k): tc.square_crop(tc.open_photo(b64decode(reel[k].webp))) for k in some}
+        photos = {str(k): tc.open_photo(b64decode(reel[k].webp)) for k in some}
+    frames = {k: tc.square_crop(photo, photo.width) for k, photo in photos.items()}
     if not frames:
         raise tc.TokenizerError("There are no pictures yet that could be named.")
     with ask.studio.turn.take():

@@ -19,7 +19,7 @@ from PIL import Image
 
 import tokenizer_core as tc
 from demo import app, examples, faults, handlers, links, questions, views
-from demo.film import LADDER, MEAN, Film, Take, ladder, rest_of_ladder
+from demo.film import LADDER, MEAN, Film, Take, b64, ladder, rest_of_ladder
 from demo.store import GONE
 from demo.studio import Studio
 from demo.turn import Turn
@@ -559,6 +559,18 @@ def test_a_classifier_names_the_ladder_of_means_and_of_samples(studio, tmp_path)
         assert got["guess"]["4"] == f"{names[first]} {seen[first]:.0%}, {names[second]} {seen[second]:.0%}"
         assert got["agreement"]["4"] == pytest.approx(seen[share.argmax()], abs=1e-3)
         assert got["photo"] == f"{names[share.argmax()]} {share.max():.0%}"
+
+
+def test_a_classifier_names_pictures_of_another_size(studio, tmp_path):
+    head = upload(studio, photo(tmp_path / "p.png"))
+    film = studio.films[head["start"]["token"]]
+    small = film.original.to_pil().resize((64, 64))
+    film.original = tc.square_crop(small, 64)
+    with film.reading(MEAN) as reel:
+        for k, frame in reel.items():
+            reel[k] = frame._replace(webp=b64(views.webp(small)))
+    got = handlers.view(studio, nothing(head) | {"view": "guess", "n": 0, "of": "mean"})
+    assert set(got["guess"]) == {str(k) for k in SHORT}
 
 
 def test_without_a_photo_all_tokens_are_what_the_classifier_goes_by(studio, tmp_path):
