@@ -2,9 +2,10 @@
 
 Run: `make load ADDRESS=http://127.0.0.1:7860/`; start the server apart, on a machine at rest.
 It prints and writes seconds to the first picture, to the ladder and (`--films`) to the film, how long a
-visitor waited for the word that the queue is full (the longest wait of each), and how many got a sentence
-instead. `--soak 500` uploads one photo after the other, and forgets each; with `--pid` it watches the
-server's memory, threads and open files.
+visitor waited for the word that the queue is full (the longest wait of each), how many got a sentence
+instead, and how many questions the network lost, which are asked again.
+`--soak 500` uploads one photo after the other, and forgets each; with `--pid` it watches the server's memory,
+threads and open files.
 """
 
 import argparse
@@ -25,6 +26,7 @@ CROWDS = (1, 4, 16, 50, 200)
 PATIENT = 300.0  # seconds that a visitor stays
 GOALS = ("first", "ladder", "film")  # pictures that a visitor waits for
 PULL_AGAIN, START_AGAIN = 0.3, 1.5  # seconds after a note that names none, as the page waits
+AWAY = (1.0, 2.0, 4.0)  # seconds after which a question without an answer is asked again, as the page does
 
 
 class Visitor:
@@ -33,6 +35,7 @@ class Visitor:
     def __init__(self, address: str, number: int):
         self.client = httpx.Client(base_url=address, timeout=PATIENT)
         self.number, self.session = number, uuid4().hex
+        self.lost = 0  # questions that the network lost, such as where the server closed an idle connection
         self.photo = photo(number)  # now: drawing it is no part of what a visitor waits for
         parts = self.client.get("config").json()["components"]
         self.dial = next(one["id"] for one in parts if one["props"].get("elem_id") == "dial")
@@ -40,6 +43,15 @@ class Visitor:
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """What the page's `server.ask` does."""
         body = {"session_hash": self.session, "component_id": self.dial, "fn_name": "ask", "data": question}
+        for seconds in AWAY:
+            try:
+                return self._post(body)
+            except httpx.TransportError:
+                self.lost += 1
+                time.sleep(seconds)
+        return self._post(body)
+
+    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
         return self.client.post("gradio_api/component_server", json=body).raise_for_status().json()
 
     def upload(self) -> str:
@@ -103,6 +115,7 @@ def crowd(address: str, count: int, goal: str) -> dict[str, Any]:
         "visitors": count,
         **{what: spread(np.array(each)) for what, each in times.items() if each},
         "sentences": {text: sentences.count(text) for text in dict.fromkeys(sentences)},
+        "lost": sum(visitor.lost for visitor in visitors),
         "fairness": round(max(times["first"]) / min(times["first"]), 1) if times["first"] else None,
     }
 

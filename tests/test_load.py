@@ -2,6 +2,10 @@
 
 import os
 
+import httpx
+import pytest
+
+from studies import load
 from studies.load import crowd, soak, taken_by
 
 
@@ -12,8 +16,28 @@ def test_two_visitors_of_a_served_page_get_their_first_pictures_and_the_ladder(
     found = crowd(address, 2, "ladder")
     assert found["visitors"] == 2
     assert found["sentences"] == {}
+    assert found["lost"] == 0
     assert 0 < found["first"]["p50"] <= found["first"]["worst"] <= found["ladder"]["worst"]
     assert found["fairness"] >= 1
+
+
+def test_a_question_that_the_network_loses_is_asked_again(address, upload_folder, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", upload_folder)
+    monkeypatch.setattr(load, "AWAY", (0.0, 0.0))
+    visitor, asked = load.Visitor(address, 0), []
+
+    def closed(body):
+        asked.append(body)
+        raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+    monkeypatch.setattr(visitor, "_post", lambda body: {"models": []} if len(asked) == 2 else closed(body))
+    assert visitor.ask({"what": "models"}) == {"models": []}
+    assert visitor.lost == 2
+    asked.clear()
+    monkeypatch.setattr(visitor, "_post", closed)
+    with pytest.raises(httpx.RemoteProtocolError):
+        visitor.ask({"what": "models"})
+    assert len(asked) == 3
 
 
 def test_a_short_soak_says_what_the_server_takes(address, upload_folder, monkeypatch, capsys):
@@ -32,8 +56,6 @@ def test_what_a_server_takes_is_read_off_its_process():
 
 
 def test_a_served_page_and_its_files_have_the_headers(address):
-    import httpx
-
     for path in ("", "config", "gradio_api/startup-events", "nothing"):
         found = httpx.get(f"{address}{path}").headers
         assert found["x-content-type-options"] == "nosniff"
