@@ -154,6 +154,21 @@ def test_exif_orientation(orientation: int) -> None:
     assert open_photo(photo).tobytes() == photo.tobytes()  # not turned twice
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_photo_that_is_plain_already_keeps_its_pixels_and_no_metadata(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "A maker"
+    file = io.BytesIO()
+    make_photo(64, 48).save(file, "JPEG", exif=exif.tobytes(), comment=b"at home", dpi=(300, 300))
+    stored = Image.open(io.BytesIO(file.getvalue()))
+    photo = open_photo(file.getvalue())
+    turned = stored if orientation == 1 else stored.transpose(Image.Transpose.ROTATE_270)
+    assert np.array_equal(np.asarray(photo), np.asarray(turned))
+    assert type(photo) is Image.Image
+    assert photo.info == {}
+    assert not photo.getexif()
+
+
 def test_broken_exif_is_ignored() -> None:
     photo = open_photo(to_bytes(make_photo(), "PNG", exif=b"Exif\0\0II*\0garbage"))
     assert photo.size == (40, 24)

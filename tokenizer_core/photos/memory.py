@@ -19,7 +19,7 @@ from tokenizer_core.photos.headers import CodedHeader
 
 MOST = 500 * 10**6  # bytes that one photo may need while it is opened
 AT_ONCE = 1000 * 10**6  # bytes that all may need together
-RESULT = 7.0  # bytes a pixel: packed (3) and as Pillow keeps it (4) at the same time
+RESULT = 8.0  # bytes a pixel: before and after, as Pillow keeps both, at the same time
 WIDTHS = {
     "1": 1,
     "L": 1,

@@ -100,8 +100,8 @@ class Picture:
 
     def to_pixels(self) -> Float[Tensor, "1 3 H W"]:
         """The picture as float32 in [-1, 1]; `from_pixels(to_pixels()[0])` is the same picture."""
-        levels = torch.tensor(self.array, dtype=torch.float32)
-        return (levels / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+        levels = torch.tensor(self.array).permute(2, 0, 1)[None].contiguous()
+        return levels.float().div_(127.5).sub_(1)
 
     def to_pil(self) -> Image.Image:
         """The picture as a Pillow image in mode RGB."""
