@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tokenizer_core.measure import metrics
 from tokenizer_core.measure.metrics import psnr, psnr_batch, round_to_8_bit, ssim, ssim_batch
 from tokenizer_core.measure.scorer import Scorer
 from tokenizer_core.measure.spectrum import power_spectrum, spectrum_error
@@ -81,10 +82,22 @@ def test_a_scorer_is_the_plain_functions() -> None:
 def test_similarity_is_computed_where_the_pixels_are() -> None:
     pixels = torch.cat([make_picture(seed).to_pixels() for seed in range(2)])
     expected = ssim_batch(pixels[:1], pixels[1:]), psnr_batch(pixels[:1], pixels[1:])
+    metrics._windows.cache_clear()
     with torch.device("meta"):  # where tensors go that are told no device
         found = ssim_batch(pixels[:1], pixels[1:]), psnr_batch(pixels[:1], pixels[1:])
     assert torch.equal(found[0], expected[0])
     assert torch.equal(found[1], expected[1])
+
+
+def test_what_is_kept_from_inference_serves_training() -> None:
+    metrics._windows.cache_clear()
+    pixels = torch.cat([make_picture(seed).to_pixels() for seed in range(2)])
+    with torch.inference_mode():
+        ssim_batch(pixels[:1], pixels[1:])
+    trained = pixels[:1].clone().requires_grad_()
+    ssim_batch(trained, pixels[1:]).sum().backward()
+    assert trained.grad is not None
+    assert trained.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

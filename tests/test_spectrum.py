@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tokenizer_core.measure import spectrum
 from tokenizer_core.measure.spectrum import (
     axis_power,
     band_error,
@@ -126,11 +127,24 @@ def test_the_floor_is_all_that_a_flat_picture_has() -> None:
 def test_spectra_are_computed_where_the_pixels_are() -> None:
     pixels, others = noise(2, 32), noise(2, 32, seed=1)
     expected = spectrum_error_batch(pixels, others), axis_power(pixels), grid_ratio(axis_power(pixels))
+    spectrum._hann.cache_clear()
+    spectrum._rings.cache_clear()
     with torch.device("meta"):  # where tensors go that are told no device
         found = spectrum_error_batch(pixels, others), axis_power(pixels), grid_ratio(axis_power(pixels))
     assert torch.equal(found[0], expected[0])
     assert torch.equal(found[1], expected[1])
     assert found[2] == expected[2]
+
+
+def test_what_is_kept_from_inference_serves_training() -> None:
+    spectrum._hann.cache_clear()
+    spectrum._rings.cache_clear()
+    with torch.inference_mode():
+        ring_power(noise())
+    trained = noise().clone().requires_grad_()
+    ring_power(trained).sum().backward()
+    assert trained.grad is not None
+    assert trained.grad.abs().max() > 0
 
 
 def test_a_picture_s_spectrum_is_its_own_in_any_batch() -> None:

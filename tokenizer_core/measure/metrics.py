@@ -7,10 +7,10 @@ mathematics. Neighbours: `spectrum`, `evaluate`.
 Source: SSIM, Wang et al., IEEE TIP 13 (2004) 600, equation 13.
 """
 
+import functools
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -60,12 +60,21 @@ def ssim_of(x: LocalMoments, y: LocalMoments) -> Float[Tensor, " B"]:
     return (brightness * structure).mean((1, 2, 3))
 
 
-def _blur(maps: Tensor) -> Tensor:
-    """Gaussian means wherever the whole window fits."""
-    offset = torch.arange(SSIM_WINDOW, device=maps.device) - SSIM_WINDOW // 2
-    weight = torch.exp(-offset.square() / (2 * SSIM_SIGMA**2))
-    weight = weight / weight.sum()
-    return F.conv2d(F.conv2d(maps, weight.view(1, 1, -1, 1)), weight.view(1, 1, 1, -1))
+def _blur(maps: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 h w"]:
+    """Gaussian means wherever the whole window fits: products, which take half a convolution's time."""
+    height, width = maps.shape[-2:]
+    return _windows(height, maps.device) @ maps @ _windows(width, maps.device).T
+
+
+@functools.lru_cache(8)
+@torch.inference_mode(False)  # it stays, and training may use it, too
+def _windows(size: int, device: torch.device) -> Float[Tensor, "h H"]:
+    """The window's weights in each of its places: h = H - 10 rows of a banded matrix."""
+    half = SSIM_WINDOW // 2
+    first = torch.arange(size - 2 * half, device=device)
+    distance = torch.arange(size, device=device) - half - first[:, None]
+    weight = torch.exp(-distance.square() / (2 * SSIM_SIGMA**2)) * (distance.abs() <= half)
+    return weight / weight.sum(1, keepdim=True)
 
 
 def psnr(picture: Picture, original: Picture) -> float:

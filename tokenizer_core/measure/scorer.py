@@ -4,6 +4,7 @@ The mathematics is that of `metrics` and `spectrum`; this room only remembers. N
 scores many photos.
 """
 
+import functools
 from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -38,7 +39,7 @@ class Scorer:
     def __init__(self, original: Picture) -> None:
         self._original = original
         self._pixels = original.to_pixels()
-        self._moments, self._power = local_moments(self._pixels), ring_power(self._pixels)
+        self._power = ring_power(self._pixels)
 
     def __call__(self, picture: Picture) -> Score:
         """The score of one picture."""
@@ -46,6 +47,11 @@ class Scorer:
         similarity, power = ssim_of(local_moments(pixels), self._moments).item(), ring_power(pixels)
         error = SpectrumError(*band_error(power, self._power)[0].tolist())
         return Score(psnr_batch(pixels, self._pixels).item(), similarity, spectrum_of(power), error)
+
+    @functools.cached_property
+    def _moments(self) -> LocalMoments:
+        """Only where pictures come one by one: a batch on a device computes its own."""
+        return local_moments(self._pixels)
 
     @property
     def original(self) -> Picture:

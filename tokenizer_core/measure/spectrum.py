@@ -9,11 +9,12 @@ Source: power falling as 1/f^2 in natural images, Field, JOSA A 4 (1987) 2379; t
 own.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tokenizer_core.photos.colours import luma
@@ -51,7 +52,7 @@ def power_2d(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B H H"]:
     By Parseval's theorem its sum over H^2 is the energy of the windowed luma.
     """
     brightness = luma(pixels)
-    window = torch.hann_window(pixels.shape[-1], periodic=False, device=pixels.device)
+    window = _hann(pixels.shape[-1], pixels.device)
     flat = brightness - brightness.mean((1, 2), keepdim=True)
     return torch.fft.fft2(flat * window[:, None] * window).abs().square()
 
@@ -59,13 +60,29 @@ def power_2d(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B H H"]:
 def ring_power(pixels: Float[Tensor, "B 3 H H"]) -> Float[Tensor, "B R"]:
     """Mean power on the rings 1 .. H/2 - 1 (R of them) of square pixels in [-1, 1]."""
     size = pixels.shape[-1]
-    frequency = torch.fft.fftfreq(size, d=1 / size, device=pixels.device)
-    radius = torch.hypot(frequency[:, None], frequency[None]).round().long().flatten()  # (H * H)
-    ring = radius.clamp(max=size // 2)  # the corners, which are left out below
-    count = torch.bincount(ring, minlength=size // 2 + 1)
+    ring, count = _rings(size, pixels.device)
     total = torch.zeros(len(pixels), size // 2 + 1, device=pixels.device)
     total.index_add_(1, ring, power_2d(pixels).flatten(1))
     return (total / count)[:, 1 : size // 2]
+
+
+@functools.lru_cache(8)
+@torch.inference_mode(False)  # it stays, and training may use it, too
+def _hann(size: int, device: torch.device) -> Float[Tensor, " H"]:
+    return torch.hann_window(size, periodic=False, device=device)
+
+
+@functools.lru_cache(8)
+@torch.inference_mode(False)
+def _rings(size: int, device: torch.device) -> tuple[Int[Tensor, " N"], Int[Tensor, " R"]]:
+    """The ring of each of N = H * H frequencies, and how many each of R = H / 2 + 1 rings has.
+
+    Ring 0 is the mean alone; the last one is the corners, which are left out.
+    """
+    frequency = torch.fft.fftfreq(size, d=1 / size, device=device)
+    radius = torch.hypot(frequency[:, None], frequency[None]).round().long().flatten()
+    ring = radius.clamp(max=size // 2)
+    return ring, torch.bincount(ring, minlength=size // 2 + 1)
 
 
 def spectrum_error_batch(
