@@ -65,7 +65,7 @@ def to_rgb(
 
 
 def _plain(photo: Image.Image, turn: Image.Transpose | None, release: bool) -> Image.Image:
-    """What is RGB in sRGB already, as most photos are: without strips, in a third of the time."""
+    """What is RGB in sRGB already, as most photos are: one copy, where strips make five."""
     photo.load()
     rgb = photo.copy() if turn is None else photo.transpose(turn)
     rgb.info = {}
