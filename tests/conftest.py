@@ -27,6 +27,9 @@ os.environ |= {
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as tokenizer_core does; torch may be here first
 os.environ |= {"MPLBACKEND": "agg", "GRADIO_TEMP_DIR": str(HOME / "gradio")}
+# Each process has ports of its own: Gradio takes the first free one, and two at once may find the same.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["GRADIO_SERVER_PORT"] = str(7860 + 200 * WORKER)
 if BROWSERS:
     os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(BROWSERS))
 for name in ("HF_TOKEN", "HF_HOME", "TOKENDIAL_CHECKPOINTS"):

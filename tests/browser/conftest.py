@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from demo import beside, views
 from demo.cli import main
@@ -22,6 +23,8 @@ from tests.browser.hosted import hosted
 from tests.browser.kinds import SAY_YES, SERVED, STATIC, SWITCH_ON, SWITCHED, made, static, switched
 from tests.browser.visitors import Visitors
 from tests.stand_in import StandInClassifier
+
+expect.set_options(timeout=30_000)  # as all other waits: how quick a page is, is for the timed tests
 
 
 def open_panel(page, name):

@@ -72,7 +72,7 @@ def test_a_visitor_chooses_a_model_and_keeps_the_photo(page, photo):
         assert gone not in page.get_by_role("tab").all_inner_texts()
     choose(page, "prefix-flow-256")
     page.wait_for_function("dial.loaded.mean > 20")
-    page.wait_for_function("!new URL(location.href).searchParams.has('model')", timeout=5000)
+    page.wait_for_function("!new URL(location.href).searchParams.has('model')")
 
 
 def test_the_radio_has_the_model_s_modes(page):
@@ -143,7 +143,7 @@ def test_maps_follow_the_dial_s_pass(page):
     counts = "document.querySelector('#dial .bars').getAttribute('d').split('M').length - 1"
     for length in (2, 4, 6):
         page.evaluate(f"dial.set({length})")
-        page.wait_for_function(f"{counts} === {length}", timeout=10_000)
+        page.wait_for_function(f"{counts} === {length}")
         assert page.locator(".n-token").inner_text() == str(length)
 
 

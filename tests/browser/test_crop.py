@@ -58,7 +58,7 @@ def shown(page, colour):
 def test_the_middle_is_read_at_once_and_a_drag_chooses_another_part(page, stripes):
     choose(page, stripes)
     box = page.locator("#dial .crop")
-    box.wait_for(timeout=5000)
+    box.wait_for()
     left, top, width = page.evaluate(SQUARE)
     assert (left, top, width) == pytest.approx((100 / 3, 0, 100 / 3), abs=0.1)
     shown(page, "green")
@@ -80,7 +80,7 @@ def test_a_part_chosen_while_the_photo_is_sent_is_the_first_that_is_read(page, s
     page.route("**/gradio_api/upload*", lambda route: held.append(route))
     choose(page, stripes)
     square = page.locator("#dial .square")
-    square.wait_for(timeout=5000)
+    square.wait_for()
     square.focus()
     for _ in range(60):
         page.keyboard.press("ArrowLeft")
@@ -96,7 +96,7 @@ def test_a_part_chosen_while_the_photo_is_sent_is_the_first_that_is_read(page, s
 @EVERYWHERE
 def test_the_same_box_opens_later_where_the_crop_is(page, stripes):
     choose(page, stripes)
-    page.locator("#dial .keep").click(timeout=5000)
+    page.locator("#dial .keep").click()
     shown(page, "green")
     again = page.locator("#dial .recrop")
     assert again.get_attribute("aria-expanded") == "false"
@@ -120,7 +120,7 @@ def test_the_same_box_opens_later_where_the_crop_is(page, stripes):
 @EVERYWHERE
 def test_wheel_corner_and_pinch_resize(page, stripes):
     choose(page, stripes)
-    page.locator("#dial .crop").wait_for(timeout=5000)
+    page.locator("#dial .crop").wait_for()
     whole = page.locator("#dial .whole").bounding_box()
     x, y = whole["x"] + whole["width"] / 2, whole["y"] + whole["height"] / 2
     page.mouse.move(x, y)
@@ -154,7 +154,7 @@ def test_a_square_photo_needs_no_box_and_an_untouched_one_closes_by_itself(page,
     shown(page, "blue")
     assert not page.locator("#dial .crop").is_visible()
     choose(page, stripes)
-    page.locator("#dial .crop").wait_for(timeout=5000)
+    page.locator("#dial .crop").wait_for()
     page.locator("#dial .crop").wait_for(state="hidden", timeout=30_000)
     shown(page, "green")
 
@@ -169,11 +169,11 @@ def test_of_a_photo_that_this_browser_cannot_read_the_server_shows_all(page, str
 @EVERYWHERE
 def test_an_example_can_be_cropped_and_the_box_of_an_older_photo_goes(page, stripes):
     page.locator("#dial .recrop").click()
-    page.locator("#dial .crop").wait_for(timeout=10_000)
+    page.locator("#dial .crop").wait_for()
     assert page.evaluate(SQUARE)[2] < 99, "no example is a square"
     page.keyboard.press("Escape")
     choose(page, stripes)
-    page.locator("#dial .square").click(timeout=5000)
+    page.locator("#dial .square").click()
     page.locator("#examples button").nth(1).evaluate("button => button.click()")
     page.wait_for_function("document.querySelector('#dial .credit').textContent.includes('Stefan')")
     assert not page.locator("#dial .crop").is_visible()
