@@ -22,6 +22,8 @@ from .rate import A_MINUTE, Rate
 from .static import BUTTONS, MODULES, PAGE, STATIC
 from .studio import Studio
 
+# that Gradio remembers, 42 kB each: nothing of the page is in them, and who comes back gets another
+SESSIONS = 200
 HERE = Path(__file__).parent
 TITLE, ABOUT = (HERE / "text.md").read_text("utf-8").replace("$words", glossary.listed()).split("\n---\n")
 PANELS = sorted(path.name for path in (PAGE / "panels").glob("*.css"))
@@ -196,7 +198,8 @@ def serve(page: programs.Page, **options) -> Any:
     """Launch a built page with its theme, limits and styles."""
     fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     theme = Default(primary_hue="teal", neutral_hue="slate", **fonts)
-    limits = {"max_file_size": "20mb", "footer_links": [], "run_history": False, "quiet": True}
+    limits = {"max_file_size": "20mb", "state_session_capacity": SESSIONS}
+    limits |= {"footer_links": [], "run_history": False, "quiet": True}
     css = read("page.css", "dark.css")
     if os.environ.get("SPACE_ID"):  # a Space is reached through its proxy alone, which says who asks
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")

@@ -5,6 +5,7 @@ import os
 import httpx
 import pytest
 
+from demo import app
 from studies import load
 from studies.load import crowd, soak, taken_by
 
@@ -46,6 +47,22 @@ def test_a_short_soak_says_what_the_server_takes(address, upload_folder, monkeyp
     assert [line["uploads"] for line in lines] == [4]
     assert lines[0]["memory"] > 10e6
     assert '"uploads": 4' in capsys.readouterr().out
+
+
+def test_a_visitor_whom_gradio_forgot_goes_on(stand_ins, upload_folder, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", upload_folder)
+    monkeypatch.setattr(app, "SESSIONS", 2)
+    page = app.build(lambda name, device: stand_ins[name], [model.info for model in stand_ins.values()])
+    _, url, _ = app.serve(page, server_name="127.0.0.1", server_port=None, prevent_thread_lock=True)
+    first, *others = [load.Visitor(url, number) for number in range(4)]
+    ask = {"k": 4, "rest": False, "steps": 8, "seed": 0, "told": [], "means": [], "samples": []}
+    token = first.ask({"what": "start", "from": "example", "photo": "coffee"} | ask)["start"]["token"]
+    for visitor in others:
+        assert visitor.ask({"what": "models"})["models"]
+    assert len(page.state_holder.session_data) == 2
+    assert first.session not in page.state_holder
+    assert "error" not in first.ask(ask | {"token": token})
+    page.close()
 
 
 def test_what_a_server_takes_is_read_off_its_process():
